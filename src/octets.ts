@@ -29,7 +29,7 @@ export function fromUtf8(text: string): BinaryString {
 
 /** The same bytes as a binary string, whatever their length: the form of keys. */
 export function toBinaryString(octets: Octets): BinaryString {
-  return typeof octets === 'string' ? octets : asBuffer(octets).latin1Slice() as BinaryString;
+  return typeof octets === 'string' ? octets : (asBuffer(octets).latin1Slice() as BinaryString);
 }
 
 /** A copy of `bytes[start, end)` in the form that suits its length. It shares no memory with `bytes`. */
