@@ -24,17 +24,17 @@ export const EMPTY = '' as BinaryString;
 
 /** The bytes of a text in UTF-8. */
 export function fromUtf8(text: string): BinaryString {
-  return Buffer.from(text, 'utf8').latin1Slice() as BinaryString;
+  return Buffer.from(text, 'utf8').toString('latin1') as BinaryString;
 }
 
 /** The same bytes as a binary string, whatever their length: the form of keys. */
 export function toBinaryString(octets: Octets): BinaryString {
-  return typeof octets === 'string' ? octets : (asBuffer(octets).latin1Slice() as BinaryString);
+  return typeof octets === 'string' ? octets : (asBuffer(octets).toString('latin1') as BinaryString);
 }
 
 /** A copy of `bytes[start, end)` in the form that suits its length. It shares no memory with `bytes`. */
 export function copyOctets(bytes: Uint8Array, start = 0, end = bytes.length): Octets {
-  if (end - start <= OCTET_STRING_BYTES_MAX) return asBuffer(bytes).latin1Slice(start, end) as BinaryString;
+  if (end - start <= OCTET_STRING_BYTES_MAX) return asBuffer(bytes).toString('latin1', start, end) as BinaryString;
   return Uint8Array.prototype.slice.call(bytes, start, end);
 }
 
