@@ -1,0 +1,27 @@
+/**
+ * References: unique tokens for monitors, timers and calls.
+ *
+ * One that was made with an alias is also an address: messages sent to it reach the process that
+ * made it until the alias is given up, and are dropped from then on (fact 30).
+ */
+
+let made = 0;
+
+export class Reference {
+  readonly id: number;
+  /** Takes messages sent to this reference; undefined when it is no (longer an) alias. */
+  alias: ((message: unknown) => void) | undefined;
+
+  constructor() {
+    made += 1;
+    this.id = made;
+  }
+
+  toString(): string {
+    return `#Ref<0.${this.id}>`;
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+}

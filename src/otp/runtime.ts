@@ -1,0 +1,232 @@
+/**
+ * Runtime: one node of processes, as an Erlang node is one.
+ *
+ * It holds the process table, the names, the timers, the tables and the logger, and implements
+ * what process.ts needs of its surroundings. Several runtimes live in one Node process without
+ * knowing of each other. Code that runs inside a process finds its runtime by itself; code
+ * outside (a main program, a test) enters one with {@link Runtime.run}.
+ */
+import { performance } from 'node:perf_hooks';
+import { type Clock, systemClock } from './clock';
+import { BadArgument } from './errors';
+import { Logger } from './logger';
+import { nactScheduler } from './nact-scheduler';
+import { type Body, currentProcess, type Kernel, type Origin, Pid, Process, runAs, type Status } from './process';
+import { Reference } from './reference';
+import { type Destination, type Name, Registry, type Via } from './registry';
+import type { Scheduler } from './scheduler';
+import { end, sendExit } from './signals';
+import type { Reason } from './term';
+import { type Timer, Timers } from './timers';
+
+export interface RuntimeOptions {
+  /** Who wakes processes. @default one nact system */
+  readonly scheduler?: Scheduler;
+  /** What time it is. @default the machine's clock */
+  readonly clock?: Clock;
+  /** Most messages that a process takes in one turn of the event loop. @default 256 */
+  readonly batchMessagesMax?: number;
+  /** Report a wake-up that takes longer: nothing can pre-empt JavaScript. @default Infinity, no report */
+  readonly longStepMs?: number;
+  /** Freeze plain messages when they are sent, so that sharing one by mistake throws. @default false */
+  readonly freezeMessages?: boolean;
+}
+
+/** Where a spawned process comes from; what is left out is taken from the spawning process. */
+export type SpawnOptions = Partial<Pick<Origin, 'initialCall' | 'application'>>;
+
+/** What can be asked of a living process (fact 6a). */
+export interface ProcessInfo {
+  readonly pid: Pid;
+  readonly registeredName: string | undefined;
+  readonly status: Status;
+  readonly links: readonly Pid[];
+  readonly monitors: readonly Pid[];
+  readonly monitoredBy: readonly Pid[];
+  readonly trapExit: boolean;
+  readonly messageQueueLength: number;
+  readonly messages: readonly unknown[];
+  readonly ancestors: readonly string[];
+  readonly initialCall: string;
+  readonly application: string | undefined;
+  /** Messages handled so far: the nearest thing to Erlang's reductions. */
+  readonly handled: number;
+}
+
+let entered: Runtime | undefined;
+
+/**
+ * The runtime whose code is running.
+ *
+ * @throws Error outside of any, which includes a handler after its first `await`: use `self.run`
+ */
+export function currentRuntime(): Runtime {
+  const runtime = (currentProcess()?.kernel as Runtime | undefined) ?? entered;
+  if (!runtime) throw new Error('Cannot tell which runtime is meant: after an await, go through self.run(…)');
+  return runtime;
+}
+
+export class Runtime implements Kernel {
+  readonly clock: Clock;
+  readonly logger = new Logger();
+  readonly registry = new Registry();
+  readonly batchMessagesMax: number;
+  /** What other parts of the runtime keep per node, such as its named tables. */
+  readonly parts = new Map<symbol, unknown>();
+
+  private readonly scheduler: Scheduler;
+  private readonly timers: Timers;
+  private readonly table = new Map<number, Process>();
+  private readonly options: RuntimeOptions;
+  private lastId = 0;
+
+  constructor(options: RuntimeOptions = {}) {
+    this.options = options;
+    this.clock = options.clock ?? systemClock();
+    this.scheduler = options.scheduler ?? nactScheduler();
+    this.timers = new Timers(this.clock);
+    this.batchMessagesMax = options.batchMessagesMax ?? 256;
+  }
+
+  /** Runs `action` in this runtime but outside of any process. */
+  run<T>(action: () => T): T {
+    const outer = entered;
+    entered = this;
+    try {
+      return runAs(undefined, action);
+    } finally {
+      entered = outer;
+    }
+  }
+
+  /** Starts a process. It runs later, never inside this call. */
+  spawnProcess(body: Body, options: SpawnOptions = {}): Process {
+    const parent = currentProcess();
+    const origin: Origin = {
+      parent,
+      initialCall: options.initialCall ?? (body.name || 'anonymous'),
+      application: options.application ?? parent?.origin.application,
+    };
+    this.lastId += 1;
+    const process = new Process(this.lastId, this, origin, body, this.addToScheduler);
+    this.table.set(this.lastId, process);
+    return process;
+  }
+
+  /** Sends a message. A pid that is dead takes it silently; so does an alias that was given up. */
+  send<M>(to: Destination<M>, message: M): void {
+    if (this.options.freezeMessages) deepFreeze(message);
+    if (to instanceof Pid) to.process?.deliver(message);
+    else if (to instanceof Reference) to.alias?.(message);
+    else this.holderOf(to).deliver(message);
+  }
+
+  /** `exit(Pid, Reason)` from outside of any process. */
+  exit(to: Pid, reason: Reason): true {
+    return sendExit(currentProcess()?.pid ?? to, to, reason);
+  }
+
+  whereis(name: string): Pid | undefined {
+    return this.registry.whereis(name);
+  }
+
+  isAlive(pid: Pid): boolean {
+    return pid.process !== undefined;
+  }
+
+  /** The pids of all living processes, oldest first. */
+  processes(): Pid[] {
+    return [...this.table.values()].map((process) => process.pid);
+  }
+
+  get processCount(): number {
+    return this.table.size;
+  }
+
+  /** Undefined for a dead process. */
+  processInfo(pid: Pid): ProcessInfo | undefined {
+    const process = pid.process;
+    if (process === undefined) return undefined;
+    return {
+      pid,
+      registeredName: process.name,
+      status: process.status,
+      links: [...process.links].map((linked) => linked.pid),
+      monitors: [...process.monitors].flatMap((held) => held.target?.pid ?? []),
+      monitoredBy: [...process.monitoredBy].flatMap((held) => held.watcher?.pid ?? []),
+      trapExit: process.trapExit,
+      messageQueueLength: process.mailbox.length,
+      messages: process.mailbox.toArray(),
+      ancestors: process.ancestors,
+      initialCall: process.origin.initialCall,
+      application: process.origin.application,
+      handled: process.handled,
+    };
+  }
+
+  /** Kills every process and lets go of the scheduler and the timers. For the end of a program or a test. */
+  stop(): void {
+    for (const process of [...this.table.values()].reverse()) end(process, 'killed');
+    this.timers.clear();
+    this.scheduler.stop();
+  }
+
+  startTimer(delayMs: number, fire: () => void): Timer {
+    return this.timers.start(delayMs, fire);
+  }
+
+  cancelTimer(timer: Timer): number | false {
+    return this.timers.cancel(timer);
+  }
+
+  readTimer(timer: Timer): number | false {
+    return this.timers.read(timer);
+  }
+
+  get timerCount(): number {
+    return this.timers.size;
+  }
+
+  terminate(process: Process, reason: Reason): void {
+    end(process, reason);
+  }
+
+  ended(process: Process): void {
+    this.table.delete(process.pid.id);
+    this.registry.free(process);
+  }
+
+  reportUncaught(process: Process, reason: Reason): void {
+    const { initialCall } = process.origin;
+    this.logger.report('error', { type: 'error', pid: process.pid.toString(), initialCall, reason });
+  }
+
+  private readonly addToScheduler = (id: number, run: () => void) =>
+    this.scheduler.add(id, this.options.longStepMs === undefined ? run : this.timed(id, run, this.options.longStepMs));
+
+  private timed(id: number, run: () => void, longStepMs: number): () => void {
+    return () => {
+      const startMs = performance.now();
+      run();
+      const durationMs = performance.now() - startMs;
+      if (durationMs <= longStepMs) return;
+      const name = this.table.get(id)?.label ?? 'ended';
+      this.logger.report('warning', { type: 'long_step', pid: `<0.${id}.0>`, name, durationMs });
+    };
+  }
+
+  private holderOf(to: Name<never> | Via<never>): Process {
+    const holder = this.registry.find(to);
+    if (holder === undefined)
+      throw new BadArgument(`Cannot send: nobody is "${typeof to === 'string' ? to : to.name}"`);
+    return holder;
+  }
+}
+
+function deepFreeze(value: unknown): void {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== Array.prototype) return;
+  Object.freeze(value);
+  for (const field of Object.values(value)) deepFreeze(field);
+}

@@ -1,0 +1,267 @@
+/**
+ * Self: what a process can do, as a handle that only its own code has.
+ *
+ * The handle works after an `await` too, when the runtime can no longer see whose code is
+ * running. Once the process has ended, every call on it unwinds the code that is left over; what
+ * such code holds outside the runtime (a socket, a file) is closed through {@link Self.openPort}.
+ */
+import { DeadProcess, Exit } from './errors';
+import { Port } from './ports';
+import { type Handler, type Pid, type Process, runAs, type TIMEOUT } from './process';
+import {
+  cancelTimer,
+  checkDelay,
+  readTimer,
+  sendAfter,
+  sendInterval,
+  startTimer,
+  type TimeoutMessage,
+  type TimerRef,
+} from './process-timers';
+import type { Reference } from './reference';
+import { type Destination, isVia, type Name, type Via } from './registry';
+import type { Runtime, SpawnOptions } from './runtime';
+import {
+  type DemonitorOptions,
+  type DownMessage,
+  demonitor,
+  type ExitMessage,
+  link,
+  type MonitorOptions,
+  monitor,
+  sendExit,
+  unlink,
+} from './signals';
+import type { Reason } from './term';
+
+/** What a process may find in its mailbox besides what it accepts. */
+export type SignalMessage = ExitMessage | DownMessage | TimeoutMessage;
+
+export interface ReceiveOptions<T> {
+  /** Take the first message for which this holds. @default the first of all */
+  readonly match?: (message: unknown) => message is T;
+}
+
+export interface ReceiveWithin<T> extends ReceiveOptions<T> {
+  /** Give up after this long and answer `TIMEOUT`. */
+  readonly timeoutMs: number;
+}
+
+/** The body of a process. One that returns ends its process with `normal`, unless it serves. */
+export type ProcessBody<M> = (self: Self<M>) => void | Promise<void>;
+
+/** Starts a process on behalf of the one that is running, or of nobody. */
+export function spawn<M>(runtime: Runtime, body: ProcessBody<M>, options: SpawnOptions = {}): Pid<M> {
+  const process = runtime.spawnProcess((started) => body(new Self<M>(started, runtime)), {
+    initialCall: body.name || 'anonymous',
+    ...options,
+  });
+  return process.pid as Pid<M>;
+}
+
+export class Self<in M = never> {
+  constructor(
+    /** The record behind the handle; for behaviours. */
+    readonly process: Process,
+    readonly runtime: Runtime,
+  ) {}
+
+  get pid(): Pid<M> {
+    return this.process.pid as Pid<M>;
+  }
+
+  get isAlive(): boolean {
+    return this.process.alive;
+  }
+
+  /** Monotonic milliseconds. */
+  nowMs(): number {
+    return this.runtime.clock.nowMs();
+  }
+
+  /** Unix milliseconds. */
+  systemMs(): number {
+    return this.runtime.clock.systemMs();
+  }
+
+  /** Runs `action` as this process: for functions of the runtime that are called after an `await`. */
+  run<T>(action: () => T): T {
+    this.assertAlive();
+    return runAs(this.process, action);
+  }
+
+  /** @throws BadArgument when nobody holds the name (fact 4); a dead pid takes it silently */
+  send<N>(to: Destination<N>, message: N): void {
+    this.assertAlive();
+    this.runtime.send(to, message);
+  }
+
+  /** Waits for the next message that matches. The others stay queued, in order. */
+  receive<T = M | SignalMessage>(options: ReceiveWithin<T>): Promise<T | typeof TIMEOUT>;
+  receive<T = M | SignalMessage>(options?: ReceiveOptions<T>): Promise<T>;
+  receive(options: Partial<ReceiveWithin<unknown>> = {}): Promise<unknown> {
+    this.assertAlive();
+    return this.process.receive(options.match ?? matchAny, options.timeoutMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** From now on `handler` is called for every message, instead of `receive`. */
+  serve(handler: Handler): void {
+    this.assertAlive();
+    this.process.serve(handler);
+  }
+
+  /** Waits without taking messages. */
+  sleep(ms: number): Promise<void> {
+    this.assertAlive();
+    const delayMs = checkDelay(ms);
+    return this.process.block((settle) => {
+      const timer = this.runtime.startTimer(delayMs, () => settle.resolve());
+      return () => this.runtime.cancelTimer(timer);
+    });
+  }
+
+  /** Gives every other runnable process a turn: for long computations, which nothing can pre-empt. */
+  yield(): Promise<void> {
+    this.assertAlive();
+    return this.process.block((settle) => {
+      settle.resolve();
+      return () => {};
+    });
+  }
+
+  /** Waits for something outside the runtime. If the process ends meanwhile, what follows never runs. */
+  wait<T>(promise: Promise<T>): Promise<T> {
+    this.assertAlive();
+    return this.process.block((settle) => {
+      const failed = (error: unknown) => settle.reject(error instanceof Error ? error : new Exit(error));
+      promise.then(settle.resolve, failed);
+      return () => {};
+    });
+  }
+
+  spawn<N>(body: ProcessBody<N>, options?: SpawnOptions): Pid<N> {
+    return this.run(() => spawn(this.runtime, body, options));
+  }
+
+  /** Atomic: a process that ends at once still reports its true reason (fact 19). */
+  spawnLink<N>(body: ProcessBody<N>, options?: SpawnOptions): Pid<N> {
+    const pid = this.spawn(body, options);
+    link(this.process, pid);
+    return pid;
+  }
+
+  /** Atomic, so that the reason of a process that ends at once is not lost (fact 25). */
+  spawnMonitor<N>(body: ProcessBody<N>, options?: SpawnOptions): { readonly pid: Pid<N>; readonly ref: Reference } {
+    const pid = this.spawn(body, options);
+    return { pid, ref: monitor(this.process, pid.process, pid) };
+  }
+
+  /** Links both ways. A dead process is an `EXIT` with `noproc` to a trapping caller, else an exit (fact 20). */
+  link(to: Pid): true {
+    this.assertAlive();
+    return link(this.process, to);
+  }
+
+  /** After this no new `EXIT` of that link can come (fact 21). */
+  unlink(from: Pid): true {
+    this.assertAlive();
+    return unlink(this.process, from);
+  }
+
+  /** Watches a process; every call gives one `DOWN` with its own reference (fact 24). */
+  monitor(target: Pid | Name<never> | Via<never>, options?: MonitorOptions): Reference {
+    this.assertAlive();
+    const from = isVia(target) ? target.name : target;
+    return monitor(this.process, this.runtime.registry.find(target), from, options);
+  }
+
+  /** Ends a monitor; see the options for a `DOWN` that is already here (fact 27). */
+  demonitor(ref: Reference, options?: DemonitorOptions): boolean {
+    this.assertAlive();
+    return demonitor(this.process, ref, options);
+  }
+
+  /** Ends this process: `exit(Reason)`. */
+  exit(reason: Reason): never {
+    this.assertAlive();
+    throw new Exit(reason);
+  }
+
+  /** Sends an exit signal: `exit(Pid, Reason)`. */
+  sendExit(to: Pid, reason: Reason): true {
+    this.assertAlive();
+    return sendExit(this.process.pid, to, reason);
+  }
+
+  /** Turns exit signals into messages, or back; the answer is what held before (fact 16). */
+  trapExit(trap: boolean): boolean {
+    this.assertAlive();
+    const before = this.process.trapExit;
+    this.process.trapExit = trap;
+    return before;
+  }
+
+  /** @throws BadArgument when the name is taken, or the process has one already */
+  register(name: string, pid: Pid = this.process.pid): true {
+    this.assertAlive();
+    return this.runtime.registry.register(name, pid);
+  }
+
+  /** @throws BadArgument when nobody holds the name */
+  unregister(name: string): true {
+    this.assertAlive();
+    return this.runtime.registry.unregister(name);
+  }
+
+  /** Binds something outside the runtime to this process's life. */
+  openPort(close: () => void): Port {
+    this.assertAlive();
+    return new Port(this.process, close);
+  }
+
+  /** Sends `message` once, after `ms`. */
+  sendAfter<N>(ms: number, to: Pid<N> | Name<N>, message: N): TimerRef {
+    this.assertAlive();
+    return sendAfter(this.runtime, ms, to, message);
+  }
+
+  /** Sends `{ type: 'timeout', ref, message }` once, after `ms`. */
+  startTimer<N>(ms: number, to: Pid<TimeoutMessage<N>> | Name<TimeoutMessage<N>>, message: N): TimerRef {
+    this.assertAlive();
+    return startTimer(this.runtime, ms, to, message);
+  }
+
+  /** Sends `message` every `ms` until cancelled or the receiver is gone. */
+  sendInterval<N>(ms: number, to: Pid<N> | Name<N>, message: N): TimerRef {
+    this.assertAlive();
+    return sendInterval(this.runtime, ms, to, message);
+  }
+
+  /** Sends `message` to this process every `ms`. */
+  sendEvery(ms: number, message: M): TimerRef {
+    return this.sendInterval(ms, this.pid, message);
+  }
+
+  /**
+   * Milliseconds that were left, or false (fact 97). With `async` the answer comes as a message
+   * `{ type: 'cancel_timer', ref, result }` instead, and this one is true.
+   */
+  cancelTimer(ref: TimerRef, options: { readonly async?: boolean } = {}): number | boolean {
+    this.assertAlive();
+    const result = cancelTimer(this.runtime, ref);
+    if (!options.async) return result;
+    this.process.deliver({ type: 'cancel_timer', ref, result });
+    return true;
+  }
+
+  readTimer(ref: TimerRef): number | false {
+    this.assertAlive();
+    return readTimer(this.runtime, ref);
+  }
+
+  private assertAlive(): void {
+    if (!this.process.alive) throw new DeadProcess();
+  }
+}
+
+const matchAny = (_message: unknown): _message is unknown => true;
