@@ -23,9 +23,10 @@ export interface Meta {
 
 const VERSION_BYTES = 16;
 
-// Records are an extension that only msgpackr reads; without copyBuffers what is unpacked shares memory with its input.
+// Records are an extension that only msgpackr reads. Bytes that are unpacked share memory with their input until
+// toBinaryString() copies them.
 const packr = new Packr({ useRecords: false });
-const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, copyBuffers: true });
+const unpackr = new Unpackr({ useRecords: false });
 
 /** The bytes of `meta`. */
 export function encodeMeta(meta: Meta): Octets {

@@ -24,6 +24,12 @@ describe(`ResponseDecoder (FC_SEED=${SEED})`, () => {
     expect(decodePieces(decoder, [FULL.subarray(bytes)])).toHaveLength(1);
   });
 
+  it('ResponseDecoder counts the meta that it holds until the value has come', () => {
+    const decoder = new ResponseDecoder();
+    expect(decodePieces(decoder, [FULL.subarray(0, -1)])).toEqual([]);
+    expect(decoder.bytesBuffered).toBe(2);
+  });
+
   it.each([
     [0, 'magic'],
     [1, 'magic'],
