@@ -96,9 +96,8 @@ export interface Settle<T> {
   reject(error: Error): void;
 }
 
-interface Block {
-  disarm(): void;
-}
+/** Starts what is waited for; the answer withdraws it. */
+export type Arm<T> = (settle: Settle<T>) => () => void;
 
 interface Receiving {
   readonly match: (message: unknown) => boolean;
@@ -125,6 +124,25 @@ export function runAs<T>(process: Process | undefined, action: () => T): T {
   }
 }
 
+/**
+ * Waits for something other than a message, as `process` or as nobody. `arm` is withdrawn when
+ * it settles, and when the process ends: then the promise stays pending for ever.
+ */
+export function block<T>(process: Process | undefined, arm: Arm<T>): Promise<T> {
+  if (process) return process.block(arm);
+  return new Promise((resolve, reject) => {
+    let disarm: (() => void) | undefined;
+    const settled = (resume: () => void) => {
+      queueMicrotask(() => disarm?.());
+      resume();
+    };
+    disarm = arm({
+      resolve: (value) => settled(() => resolve(value)),
+      reject: (error) => settled(() => reject(error)),
+    });
+  });
+}
+
 export class Process {
   readonly pid: Pid;
   readonly ancestors: readonly string[];
@@ -144,7 +162,7 @@ export class Process {
   handled = 0;
 
   private readonly wakeup: Wakeup;
-  private readonly blocks = new LazySet<Block>();
+  private readonly blocks = new LazySet<{ disarm(): void }>();
   private resumptions: (() => void)[] = [];
   private body: Body | undefined;
   private handler: Handler | undefined;
@@ -210,21 +228,18 @@ export class Process {
     });
   }
 
-  /**
-   * Waits for something other than a message. `arm` starts it and gives back what withdraws it;
-   * it is withdrawn when it settles and when the process ends.
-   */
-  block<T>(arm: (settle: Settle<T>) => () => void): Promise<T> {
+  /** Waits for something other than a message; see {@link block}. */
+  block<T>(arm: Arm<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const block: Block = { disarm: () => {} };
+      const entry = { disarm: () => {} };
       const settled = (resume: () => void) => {
-        if (!this.blocks.delete(block)) return;
-        block.disarm();
+        if (!this.blocks.delete(entry)) return;
+        entry.disarm();
         this.resumptions.push(resume);
         this.schedule();
       };
-      this.blocks.add(block);
-      block.disarm = arm({
+      this.blocks.add(entry);
+      entry.disarm = arm({
         resolve: (value) => settled(() => resolve(value)),
         reject: (error) => settled(() => reject(error)),
       });

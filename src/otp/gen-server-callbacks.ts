@@ -1,0 +1,135 @@
+/**
+ * The callbacks of a gen_server, and what they give back: the next state, and what happens next.
+ *
+ * Each result is made by a function, so that a callback reads as a sentence:
+ * `return reply(count, state)`, `return stop('normal', state)`.
+ */
+import type { AnswerOf, AnyAsk, From } from './call';
+import type { Self } from './self';
+import type { Reason } from './term';
+
+/** What follows a callback: an idle timeout, a continue, or (as a hint only) hibernation. */
+export type Then<Continue> =
+  /** If no message is taken for this long, handle the info `{ type: 'timeout' }` once (fact 39). */
+  | { readonly timeoutMs: number }
+  /** Run `handleContinue` with this before any other message (fact 38). */
+  | { readonly continue: Continue }
+  | 'hibernate';
+
+export interface Started<State, Continue> {
+  readonly type: 'started';
+  readonly state: State;
+  readonly then: Then<Continue> | undefined;
+}
+
+export interface NoReply<State, Continue> {
+  readonly type: 'noreply';
+  readonly state: State;
+  readonly then: Then<Continue> | undefined;
+}
+
+export interface Reply<Answer, State, Continue> {
+  readonly type: 'reply';
+  readonly answer: Answer;
+  readonly state: State;
+  readonly then: Then<Continue> | undefined;
+}
+
+export interface Stop<State> {
+  readonly type: 'stop';
+  readonly reason: Reason;
+  readonly state: State;
+}
+
+export interface StopReply<Answer, State> {
+  readonly type: 'stop_reply';
+  readonly reason: Reason;
+  readonly answer: Answer;
+  readonly state: State;
+}
+
+/** The start fails: `stop` ends the process with the reason, `error` quietly with `normal` (fact 32). */
+export interface NotStarted {
+  readonly type: 'stop' | 'error';
+  readonly reason: Reason;
+}
+
+export type InitResult<State, Continue = never> = Started<State, Continue> | NotStarted | { readonly type: 'ignore' };
+export type Handled<State, Continue = never> = NoReply<State, Continue> | Stop<State>;
+export type Answered<Answer, State, Continue = never> =
+  | Reply<Answer, State, Continue>
+  | StopReply<Answer, State>
+  | Handled<State, Continue>;
+
+/** `init` is done; this is the first state. */
+export const started = <State, Continue = never>(state: State, then?: Then<Continue>): Started<State, Continue> => ({
+  type: 'started',
+  state,
+  then,
+});
+
+/** The start fails and the process ends with `reason`. */
+export const cannotStart = (reason: Reason): NotStarted => ({ type: 'stop', reason });
+
+/** The start fails for a reason that is nobody's fault: the process ends with `normal`. */
+export const startError = (reason: Reason): NotStarted => ({ type: 'error', reason });
+
+/** There is nothing to start, and that is all right. */
+export const ignore = (): { readonly type: 'ignore' } => ({ type: 'ignore' });
+
+/** Go on with `state`. */
+export const noReply = <State, Continue = never>(state: State, then?: Then<Continue>): NoReply<State, Continue> => ({
+  type: 'noreply',
+  state,
+  then,
+});
+
+/** Answer the call and go on with `state`. */
+export const reply = <Answer, State, Continue = never>(
+  answer: Answer,
+  state: State,
+  then?: Then<Continue>,
+): Reply<Answer, State, Continue> => ({ type: 'reply', answer, state, then });
+
+/** End with `reason`, after `terminate`. */
+export const stop = <State>(reason: Reason, state: State): Stop<State> => ({ type: 'stop', reason, state });
+
+/** End with `reason`; the caller gets `answer` once `terminate` is over (fact 47). */
+export const stopReply = <Answer, State>(reason: Reason, answer: Answer, state: State): StopReply<Answer, State> => ({
+  type: 'stop_reply',
+  reason,
+  answer,
+  state,
+});
+
+type MaybeAsync<T> = T | Promise<T>;
+
+/**
+ * The callbacks of a server.
+ *
+ * @typeParam Args what `init` is given
+ * @typeParam State what the server keeps
+ * @typeParam Call a union of {@link Ask}: what can be asked, and what each is answered with
+ * @typeParam Cast what it is told without an answer
+ * @typeParam Info every other message that it expects: signals, timeouts, plain sends
+ * @typeParam Continue what it tells itself to do next
+ */
+export interface GenServer<Args, State, Call extends AnyAsk = never, Cast = never, Info = never, Continue = never> {
+  /** Makes the first state. Runs in the new process; the starter waits for it. */
+  init(args: Args, self: Self<Info>): MaybeAsync<InitResult<State, Continue>>;
+  handleCall?(
+    request: Call,
+    from: From<AnswerOf<Call>>,
+    state: State,
+    self: Self<Info>,
+  ): MaybeAsync<Answered<AnswerOf<Call>, State, Continue>>;
+  handleCast?(message: Cast, state: State, self: Self<Info>): MaybeAsync<Handled<State, Continue>>;
+  handleInfo?(message: Info, state: State, self: Self<Info>): MaybeAsync<Handled<State, Continue>>;
+  handleContinue?(message: Continue, state: State, self: Self<Info>): MaybeAsync<Handled<State, Continue>>;
+  /** Last words. Called as fact 50 says: not when the process is killed. */
+  terminate?(reason: Reason, state: State, self: Self<Info>): MaybeAsync<void>;
+  /** What `sys.getState` and reports show: leave out secrets and what users stored. */
+  formatStatus?(state: State): unknown;
+  /** Converts the state for new code; see `sys.changeCode`. */
+  codeChange?(oldVersion: unknown, state: State, extra: unknown): State;
+}

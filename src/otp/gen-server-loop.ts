@@ -1,0 +1,380 @@
+/**
+ * The loop of a gen_server: one message in, one callback, one result carried out.
+ *
+ * `invoke` calls the callback for an event and `carryOut` does what its result says. What a
+ * result asks to be done at once (a continue, an idle timeout of 0) is the next event, and runs
+ * before any other message (fact 38). A callback that throws stops the server; what `terminate`
+ * throws replaces the reason (fact 52). All of it stays synchronous as long as the callbacks are.
+ */
+import type { AnyAsk, From } from './call';
+import { DeadProcess, Exit, reasonOf } from './errors';
+import type { Answered, GenServer, InitResult, Then } from './gen-server-callbacks';
+import type { Pid } from './process';
+import { reportCrash, type Start, type Starting } from './proc-lib';
+import type { Self } from './self';
+import { type ExitMessage, isExit } from './signals';
+import { CallbackFailed, Debug, type DebugEvent, type ServerStatus, SystemMessage, type SystemRequest } from './sys';
+import { isExpectedExit, type Reason } from './term';
+import type { Timer } from './timers';
+import { unreachable } from './unreachable';
+
+/** A call on its way. */
+export class CallMessage {
+  constructor(
+    readonly from: From,
+    readonly request: unknown,
+  ) {}
+}
+
+/** A cast on its way. */
+export class CastMessage {
+  constructor(readonly message: unknown) {}
+}
+
+/** What a callback asked to be done next. */
+class ContinueEvent {
+  constructor(readonly message: unknown) {}
+}
+
+/** The end of one idle wait. One that belongs to an earlier wait is stale. */
+class IdleTimeout {
+  timer: Timer | undefined;
+}
+
+type Callbacks = GenServer<unknown, unknown, AnyAsk, unknown, unknown, unknown>;
+type Result = Answered<unknown, unknown, unknown>;
+
+/** What carrying out a result leaves to do: another event at once, something to wait for, or nothing. */
+type Step = { readonly event: unknown } | Promise<void> | undefined;
+
+export class ServerLoop {
+  private state: unknown;
+  private debug: Debug | undefined;
+  private idle: IdleTimeout | undefined;
+
+  private constructor(
+    private readonly callbacks: Callbacks,
+    private readonly self: Self<unknown>,
+    private readonly parent: Pid | undefined,
+    private readonly module: string,
+  ) {}
+
+  /** The body of a process that runs these callbacks. */
+  static body<Args, State, Call extends AnyAsk, Cast, Info, Continue>(
+    callbacks: GenServer<Args, State, Call, Cast, Info, Continue>,
+    args: Args,
+    parent: Pid | undefined,
+    module: string,
+  ): Start {
+    return (self, starting) =>
+      new ServerLoop(callbacks as unknown as Callbacks, self as Self<unknown>, parent, module).begin(args, starting);
+  }
+
+  private begin(args: unknown, starting: Starting): void | Promise<void> {
+    const failed = (thrown: unknown) => {
+      if (!this.self.isAlive) throw new DeadProcess();
+      this.initFailed(reasonOf(thrown), starting);
+    };
+    let result: unknown;
+    try {
+      result = this.callbacks.init(args, this.self);
+    } catch (thrown) {
+      return failed(thrown);
+    }
+    if (!(result instanceof Promise)) return this.begun(result, starting);
+    return result.then((value: unknown) => this.begun(value, starting), failed);
+  }
+
+  private begun(value: unknown, starting: Starting): void | Promise<void> {
+    const result = isTagged(value) ? (value as InitResult<unknown, unknown>) : undefined;
+    switch (result?.type) {
+      case 'started':
+        this.state = result.state;
+        starting.started();
+        this.self.serve(this.onMessage);
+        return this.proceed(this.next(result.then, undefined));
+      case 'ignore':
+        return starting.failed('ignore', 'normal');
+      case 'stop':
+        return this.initFailed(result.reason, starting);
+      case 'error':
+        return starting.failed({ ok: false, error: result.reason }, 'normal');
+      default:
+        return this.initFailed(['bad_return_value', value], starting);
+    }
+  }
+
+  private initFailed(reason: Reason, starting: Starting): void {
+    reportCrash(this.self, reason);
+    starting.failed({ ok: false, error: reason }, reason);
+  }
+
+  private readonly onMessage = (message: unknown): void | Promise<void> => {
+    if (message instanceof SystemMessage) return this.onSystemMessage(message);
+    if (message instanceof IdleTimeout && message !== this.idle) return undefined;
+    if (this.idle) this.stopIdle(this.idle);
+    if (this.isParentExit(message)) return this.terminate(message.reason, message);
+    if (this.debug) this.note({ type: 'in', message: visible(message) });
+    return this.proceed({ event: message });
+  };
+
+  /** Runs events until none follows at once. */
+  private proceed(first: Step): void | Promise<void> {
+    let step = first;
+    while (step && !(step instanceof Promise)) {
+      const { event } = step;
+      let result: unknown;
+      try {
+        result = this.invoke(event);
+      } catch (thrown) {
+        return this.callbackFailed(thrown, event);
+      }
+      if (result instanceof Promise) return this.proceedLater(result, event);
+      step = this.carryOut(result, event);
+    }
+    return step;
+  }
+
+  private async proceedLater(pending: Promise<unknown>, event: unknown): Promise<void> {
+    let result: unknown;
+    try {
+      result = await pending;
+    } catch (thrown) {
+      return this.callbackFailed(thrown, event);
+    }
+    return this.proceed(this.carryOut(result, event));
+  }
+
+  private callbackFailed(thrown: unknown, event: unknown): void | Promise<void> {
+    if (!this.self.isAlive) throw new DeadProcess();
+    return this.terminate(reasonOf(thrown), event);
+  }
+
+  private invoke(event: unknown): unknown {
+    const { callbacks, state, self } = this;
+    if (event instanceof CallMessage) {
+      if (!callbacks.handleCall) throw this.undefinedCallback('handleCall');
+      return callbacks.handleCall(event.request as AnyAsk, event.from as From<never>, state, self);
+    }
+    if (event instanceof CastMessage) {
+      if (!callbacks.handleCast) throw this.undefinedCallback('handleCast');
+      return callbacks.handleCast(event.message, state, self);
+    }
+    if (event instanceof ContinueEvent) {
+      if (!callbacks.handleContinue) throw this.undefinedCallback('handleContinue');
+      return callbacks.handleContinue(event.message, state, self);
+    }
+    if (!callbacks.handleInfo) return this.ignoreInfo(event);
+    return callbacks.handleInfo(event instanceof IdleTimeout ? { type: 'timeout' } : event, state, self);
+  }
+
+  /** Erlang's `undef`: the module lacks a callback that is needed (fact 40). */
+  private undefinedCallback(name: string): Exit {
+    return new Exit(['undef', [this.module, name]]);
+  }
+
+  private ignoreInfo(message: unknown): Result {
+    const name = this.self.process.label;
+    this.self.runtime.logger.report('warning', { type: 'unexpected_message', name, message });
+    return { type: 'noreply', state: this.state, then: undefined };
+  }
+
+  private carryOut(value: unknown, event: unknown): Step {
+    // A callback that was still running when its process was killed has nothing more to say.
+    if (!this.self.isAlive) throw new DeadProcess();
+    const result = resultOf(value, event);
+    if (result === undefined) return this.terminate(['bad_return_value', value], event);
+    this.state = result.state;
+    switch (result.type) {
+      case 'noreply':
+        if (this.debug) this.note({ type: 'noreply', state: this.state });
+        return this.next(result.then, event);
+      case 'reply':
+        this.answer(event as CallMessage, result.answer);
+        return this.next(result.then, event);
+      case 'stop':
+        return this.terminate(result.reason, event);
+      case 'stop_reply':
+        return this.terminate(result.reason, event, () => this.answer(event as CallMessage, result.answer));
+    }
+  }
+
+  private answer({ from }: CallMessage, answer: unknown): void {
+    from.answer(answer);
+    if (this.debug) this.note({ type: 'out', message: answer, to: from.pid?.toString() });
+  }
+
+  private next(then: Then<unknown> | undefined, event: unknown): Step {
+    if (then === undefined || then === 'hibernate') return undefined;
+    if ('continue' in then) return { event: new ContinueEvent(then.continue) };
+    if (!isTimeout(then.timeoutMs)) return this.terminate(['bad_return_value', then], event);
+    // With 0, a message that is already here wins and the timeout is dropped (fact 39).
+    if (then.timeoutMs === 0) return this.self.process.mailbox.length > 0 ? undefined : { event: new IdleTimeout() };
+    if (then.timeoutMs !== Number.POSITIVE_INFINITY) this.startIdle(then.timeoutMs);
+    return undefined;
+  }
+
+  private startIdle(timeoutMs: number): void {
+    const idle = new IdleTimeout();
+    idle.timer = this.self.runtime.startTimer(timeoutMs, () => this.self.process.deliver(idle));
+    this.idle = idle;
+  }
+
+  private stopIdle(idle: IdleTimeout): void {
+    if (idle.timer) this.self.runtime.cancelTimer(idle.timer);
+    this.idle = undefined;
+  }
+
+  private isParentExit(message: unknown): message is ExitMessage {
+    return isExit(message) && message.from === this.parent;
+  }
+
+  /** Last words, then the end (facts 49 to 52). A waiting caller is answered in between (fact 47). */
+  private terminate(reason: Reason, lastEvent: unknown, answer = () => {}): Promise<void> | undefined {
+    const end = (why: Reason): never => {
+      if (!this.self.isAlive) throw new DeadProcess();
+      answer();
+      this.report(why, lastEvent);
+      throw new Exit(why);
+    };
+    const failed = (thrown: unknown) => end(thrown instanceof Error ? reasonOf(thrown) : reason);
+    let pending: unknown;
+    try {
+      pending = this.callbacks.terminate?.(reason, this.state, this.self);
+    } catch (thrown) {
+      return failed(thrown);
+    }
+    return pending instanceof Promise ? pending.then(() => end(reason), failed) : end(reason);
+  }
+
+  private report(reason: Reason, lastEvent: unknown): void {
+    if (isExpectedExit(reason)) return;
+    this.self.runtime.logger.report('error', {
+      type: 'terminate',
+      name: this.self.process.label,
+      module: this.module,
+      lastMessage: visible(lastEvent),
+      state: this.visibleState(),
+      reason,
+      client: lastEvent instanceof CallMessage ? lastEvent.from.pid?.toString() : undefined,
+      log: this.debug?.log ?? [],
+    });
+    reportCrash(this.self, reason);
+  }
+
+  // System requests
+
+  private onSystemMessage({ from, request }: SystemMessage): void | Promise<void> {
+    switch (request.type) {
+      case 'suspend':
+        from?.answer('ok');
+        return this.self.process.suspended ? undefined : this.beSuspended();
+      case 'terminate':
+        from?.answer('ok');
+        return this.terminate(request.reason, undefined);
+      default:
+        return from?.answer(this.answerTo(request));
+    }
+  }
+
+  /** Takes system requests and the parent's exit until resumed; the rest stays queued in order (fact 55). */
+  private async beSuspended(): Promise<void> {
+    const { process } = this.self;
+    process.suspended = true;
+    const match = (message: unknown): message is unknown =>
+      message instanceof SystemMessage || this.isParentExit(message);
+    while (process.suspended) await this.onMessage(await this.self.receive({ match }));
+  }
+
+  private answerTo(request: Exclude<SystemRequest, { type: 'suspend' | 'terminate' }>): unknown {
+    const { process, runtime } = this.self;
+    switch (request.type) {
+      case 'get_state':
+        return this.state;
+      case 'get_status':
+        return this.status();
+      case 'replace_state':
+        return this.replaceState('replace_state', () => request.replace(this.state)) ?? this.state;
+      case 'change_code':
+        if (!process.suspended) return new CallbackFailed('change_code', 'not_suspended');
+        return this.replaceState('change_code', () => this.convert(request.oldVersion, request.extra)) ?? 'ok';
+      case 'resume':
+        process.suspended = false;
+        return 'ok';
+      case 'statistics':
+        return this.withDebug((debug) => debug.askStatistics(request.flag, runtime.clock.nowMs(), process.handled));
+      case 'log':
+        return this.withDebug((debug) => debug.askLog(request.flag));
+      case 'install':
+        return this.withDebug((debug) => debug.install(request.name, request.debugFunction, request.state)) ?? 'ok';
+      case 'remove':
+        return this.withDebug((debug) => debug.remove(request.name)) ?? 'ok';
+      default:
+        return unreachable(request);
+    }
+  }
+
+  private replaceState(operation: string, replacement: () => unknown): CallbackFailed | undefined {
+    try {
+      this.state = replacement();
+      return undefined;
+    } catch (thrown) {
+      return new CallbackFailed(operation, reasonOf(thrown));
+    }
+  }
+
+  private convert(oldVersion: unknown, extra: unknown): unknown {
+    return this.callbacks.codeChange ? this.callbacks.codeChange(oldVersion, this.state, extra) : this.state;
+  }
+
+  /** Debugging exists only while something of it is on, so that it costs nothing when it is off. */
+  private withDebug<T>(action: (debug: Debug) => T): T {
+    const debug = this.debug ?? new Debug();
+    const answer = action(debug);
+    this.debug = debug.isIdle ? undefined : debug;
+    return answer;
+  }
+
+  private note(event: DebugEvent): void {
+    this.debug?.note(event, this.self.process.label);
+    if (this.debug?.isIdle) this.debug = undefined;
+  }
+
+  private status(): ServerStatus {
+    const { process } = this.self;
+    return {
+      status: process.suspended ? 'suspended' : 'running',
+      pid: process.pid.toString(),
+      module: this.module,
+      parent: this.parent?.toString(),
+      log: this.debug?.log ?? [],
+      state: this.visibleState(),
+    };
+  }
+
+  private visibleState(): unknown {
+    return this.callbacks.formatStatus ? this.callbacks.formatStatus(this.state) : this.state;
+  }
+}
+
+/** The result, when it is one that this event allows; undefined for anything else (fact 37). */
+function resultOf(value: unknown, event: unknown): Result | undefined {
+  if (!isTagged(value)) return undefined;
+  const { type } = value;
+  const isResult =
+    type === 'noreply' ||
+    type === 'stop' ||
+    ((type === 'reply' || type === 'stop_reply') && event instanceof CallMessage);
+  return isResult ? (value as Result) : undefined;
+}
+
+/** A message as its sender wrote it. */
+function visible(message: unknown): unknown {
+  if (message instanceof CallMessage) return message.request;
+  return message instanceof CastMessage || message instanceof ContinueEvent ? message.message : message;
+}
+
+const isTagged = (value: unknown): value is { readonly type: unknown } =>
+  typeof value === 'object' && value !== null && 'type' in value;
+
+const isTimeout = (ms: number) => ms === Number.POSITIVE_INFINITY || (Number.isSafeInteger(ms) && ms >= 0);

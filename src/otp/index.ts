@@ -1,0 +1,49 @@
+/**
+ * The runtime: OTP's processes and behaviours for TypeScript, with nact as the scheduler.
+ *
+ * Behaviours are namespaces spelled as in Erlang (`genServer.call`, `supervisor.startChild`); what
+ * callbacks give back are plain functions (`started`, `reply`, `noReply`, `stop`).
+ */
+export {
+  type AnswerOf,
+  type AnyAsk,
+  type Ask,
+  From,
+  RequestId,
+  type Response,
+  type ResponseMessage,
+  replyTo,
+  type ServerRef,
+} from './call';
+export { type Clock, ManualClock, systemClock } from './clock';
+export { BadArgument, DeadProcess, Exit } from './errors';
+export * as genServer from './gen-server';
+export {
+  type Answered,
+  cannotStart,
+  type GenServer,
+  type Handled,
+  type InitResult,
+  ignore,
+  noReply,
+  reply,
+  started,
+  startError,
+  stop,
+  stopReply,
+  type Then,
+} from './gen-server-callbacks';
+export { formatReport, type Level, Logger, type Report, type ReportHandler } from './logger';
+export { Port } from './ports';
+export { type StartOptions, type StartResult } from './proc-lib';
+export { Pid, type Status, TIMEOUT } from './process';
+export { type TimeoutMessage, TimerRef } from './process-timers';
+export { Reference } from './reference';
+export { type Destination, type Name, nameOf, type Via, type ViaRegistry } from './registry';
+export { currentRuntime, type ProcessInfo, Runtime, type RuntimeOptions } from './runtime';
+export { type Scheduler, type Wakeup } from './scheduler';
+export { type ProcessBody, type ReceiveOptions, Self, type SignalMessage, spawn } from './self';
+export { type DownMessage, type ExitMessage, isDown, isExit } from './signals';
+export * as sys from './sys';
+export { equalTerms, formatTerm, isExpectedExit, type Reason } from './term';
+export { randomFrom, TestScheduler } from './test-scheduler';

@@ -1,0 +1,113 @@
+/**
+ * proc_lib: how behaviours start, and how they crash.
+ *
+ * A start is synchronous for whoever asked: it is over when `init` is over (fact 31). A start that
+ * fails leaves nothing behind: the process is dead and its name free before the starter goes on,
+ * and a starter that traps exits finds no stray `EXIT` in its mailbox (facts 34 and 35).
+ */
+import { DeadProcess } from './errors';
+import { block, currentProcess, type Pid, type Process, type Settle } from './process';
+import { currentRuntime, type Runtime } from './runtime';
+import { Self, spawn } from './self';
+import { end, link, unlink, watch } from './signals';
+import { isExpectedExit, type Reason } from './term';
+
+/** What starting a process gives: it runs, it did not want to, or it could not. */
+export type StartResult<P = Pid> =
+  | { readonly ok: true; readonly value: P; readonly info?: unknown }
+  | { readonly ok: false; readonly error: Reason }
+  | 'ignore';
+
+export interface StartOptions {
+  /** The name to register, before `init` runs. */
+  readonly name?: string;
+  /** The module that reports and trees show. @default the name */
+  readonly module?: string;
+  /** Kill the process when `init` takes longer. @default Infinity */
+  readonly timeoutMs?: number;
+}
+
+/** How a starting process tells its starter how it went. */
+export interface Starting {
+  /** `init` is done: the starter goes on, and so does the process. */
+  started(): void;
+  /** The process ends with `reason`; the starter then gets `result`. Never returns. */
+  failed(result: StartResult, reason: Reason): never;
+}
+
+/** The body of a behaviour: runs `init`, reports through `starting`, then serves. */
+export type Start = (self: Self, starting: Starting) => void | Promise<void>;
+
+/** Starts a process linked to the running one, and waits until it is up. */
+export function startLink(body: Start, options: StartOptions): Promise<StartResult> {
+  const parent = currentProcess();
+  if (parent === undefined)
+    throw new Error('Cannot link: no process is running; use start, or self.run after an await');
+  return startProcess(body, options, parent);
+}
+
+/** Starts a process that is linked to nobody, and waits until it is up. */
+export function start(body: Start, options: StartOptions): Promise<StartResult> {
+  return startProcess(body, options, undefined);
+}
+
+function startProcess(body: Start, options: StartOptions, parent: Process | undefined): Promise<StartResult> {
+  const runtime = currentRuntime();
+  const holder = options.name === undefined ? undefined : runtime.whereis(options.name);
+  if (holder) return Promise.resolve({ ok: false, error: ['already_started', holder] });
+  return block(currentProcess(), (settle) => launch(runtime, body, options, parent, settle));
+}
+
+function launch(
+  runtime: Runtime,
+  body: Start,
+  { name, module = name ?? 'anonymous', timeoutMs = Number.POSITIVE_INFINITY }: StartOptions,
+  parent: Process | undefined,
+  settle: Settle<StartResult>,
+): () => void {
+  const pid = spawn(runtime, (self) => body(self, starting), { initialCall: `${module}:init/1` });
+  const process = pid.process as Process;
+  if (parent) link(parent, pid);
+  if (name !== undefined) runtime.registry.register(name, pid);
+  const unwatch = watch(undefined, process, (error) => settle.resolve({ ok: false, error }));
+  const giveUp = () => {
+    unwatch();
+    if (parent) unlink(parent, pid);
+    end(process, 'killed');
+    settle.resolve({ ok: false, error: 'timeout' });
+  };
+  const timer = Number.isFinite(timeoutMs) ? runtime.startTimer(timeoutMs, giveUp) : undefined;
+  const starting: Starting = {
+    started: () => settle.resolve({ ok: true, value: pid }),
+    failed(result, reason) {
+      unwatch();
+      if (parent?.trapExit) unlink(parent, pid);
+      end(process, reason);
+      settle.resolve(result);
+      throw new DeadProcess();
+    },
+  };
+  return () => {
+    unwatch();
+    if (timer) runtime.cancelTimer(timer);
+  };
+}
+
+/** Reports that a behaviour's process ends by its own code (fact 117), unless that was to be expected. */
+export function reportCrash(self: Self, reason: Reason): void {
+  if (isExpectedExit(reason)) return;
+  const { process, runtime } = self;
+  const links = [...process.links].map((linked) => linked.label);
+  runtime.logger.report('error', {
+    type: 'crash',
+    pid: process.pid.toString(),
+    name: process.name,
+    initialCall: process.origin.initialCall,
+    reason,
+    ancestors: process.ancestors,
+    messages: process.mailbox.toArray(),
+    links,
+    trapExit: process.trapExit,
+    neighbours: links,
+  });
+}
