@@ -44,6 +44,8 @@ export { currentRuntime, type ProcessInfo, Runtime, type RuntimeOptions } from '
 export { type Scheduler, type Wakeup } from './scheduler';
 export { type ProcessBody, type ReceiveOptions, Self, type SignalMessage, spawn } from './self';
 export { type DownMessage, type ExitMessage, isDown, isExit } from './signals';
+export * as supervisor from './supervisor';
+export type { ChildSpec, Supervisor, SupervisorFlags, SupervisorRef } from './supervisor';
 export * as sys from './sys';
 export { equalTerms, formatTerm, isExpectedExit, type Reason } from './term';
 export { randomFrom, TestScheduler } from './test-scheduler';

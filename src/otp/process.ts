@@ -239,10 +239,13 @@ export class Process {
         this.schedule();
       };
       this.blocks.add(entry);
-      entry.disarm = arm({
+      const disarm = arm({
         resolve: (value) => settled(() => resolve(value)),
         reject: (error) => settled(() => reject(error)),
       });
+      // What settled while it was being armed is withdrawn now.
+      if (this.blocks.has(entry)) entry.disarm = disarm;
+      else disarm();
     });
   }
 

@@ -1,0 +1,42 @@
+/**
+ * Restart policy: whether a child that has ended is restarted, and when a supervisor gives up.
+ *
+ * Plain functions of what they are given, the time included, so that every case is a line in a
+ * table of tests (facts 71 and 76).
+ */
+import type { Flags, RestartType } from './child-spec';
+import { isExpectedExit, type Reason } from './term';
+
+const MS_PER_SECOND = 1000;
+
+/** Permanent: for every reason. Transient: unless the end was expected. Temporary: never. */
+export function shouldRestart(restart: RestartType, reason: Reason): boolean {
+  return restart === 'permanent' || (restart === 'transient' && !isExpectedExit(reason));
+}
+
+/** Whether the end of a child is worth a report: a permanent child must never end (fact 119). */
+export function isReportable(restart: RestartType, reason: Reason): boolean {
+  return restart === 'permanent' || !isExpectedExit(reason);
+}
+
+/** The restarts that still count, as whole seconds of monotonic time, newest first. */
+export type Restarts = readonly number[];
+
+/**
+ * Adds a restart at `nowMs`.
+ *
+ * Times are whole seconds and the edge still counts, so the true window lies between the period
+ * and one second more. Exceeding the intensity, not reaching it, is the end.
+ *
+ * @returns the restarts that still count, and whether there are too many
+ */
+export function addRestart(
+  restarts: Restarts,
+  nowMs: number,
+  { intensity, periodMs }: Pick<Flags, 'intensity' | 'periodMs'>,
+): { readonly restarts: Restarts; readonly exceeded: boolean } {
+  const now = Math.floor(nowMs / MS_PER_SECOND);
+  const oldest = now - periodMs / MS_PER_SECOND;
+  const counting = [now, ...restarts.filter((time) => time >= oldest)];
+  return { restarts: counting, exceeded: counting.length > intensity };
+}

@@ -1,0 +1,76 @@
+/**
+ * The children of one supervisor, in start order, found by id or by pid without a search.
+ *
+ * A child keeps its place when it is restarted. The instances of a simple_one_for_one supervisor
+ * have no id and no order; they are found by pid alone.
+ */
+import type { FullChildSpec } from './child-spec';
+import type { Pid } from './process';
+
+export class Child {
+  /** The living process, nothing, or `restarting`: its last start failed and will be tried again. */
+  pid: Pid | 'restarting' | undefined;
+  /** How often it was started again. */
+  restarts = 0;
+
+  constructor(
+    readonly spec: FullChildSpec,
+    /** What `startChild` added to the arguments of a simple_one_for_one instance. */
+    readonly args: readonly unknown[] = [],
+  ) {}
+}
+
+export class Children {
+  private readonly all = new Map<string | Child, Child>();
+  private readonly byPid = new Map<Pid, Child>();
+
+  /** @param simple whether children are instances of one template, without ids */
+  constructor(private readonly simple: boolean) {}
+
+  get size(): number {
+    return this.all.size;
+  }
+
+  add(child: Child): void {
+    this.all.set(this.keyOf(child), child);
+  }
+
+  /** Forgets a child, its arguments included (fact 88). */
+  remove(child: Child): void {
+    this.setPid(child, undefined);
+    this.all.delete(this.keyOf(child));
+  }
+
+  setPid(child: Child, pid: Child['pid']): void {
+    if (typeof child.pid === 'object') this.byPid.delete(child.pid);
+    child.pid = pid;
+    if (typeof pid === 'object') this.byPid.set(pid, child);
+  }
+
+  has(child: Child): boolean {
+    return this.all.get(this.keyOf(child)) === child;
+  }
+
+  find(id: string): Child | undefined {
+    return this.all.get(id);
+  }
+
+  findByPid(pid: Pid): Child | undefined {
+    return this.byPid.get(pid);
+  }
+
+  /** All of them, first started first. */
+  list(): Child[] {
+    return [...this.all.values()];
+  }
+
+  /** The child and those that were added after it. */
+  from(child: Child): Child[] {
+    const children = this.list();
+    return children.slice(children.indexOf(child));
+  }
+
+  private keyOf(child: Child): string | Child {
+    return this.simple ? child : child.spec.id;
+  }
+}

@@ -1,0 +1,277 @@
+/**
+ * The work of a supervisor: starting, stopping and restarting its children.
+ *
+ * It waits inside its handlers, as Erlang's does: while a child starts or stops, the supervisor's
+ * other messages stay queued. What a group restart cannot finish, because a start failed, it asks
+ * itself to try again by a message, so that its API answers in between (fact 78).
+ */
+import type { ChildSpec, Flags, FullChildSpec, StartedChild } from './child-spec';
+import { reasonOf } from './errors';
+import type { Offender } from './logger';
+import { Pid } from './process';
+import { addRestart, isReportable, type Restarts, shouldRestart } from './restart-policy';
+import { err, ok, type Result } from './result';
+import type { Self } from './self';
+import { isExit, watch } from './signals';
+import { Child, Children } from './supervisor-children';
+import { isExpectedExit, type Reason } from './term';
+
+/** A supervisor's message to itself: the last start of this child failed. */
+export interface TryAgain {
+  readonly type: 'try_again';
+  readonly child: Child;
+}
+
+/** What a child's end leads to. */
+export type Verdict = 'go_on' | 'shut_down';
+
+/** A child that is up: its pid (none if it was ignored) and what its start told besides. */
+export interface Launched {
+  readonly pid: Pid | undefined;
+  readonly info: unknown;
+}
+
+export class SupervisorLoop {
+  readonly children: Children;
+  private restarts: Restarts = [];
+
+  constructor(
+    readonly self: Self<TryAgain>,
+    readonly flags: Flags,
+    /** The one specification of a simple_one_for_one supervisor. */
+    readonly template: FullChildSpec | undefined,
+  ) {
+    this.children = new Children(template !== undefined);
+  }
+
+  // Starting
+
+  /** Starts the children in order; if one fails, those before it are stopped again (fact 63). */
+  async startAll(specs: readonly FullChildSpec[]): Promise<Result<void, Reason>> {
+    for (const spec of specs) {
+      const child = new Child(spec);
+      this.children.add(child);
+      const launched = await this.launch(child);
+      if (launched.ok) this.forgetIfIgnored(child);
+      else {
+        this.report('start_error', launched.error, child);
+        this.children.remove(child);
+        await this.stopAll();
+        return err(['shutdown', ['failed_to_start_child', spec.id, launched.error]]);
+      }
+    }
+    return ok(undefined);
+  }
+
+  /** Starts a child that was not there before; nothing is kept of one that fails (fact 82). */
+  async addChild(child: Child): Promise<Result<Launched, Reason>> {
+    const launched = await this.launch(child);
+    if (!launched.ok) this.report('start_error', launched.error, child);
+    if (!launched.ok || (launched.value.pid === undefined && this.isDroppedWhenIgnored(child))) return launched;
+    this.children.add(child);
+    return launched;
+  }
+
+  /** Runs the start function, as this supervisor. */
+  async launch(child: Child): Promise<Result<Launched, Reason>> {
+    const outcome = await this.callStart(child);
+    if (outcome === 'ignore') {
+      this.children.setPid(child, undefined);
+      return ok({ pid: undefined, info: undefined });
+    }
+    if (!outcome.ok) return outcome;
+    this.children.setPid(child, outcome.value);
+    if (!this.template) this.reportProgress(child);
+    return ok({ pid: outcome.value, info: outcome.info });
+  }
+
+  private async callStart({ spec, args }: Child): Promise<StartedChild> {
+    try {
+      const outcome: unknown = await this.self.run(() => spec.start(...(args as never[])));
+      return isStartedChild(outcome) ? outcome : err(outcome);
+    } catch (thrown) {
+      return err(['EXIT', reasonOf(thrown)]);
+    }
+  }
+
+  /** An ignored child is kept without a pid; a temporary one, or an instance, is dropped (facts 64 and 80). */
+  private forgetIfIgnored(child: Child): void {
+    if (child.pid === undefined && this.isDroppedWhenIgnored(child)) this.children.remove(child);
+  }
+
+  private isDroppedWhenIgnored(child: Child): boolean {
+    return child.spec.restart === 'temporary' || this.template !== undefined;
+  }
+
+  // Stopping
+
+  /** Stops every child: one after the other from the last, or all at once where there is no order. */
+  async stopAll(): Promise<void> {
+    if (this.template) await this.stopTogether();
+    else await this.stopInOrder(this.children.list());
+  }
+
+  /** Stops these children, the last one first, waiting for each (fact 65). */
+  private async stopInOrder(children: readonly Child[]): Promise<void> {
+    const exits = this.takeExits(children);
+    for (const child of children.toReversed()) await this.stopChild(child, exits);
+  }
+
+  /** Instances have no order: all are told, and then all are waited for (fact 68). */
+  private async stopTogether(): Promise<void> {
+    const children = this.children.list();
+    const exits = this.takeExits(children);
+    await Promise.all(children.map((child) => this.stopChild(child, exits)));
+  }
+
+  /** Stops a child if it runs, and cancels a restart that is pending. Its specification stays. */
+  async stopChild(child: Child, exits = this.takeExits([child])): Promise<void> {
+    const { pid, spec } = child;
+    if (pid instanceof Pid) {
+      const reason = exits.get(pid) ?? (await this.shutDown(pid, spec));
+      if (!isExpectedStop(spec, reason)) this.report('shutdown_error', reason, child);
+    }
+    if (spec.restart === 'temporary' || this.template) this.children.remove(child);
+    else this.children.setPid(child, undefined);
+  }
+
+  /** Asks, waits, and kills in the end, each as the specification says (fact 66). Tells why it ended. */
+  private async shutDown(pid: Pid, { shutdown }: FullChildSpec): Promise<Reason> {
+    const target = pid.process;
+    if (target === undefined) return 'noproc';
+    const { self } = this;
+    return self.process.block<Reason>((settle) => {
+      const unwatch = watch(self.process, target, (reason) => settle.resolve(reason));
+      // From here on its end comes through the watch alone.
+      self.unlink(pid);
+      const kill = () => void self.sendExit(pid, 'kill');
+      const timer = typeof shutdown === 'number' ? self.runtime.startTimer(shutdown, kill) : undefined;
+      self.sendExit(pid, shutdown === 'brutal_kill' ? 'kill' : 'shutdown');
+      return () => {
+        unwatch();
+        if (timer) self.runtime.cancelTimer(timer);
+      };
+    });
+  }
+
+  /**
+   * Takes the exits of those that are dead already out of the mailbox: their end is dealt with
+   * here, and counts no more (fact 75). The mailbox is looked through only if there are any.
+   */
+  private takeExits(children: readonly Child[]): Map<Pid, Reason> {
+    const dead = new Set(children.flatMap(({ pid }) => (pid instanceof Pid && !pid.process ? pid : [])));
+    const exits = new Map<Pid, Reason>();
+    if (dead.size === 0) return exits;
+    this.self.process.mailbox.discard((message) => {
+      if (!isExit(message) || !dead.has(message.from)) return false;
+      exits.set(message.from, message.reason);
+      return true;
+    });
+    return exits;
+  }
+
+  // Restarting
+
+  /** A child has ended by itself (facts 71, 72 and 90). */
+  async childExited(child: Child, reason: Reason): Promise<Verdict> {
+    const { spec } = child;
+    this.report('child_terminated', reason, child, isReportable(spec.restart, reason));
+    this.children.setPid(child, undefined);
+    if (shouldRestart(spec.restart, reason)) return this.restart(child);
+    if (spec.restart === 'temporary' || this.template) this.children.remove(child);
+    return this.endsSupervisor(spec) ? 'shut_down' : 'go_on';
+  }
+
+  /** The child's last start failed; try again unless something else has happened to it since. */
+  async tryAgain(child: Child): Promise<Verdict> {
+    return this.children.has(child) && child.pid === 'restarting' ? this.restart(child) : 'go_on';
+  }
+
+  private async restart(child: Child): Promise<Verdict> {
+    const { restarts, exceeded } = addRestart(this.restarts, this.self.nowMs(), this.flags);
+    this.restarts = restarts;
+    if (exceeded) {
+      this.report('shutdown', 'reached_max_restart_intensity', child);
+      if (this.template) this.children.remove(child);
+      else this.children.setPid(child, undefined);
+      return 'shut_down';
+    }
+    const group = this.groupOf(child);
+    await this.stopInOrder(group.filter((member) => member !== child));
+    await this.startAgain(group.filter((member) => this.children.has(member)));
+    return 'go_on';
+  }
+
+  /** Who is restarted together with the child, in start order (fact 73). */
+  private groupOf(child: Child): readonly Child[] {
+    if (this.flags.strategy === 'one_for_all') return this.children.list();
+    return this.flags.strategy === 'rest_for_one' ? this.children.from(child) : [child];
+  }
+
+  private async startAgain(group: readonly Child[]): Promise<void> {
+    for (const [index, child] of group.entries()) {
+      const launched = await this.launch(child);
+      if (!launched.ok) return this.startFailed(child, launched.error, group.slice(0, index));
+      child.restarts += 1;
+      if (this.template) this.forgetIfIgnored(child);
+    }
+  }
+
+  /** In one_for_all the whole group is tried again; elsewhere those that are up stay up (fact 79). */
+  private async startFailed(child: Child, reason: Reason, up: readonly Child[]): Promise<void> {
+    this.report('start_error', reason, child);
+    if (this.flags.strategy === 'one_for_all') await this.stopInOrder(up);
+    this.children.setPid(child, 'restarting');
+    this.self.send(this.self.pid, { type: 'try_again', child });
+  }
+
+  private endsSupervisor({ significant }: FullChildSpec): boolean {
+    if (!significant || this.flags.autoShutdown === 'never') return false;
+    if (this.flags.autoShutdown === 'any_significant') return true;
+    return !this.children.list().some((child) => child.spec.significant && child.pid !== undefined);
+  }
+
+  // Reports
+
+  private report(
+    context: 'child_terminated' | 'start_error' | 'shutdown_error' | 'shutdown',
+    reason: Reason,
+    child: Child,
+    wanted = true,
+  ): void {
+    if (!wanted) return;
+    const { process, runtime } = this.self;
+    const report = {
+      type: 'supervisor',
+      supervisor: process.label,
+      context,
+      reason,
+      offender: offenderOf(child),
+    } as const;
+    runtime.logger.report('error', report);
+  }
+
+  private reportProgress(child: Child): void {
+    const { process, runtime } = this.self;
+    runtime.logger.report('info', { type: 'progress', supervisor: process.label, started: offenderOf(child) });
+  }
+}
+
+/** What a start function was asked for, as reports show it. */
+export function offenderOf({ spec, pid }: Child): Offender {
+  const { id, restart, significant, shutdown, type } = spec;
+  return { pid: pid?.toString(), id, restart, significant, shutdown, type };
+}
+
+/** Ending by request is no error: with `killed` when it was to be killed (fact 67). */
+function isExpectedStop({ shutdown, restart }: ChildSpec, reason: Reason): boolean {
+  if (reason === 'noproc' || reason === 'shutdown') return true;
+  if (shutdown === 'brutal_kill') return reason === 'killed';
+  return restart !== 'permanent' && isExpectedExit(reason);
+}
+
+function isStartedChild(value: unknown): value is StartedChild {
+  if (value === 'ignore') return true;
+  if (typeof value !== 'object' || value === null || !('ok' in value)) return false;
+  return value.ok === false ? 'error' in value : value.ok === true && 'value' in value && value.value instanceof Pid;
+}
