@@ -10,8 +10,7 @@
  *   significant  whether its end can end the supervisor (autoShutdown)
  */
 import type { StartResult } from './proc-lib';
-import type { Pid } from './process';
-import { err, ok, type Result } from './result';
+import { err, ok, type Result } from '../result';
 
 export type Strategy = 'one_for_one' | 'one_for_all' | 'rest_for_one' | 'simple_one_for_one';
 export type RestartType = 'permanent' | 'transient' | 'temporary';
@@ -34,7 +33,7 @@ export interface SupervisorFlags {
 export type StartFunction = (...args: never[]) => StartedChild | Promise<StartedChild>;
 
 /** What a start function gives: `{ ok, value: pid }`, `'ignore'`, or an error. */
-export type StartedChild = StartResult<Pid<never>>;
+export type StartedChild = StartResult;
 
 export interface ChildSpec {
   readonly id: string;
@@ -102,7 +101,7 @@ export function checkChildSpec(given: unknown, autoShutdown: AutoShutdown): Resu
       shutdown: spec.shutdown ?? (type === 'supervisor' ? 'infinity' : 5 * MS_PER_SECOND),
       type,
       significant: spec.significant ?? false,
-      modules: spec.modules ?? [String(spec.id)],
+      modules: spec.modules ?? [spec.id],
     },
     autoShutdown,
   );

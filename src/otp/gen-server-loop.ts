@@ -16,7 +16,7 @@ import { type ExitMessage, isExit } from './signals';
 import { CallbackFailed, Debug, type DebugEvent, type ServerStatus, SystemMessage, type SystemRequest } from './sys';
 import { isExpectedExit, type Reason } from './term';
 import type { Timer } from './timers';
-import { unreachable } from './unreachable';
+import { unreachable } from '../unreachable';
 
 /** A call on its way. */
 export class CallMessage {

@@ -10,7 +10,7 @@ import { reasonOf } from './errors';
 import type { Offender } from './logger';
 import { Pid } from './process';
 import { addRestart, isReportable, type Restarts, shouldRestart } from './restart-policy';
-import { err, ok, type Result } from './result';
+import { err, ok, type Result } from '../result';
 import type { Self } from './self';
 import { isExit, watch } from './signals';
 import { Child, Children } from './supervisor-children';

@@ -39,13 +39,13 @@ import {
 } from './gen-server-callbacks';
 import type { StartOptions, StartResult } from './proc-lib';
 import { Pid } from './process';
-import { err, ok, type Result } from './result';
+import { err, ok, type Result } from '../result';
 import type { Self } from './self';
 import { type ExitMessage, isExit } from './signals';
 import { Child } from './supervisor-children';
 import { type Launched, SupervisorLoop, type TryAgain, type Verdict } from './supervisor-loop';
 import type { Reason } from './term';
-import { unreachable } from './unreachable';
+import { unreachable } from '../unreachable';
 
 export type {
   AutoShutdown,
@@ -112,17 +112,9 @@ interface Args {
 }
 
 /** Starts a supervisor linked to the running process, and all its children; waits until they are up. */
-export function startLink<A>(
-  module: Supervisor<A>,
-  args: A,
-  options: StartOptions = {},
-): Promise<StartResult<Pid<never>>> {
+export function startLink<A>(module: Supervisor<A>, args: A, options: StartOptions = {}): Promise<StartResult> {
   const name = options.module ?? options.name ?? 'supervisor';
-  return genServer.startLink(
-    callbacks,
-    { module: module as Supervisor<unknown>, args, name },
-    { ...options, module: name },
-  );
+  return genServer.startLink(callbacks, { module, args, name }, { ...options, module: name });
 }
 
 /**
@@ -173,7 +165,7 @@ type Info = TryAgain | ExitMessage;
 const callbacks: GenServer<Args, State, Call, never, Info> = {
   async init(args, self) {
     self.trapExit(true);
-    return initialise(args, await self.run(() => args.module.init(args.args)), self as Self<TryAgain>);
+    return initialise(args, await self.run(() => args.module.init(args.args)), self);
   },
   async handleCall(request, _from, state) {
     return reply(await answer(request, state), state);
