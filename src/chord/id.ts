@@ -7,7 +7,7 @@
  * Pure, but for SHA-1, which is the one thing that a core may take from Node.
  */
 import { hash } from 'node:crypto';
-import type { BinaryString } from '../octets';
+import type { BinaryString, Octets } from '../octets';
 
 declare const id: unique symbol;
 
@@ -31,8 +31,14 @@ export function nodeId(host: string, port: number): NodeId {
 
 /** The identifier of a key. Every byte string is a key, the empty one included. */
 export function keyId(key: BinaryString): KeyId {
+  return hashOf(key) as KeyId;
+}
+
+/** SHA-1 of the bytes: 40 lowercase hex digits. */
+export function hashOf(octets: Octets): string {
   // Below 128 UTF-8 and Latin-1 agree, and hashing the string itself saves a Buffer.
-  return hash('sha1', ASCII_ONLY.test(key) ? key : Buffer.from(key, 'latin1'), 'hex') as KeyId;
+  const isHashable = typeof octets !== 'string' || ASCII_ONLY.test(octets);
+  return hash('sha1', isHashable ? octets : Buffer.from(octets, 'latin1'), 'hex');
 }
 
 /** `x` in (a, b): strictly between, clockwise. With a = b: everywhere but there. */
