@@ -1,0 +1,91 @@
+/**
+ * The key-value table: what a node stores, as everyone else in it sees it.
+ *
+ * Merging is the only way in. It keeps the newer record, so that any order and any repetition of
+ * writes, transfers and repairs ends in the same table, and it refuses nothing: what arrives may
+ * be acknowledged data. Limits are asked about before a write is minted ({@link KvTable.hasRoomFor}),
+ * where a refusal is still definite. The interface is synchronous, because a coordinator must mint
+ * and merge without anyone in between.
+ */
+import type { Id } from '../chord/id';
+import type { Range } from '../chord/range';
+import type { BinaryString, Octets } from '../octets';
+import type { Digest } from './digest';
+import type { RangeDigest, ScrubSlice } from './digest-trie';
+import type { Record } from './record';
+
+/** What a merge did: the key was new, its record was the older one, or it was at least as new. */
+export type Merged = 'inserted' | 'replaced' | 'kept';
+
+/** What is in a table. */
+export type TableStats = {
+  /** Values, expired ones included until they are purged. */
+  readonly keys: number;
+  /** The bytes of these values and of their keys. */
+  readonly bytes: number;
+  readonly tombstones: number;
+  /** An estimate of the memory that values, tombstones and their index take. */
+  readonly memoryBytes: number;
+  /** How often a merge met two different records of one version. More than 0 is a fault somewhere. */
+  readonly collisions: number;
+  /** How many wrong digests scrubbing has put right. More than 0 is a fault here. */
+  readonly mismatches: number;
+};
+
+/** How large a slice of a walk may be. The first record is always taken, however large. */
+export type WalkLimits = { readonly recordsMax: number; readonly bytesMax: number };
+
+/** A slice of a range in ring order, and where the next begins; `after` undefined: this was the last. */
+export type WalkSlice = { readonly records: readonly Record[]; readonly after: Id | undefined };
+
+export interface KvTable {
+  /** The record of a key, a tombstone or expired one too. */
+  get(key: BinaryString): Record | undefined;
+
+  /** The record of a key as clients see it: undefined where it is deleted or expired. */
+  read(key: BinaryString, nowMs: number): Record | undefined;
+
+  /**
+   * Keeps the newer of this record and the one stored. Commutative, associative, idempotent.
+   * Where `get` knows the key, build the record with the `key` and `keyId` found there: it
+   * saves hashing, and the table keeps one copy of the key, not two.
+   */
+  merge(record: Record): Merged;
+
+  /**
+   * Whether the table may grow by this write (`value` undefined: by a tombstone). What frees
+   * memory always has room. To be asked before minting; merging does not ask.
+   */
+  hasRoomFor(key: BinaryString, value: Octets | undefined): boolean;
+
+  stats(): TableStats;
+
+  /** The digest of all records in a range, tombstones and expired values included. */
+  digest(range: Range): Digest;
+
+  /** The same for each of sixteen parts of the range, cut as `splitRange` does. */
+  digestParts(range: Range): readonly RangeDigest[];
+
+  /**
+   * The next records of a range in ring order, from behind `after` on (undefined, or outside the
+   * range: from its start). Between two slices the table may change: what is there from
+   * the first slice to the last is seen, what comes or goes meanwhile may be.
+   */
+  walk(range: Range, after: Id | undefined, limits: WalkLimits): WalkSlice;
+
+  /**
+   * Forgets up to `countMax` tombstones and expired values that have been dead since before
+   * `olderThanMs` (Unix ms), and tells how many; fewer than `countMax` means all. Only safe below
+   * a horizon that every holder of the key has been compared up to: older copies come back else.
+   */
+  purgeTombstones(olderThanMs: number, countMax: number): number;
+
+  /**
+   * Drops up to `countMax` records of a range without a trace, and tells how many; fewer than
+   * `countMax` means all. For copies that this node no longer has to hold, never for a deletion.
+   */
+  dropRange(range: Range, countMax: number): number;
+
+  /** Checks digests against the records, a slice of about `recordsMax` at a time, and corrects them. */
+  scrub(after: Id | undefined, recordsMax: number): ScrubSlice;
+}

@@ -1,0 +1,164 @@
+/**
+ * Memory table: the key-value table in this process's memory.
+ *
+ * A Map by key answers clients, a trie by key identifier answers the other nodes, a queue holds
+ * what will have to be purged; all three hold the same records. What it counts is kept up to date
+ * by each change, never recomputed.
+ */
+import type { Id } from '../chord/id';
+import type { Range } from '../chord/range';
+import type { BinaryString, Octets } from '../octets';
+import { compareVersions } from '../replication/version';
+import type { Digest } from './digest';
+import { DigestTrie, type RangeDigest, type ScrubSlice } from './digest-trie';
+import type { KvTable, Merged, TableStats, WalkLimits, WalkSlice } from './kv-table';
+import { PurgeQueue } from './purge-queue';
+import { compareRecords, dataBytes, deadSinceMs, isLive, type Record } from './record';
+
+/** What a record costs beyond the bytes of key and value: measured, and rounded up. */
+export const RECORD_OVERHEAD_BYTES = 260;
+
+export type MemoryTableOptions = {
+  /**
+   * Most records, tombstones included, that new writes may fill the table with. A JavaScript Map
+   * ends at 2^24 entries; what is left above this is for transfers, which are never refused.
+   * @default 12_000_000
+   */
+  readonly recordsMax?: number;
+  /**
+   * Most memory, by the table's own estimate, that new writes may fill. Stay at half of the
+   * process's heap limit, since garbage needs room too.
+   * @default 1 GiB
+   */
+  readonly memoryBytesMax?: number;
+};
+
+export class MemoryTable implements KvTable {
+  private readonly records = new Map<BinaryString, Record>();
+  private readonly trie = new DigestTrie();
+  private readonly waste = new PurgeQueue();
+  private readonly recordsMax: number;
+  private readonly memoryBytesMax: number;
+  private keys = 0;
+  private bytes = 0;
+  private memoryBytes = 0;
+  private collisions = 0;
+  private mismatches = 0;
+
+  constructor({ recordsMax = 12_000_000, memoryBytesMax = 2 ** 30 }: MemoryTableOptions = {}) {
+    this.recordsMax = recordsMax;
+    this.memoryBytesMax = memoryBytesMax;
+  }
+
+  get(key: BinaryString): Record | undefined {
+    return this.records.get(key);
+  }
+
+  read(key: BinaryString, nowMs: number): Record | undefined {
+    const record = this.records.get(key);
+    return record !== undefined && isLive(record, nowMs) ? record : undefined;
+  }
+
+  merge(record: Record): Merged {
+    const current = this.records.get(record.key);
+    if (current === undefined) {
+      this.insert(record);
+      return 'inserted';
+    }
+    const order = compareRecords(record, current);
+    if (order !== 0 && compareVersions(record, current) === 0) this.collisions += 1;
+    if (order <= 0) return 'kept';
+    this.replace(current, record);
+    return 'replaced';
+  }
+
+  hasRoomFor(key: BinaryString, value: Octets | undefined): boolean {
+    const current = this.records.get(key);
+    const valueBytes = value?.length ?? 0;
+    if (current !== undefined) {
+      const growth = valueBytes - (current.value?.length ?? 0);
+      return growth <= 0 || this.memoryBytes + growth <= this.memoryBytesMax;
+    }
+    const growth = RECORD_OVERHEAD_BYTES + key.length + valueBytes;
+    return this.records.size < this.recordsMax && this.memoryBytes + growth <= this.memoryBytesMax;
+  }
+
+  stats(): TableStats {
+    const { keys, bytes, memoryBytes, collisions, mismatches } = this;
+    return { keys, bytes, tombstones: this.records.size - keys, memoryBytes, collisions, mismatches };
+  }
+
+  digest(range: Range): Digest {
+    return this.trie.digest(range);
+  }
+
+  digestParts(range: Range): readonly RangeDigest[] {
+    return this.trie.split(range);
+  }
+
+  walk(range: Range, after: Id | undefined, { recordsMax, bytesMax }: WalkLimits): WalkSlice {
+    const records: Record[] = [];
+    let bytes = 0;
+    const finished = this.trie.walk(range, after, (record) => {
+      bytes += dataBytes(record);
+      const last = records.at(-1);
+      // Two keys of one identifier travel together: a cursor could not point between them.
+      const fits = records.length < recordsMax && bytes <= bytesMax;
+      if (last !== undefined && !fits && last.keyId !== record.keyId) return false;
+      records.push(record);
+      return true;
+    });
+    return { records, after: finished ? undefined : records.at(-1)?.keyId };
+  }
+
+  purgeTombstones(olderThanMs: number, countMax: number): number {
+    const due = this.waste.dueBefore(olderThanMs, countMax, deadSinceMs);
+    for (const record of due) this.drop(record);
+    return due.length;
+  }
+
+  dropRange(range: Range, countMax: number): number {
+    const { records } = this.walk(range, undefined, { recordsMax: countMax, bytesMax: Infinity });
+    for (const record of records) this.drop(record);
+    return records.length;
+  }
+
+  scrub(after: Id | undefined, recordsMax: number): ScrubSlice {
+    const slice = this.trie.scrub(after, recordsMax);
+    this.mismatches += slice.mismatches;
+    return slice;
+  }
+
+  private insert(record: Record): void {
+    this.records.set(record.key, record);
+    this.trie.insert(record);
+    this.count(record, 1);
+  }
+
+  private replace(current: Record, next: Record): void {
+    if (next.keyId !== current.keyId) throw new Error(`Cannot merge: "${next.keyId}" is not the SHA-1 of the key`);
+    this.records.set(next.key, next);
+    this.trie.replace(current, next);
+    this.count(current, -1);
+    this.count(next, 1);
+  }
+
+  private drop(record: Record): void {
+    this.records.delete(record.key);
+    this.trie.remove(record);
+    this.count(record, -1);
+  }
+
+  private count(record: Record, sign: 1 | -1): void {
+    const bytes = dataBytes(record);
+    this.memoryBytes += sign * (RECORD_OVERHEAD_BYTES + bytes);
+    if (record.value !== undefined) {
+      this.keys += sign;
+      this.bytes += sign * bytes;
+    }
+    const dueMs = deadSinceMs(record);
+    if (dueMs === undefined) return;
+    if (sign > 0) this.waste.add(record, dueMs);
+    else this.waste.remove(record, dueMs);
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Purge queue: tombstones and expiring values, in the order in which they become waste.
+ *
+ * They arrive in any order (a transfer brings old ones, a bad clock future ones) and most leave
+ * early, overwritten by a newer record, so neither a list in order of arrival nor a heap will do:
+ * one future entry would block the first, the dead would fill the second. Here about a second's
+ * worth shares a set: adding and removing are O(1), and what is due is found at the front.
+ */
+import type { Record } from './record';
+
+const BUCKET_MS = 1024;
+
+export class PurgeQueue {
+  private readonly buckets = new Map<number, Set<Record>>();
+  /** The keys of `buckets`, ascending. */
+  private readonly order: number[] = [];
+
+  /** Notes that a record will be waste once the horizon passes `dueMs`. */
+  add(record: Record, dueMs: number): void {
+    const number = Math.floor(dueMs / BUCKET_MS);
+    let bucket = this.buckets.get(number);
+    if (bucket === undefined) {
+      bucket = new Set();
+      this.buckets.set(number, bucket);
+      this.order.splice(this.positionOf(number), 0, number);
+    }
+    bucket.add(record);
+  }
+
+  /** Forgets a record that was added with the same `dueMs`. */
+  remove(record: Record, dueMs: number): void {
+    const number = Math.floor(dueMs / BUCKET_MS);
+    const bucket = this.buckets.get(number);
+    if (bucket === undefined) return;
+    bucket.delete(record);
+    if (bucket.size > 0) return;
+    this.buckets.delete(number);
+    this.order.splice(this.positionOf(number), 1);
+  }
+
+  /**
+   * Up to `countMax` records that were due before `horizonMs`, about the oldest first. It looks at
+   * no more than these and those of the one second in which the horizon lies.
+   */
+  dueBefore(horizonMs: number, countMax: number, dueMsOf: (record: Record) => number | undefined): Record[] {
+    const due: Record[] = [];
+    for (const number of this.order) {
+      if (number * BUCKET_MS >= horizonMs) break;
+      for (const record of this.buckets.get(number) ?? []) {
+        if (due.length >= countMax) return due;
+        if ((dueMsOf(record) ?? Infinity) < horizonMs) due.push(record);
+      }
+    }
+    return due;
+  }
+
+  /** Where `number` stands, or would stand, in `order`. Searched from the end: most are the newest. */
+  private positionOf(number: number): number {
+    let position = this.order.length;
+    while (position > 0 && (this.order[position - 1] ?? -Infinity) >= number) position -= 1;
+    return position;
+  }
+}
