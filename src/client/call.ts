@@ -1,0 +1,46 @@
+/** A call: one request of a caller, from the moment it is made until it has its one outcome. */
+import type { BinaryString, Octets } from '../octets';
+import type { Consistency, Op } from '../protocol/client-protocol';
+import type { Result } from '../result';
+import type { Address } from './address';
+import type { ClientError } from './client-error';
+import type { Due } from './deadlines';
+
+/** What is asked. */
+export interface Question {
+  readonly op: Op;
+  readonly key: BinaryString;
+  /** Not copied when it is long: it must stay as it is until the call is over. */
+  readonly value: Octets;
+  readonly consistency: Consistency;
+  readonly timeoutMs: number;
+  /** Whether to ask again when the connection is lost after the request had been written. */
+  readonly retryIndeterminate: boolean;
+}
+
+/** What comes of it. */
+export type Outcome = Result<Octets, ClientError>;
+
+/** What a call needs to know of the connection that carries it. */
+export interface Carrier {
+  readonly address: Address;
+  /** Nobody waits for the answer any more. */
+  abandon(call: Call): void;
+}
+
+/** One request and whoever waits for its outcome. */
+export class Call implements Due {
+  /** The connection that it was given to; undefined while it waits for its turn. */
+  carrier: Carrier | undefined = undefined;
+  /** Its number on that connection. */
+  id = 0;
+  /** How often that connection had been heard of when the call was given to it. */
+  heardBefore = 0;
+
+  constructor(
+    readonly question: Question,
+    readonly deadlineAtMs: number,
+    /** Called once, by the pool. */
+    readonly finish: (outcome: Outcome) => void,
+  ) {}
+}
