@@ -17,6 +17,7 @@ export {
 } from './call';
 export { type Clock, ManualClock, systemClock } from './clock';
 export { BadArgument, DeadProcess, Exit } from './errors';
+export * as ets from './ets';
 export * as genServer from './gen-server';
 export {
   type Answered,
