@@ -24,6 +24,7 @@ import {
 /** How far a clock may run ahead of the time of day unless told otherwise. */
 export const MAX_DRIFT_MS_DEFAULT = 1000;
 
+/** What a clock tolerates. */
 export type HybridClockOptions = {
   /**
    * How many milliseconds a version may lie ahead of this node's wall clock and still move its
@@ -40,6 +41,7 @@ export type HybridClockOptions = {
  */
 export type ClockSkew = { readonly code: 'CLOCK_SKEW'; readonly aheadMs: number };
 
+/** The clock of one node and incarnation: `writer` must be no other's. */
 export class HybridClock {
   readonly maxDriftMs: number;
   private rejections = 0;

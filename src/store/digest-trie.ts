@@ -24,6 +24,7 @@ import {
   union,
 } from './digest';
 import type { Record } from './record';
+import { FANOUT, ROOT, TrieNodes } from './trie-nodes';
 
 /** More records than this split a leaf. */
 export const LEAF_RECORDS_MAX = 64;
@@ -39,82 +40,52 @@ export type ScrubSlice = { readonly mismatches: number; readonly after: Id | und
 /** Is shown a record; answers whether to go on. It must not change the trie. */
 export type Visitor = (record: Record) => boolean;
 
-const FANOUT = 16;
 const ID_DIGITS = 40;
 
-type TrieNode = Leaf | Inner;
-
-class Leaf {
-  count = 0;
-  fp0 = 0;
-  fp1 = 0;
-  readonly records: Record[] = [];
-  /** Whether `records` is in ring order. Only walking needs it, so only walking sorts. */
-  isSorted = true;
-  constructor(
-    readonly parent: Inner | undefined,
-    readonly depth: number,
-  ) {}
-}
-
-class Inner {
-  count = 0;
-  fp0 = 0;
-  fp1 = 0;
-  /** Sixteen, by the digit at `depth`. */
-  readonly children: TrieNode[] = [];
-  constructor(
-    readonly parent: Inner | undefined,
-    readonly depth: number,
-  ) {}
-}
-
+/** The records of one table by identifier, each key at most once. */
 export class DigestTrie {
-  private root: TrieNode = new Leaf(undefined, 0);
+  private readonly nodes = new TrieNodes();
 
   /** How many records it holds. */
   get count(): number {
-    return this.root.count;
+    return this.nodes.count(ROOT);
   }
 
   /** Adds a record of a key that has none here. */
   insert(record: Record): void {
     const leaf = this.leafOf(record.keyId);
-    leaf.records.push(record);
-    leaf.isSorted = false;
-    adjust(leaf, digestOf(record), 1);
-    if (leaf.count > LEAF_RECORDS_MAX && leaf.depth < ID_DIGITS) this.exchange(leaf, split(leaf));
+    this.nodes.push(leaf, record);
+    this.nodes.adjust(leaf, digestOf(record));
+    this.splitIfFull(leaf);
   }
 
   /** Takes out exactly this record. */
   remove(record: Record): void {
     const leaf = this.leafOf(record.keyId);
-    leaf.records.splice(indexIn(leaf, record), 1);
-    adjust(leaf, digestOf(record), -1);
-    const sparse = highestSparse(leaf);
-    if (sparse !== undefined) this.exchange(sparse, merged(sparse));
+    this.nodes.records(leaf).splice(this.indexIn(leaf, record), 1);
+    this.nodes.adjust(leaf, difference(EMPTY_DIGEST, digestOf(record)));
+    this.mergeIfSparse(leaf);
   }
 
   /** Puts `next` in the place of exactly this record of the same key. */
   replace(record: Record, next: Record): void {
     const leaf = this.leafOf(record.keyId);
-    leaf.records[indexIn(leaf, record)] = next;
-    adjust(leaf, replacementOf(record, next), 0);
+    this.nodes.records(leaf)[this.indexIn(leaf, record)] = next;
+    this.nodes.adjust(leaf, replacementOf(record, next));
   }
 
   /** The digest of the records in a range, exactly. */
   digest(range: Range): Digest {
-    if (range.lo === range.hi) return copyOf(this.root);
     return this.between(range, this.upTo(range.lo), this.upTo(range.hi));
   }
 
   /** The range cut into `parts` as {@link splitRange} does, with the digest of each. */
   split(range: Range, parts = FANOUT): readonly RangeDigest[] {
-    let below = this.upTo(range.lo);
+    let upToLo = this.upTo(range.lo);
     return splitRange(range, parts).map((part) => {
-      const upTo = this.upTo(part.hi);
-      const digest = part.lo === part.hi ? copyOf(this.root) : this.between(part, below, upTo);
-      below = upTo;
+      const upToHi = this.upTo(part.hi);
+      const digest = this.between(part, upToLo, upToHi);
+      upToLo = upToHi;
       return { range: part, digest };
     });
   }
@@ -127,8 +98,8 @@ export class DigestTrie {
   walk(range: Range, after: Id | undefined, visit: Visitor): boolean {
     if (after === range.hi) return true;
     const lo = after !== undefined && inRange(after, range) ? after : range.lo;
-    if (lo < range.hi) return visitBetween(this.root, lo, range.hi, visit);
-    return visitBetween(this.root, lo, undefined, visit) && visitBetween(this.root, undefined, range.hi, visit);
+    if (lo < range.hi) return this.visitBetween(ROOT, lo, range.hi, visit);
+    return this.visitBetween(ROOT, lo, undefined, visit) && this.visitBetween(ROOT, undefined, range.hi, visit);
   }
 
   /**
@@ -137,38 +108,78 @@ export class DigestTrie {
    * is wrong would make two nodes compare for ever what is equal, or never what is not.
    */
   scrub(after: Id | undefined, recordsMax: number): ScrubSlice {
-    const slice = new Scrub(after, Math.max(1, recordsMax));
-    const finished = slice.pass(this.root, '');
+    const slice = new Scrub(this.nodes, after, Math.max(1, recordsMax));
+    const finished = slice.pass(ROOT, '');
     return { mismatches: slice.mismatches, after: finished ? undefined : slice.reached };
   }
 
-  private leafOf(id: Id): Leaf {
-    let node = this.root;
-    while (node instanceof Inner) node = childAt(node, nibbleAt(id, node.depth));
+  private leafOf(id: Id): number {
+    let node = ROOT;
+    while (!this.nodes.isLeaf(node)) node = this.nodes.child(node, nibbleAt(id, this.nodes.depth(node)));
     return node;
   }
 
-  private exchange(old: TrieNode, next: TrieNode): void {
-    if (old.parent === undefined) this.root = next;
-    else old.parent.children[old.parent.children.indexOf(old)] = next;
+  private indexIn(leaf: number, record: Record): number {
+    const index = this.nodes.records(leaf).indexOf(record);
+    if (index < 0) throw new Error(`Cannot find the record of "${record.keyId}": the trie does not hold it`);
+    return index;
   }
 
-  /** The digest of a range that is not the whole circle, from what lies from zero up to each end. */
+  private splitIfFull(leaf: number): void {
+    const depth = this.nodes.depth(leaf);
+    if (this.nodes.count(leaf) <= LEAF_RECORDS_MAX || depth === ID_DIGITS) return;
+    for (const record of this.nodes.grow(leaf)) {
+      const child = this.nodes.child(leaf, nibbleAt(record.keyId, depth));
+      this.nodes.push(child, record);
+      this.nodes.setDigest(child, union(this.nodes.digest(child), digestOf(record)));
+    }
+    for (let i = 0; i < FANOUT; i += 1) this.splitIfFull(this.nodes.child(leaf, i));
+  }
+
+  /** Merges the highest node above `leaf` that has become sparse. */
+  private mergeIfSparse(leaf: number): void {
+    let sparse = leaf;
+    for (let node = this.nodes.parent(leaf); node >= ROOT; node = this.nodes.parent(node)) {
+      if (this.nodes.count(node) >= INNER_RECORDS_MIN) break;
+      sparse = node;
+    }
+    if (sparse === leaf) return;
+    const records: Record[] = [];
+    this.visitBetween(sparse, undefined, undefined, (record) => records.push(record) > 0);
+    this.nodes.shrink(sparse, records);
+  }
+
+  /** The digest of a range, from what lies from zero up to each of its ends. */
   private between({ lo, hi }: Range, upToLo: Digest, upToHi: Digest): Digest {
-    return lo < hi ? difference(upToHi, upToLo) : union(difference(this.root, upToLo), upToHi);
+    if (lo < hi) return difference(upToHi, upToLo);
+    return union(difference(this.nodes.digest(ROOT), upToLo), upToHi);
   }
 
   /** The digest of all records from zero up to and with `id`. */
   private upTo(id: Id): Digest {
     let sum = EMPTY_DIGEST;
-    let node = this.root;
-    while (node instanceof Inner) {
-      const nibble = nibbleAt(id, node.depth);
-      for (let i = 0; i < nibble; i += 1) sum = union(sum, childAt(node, i));
-      node = childAt(node, nibble);
+    let node = ROOT;
+    while (!this.nodes.isLeaf(node)) {
+      const nibble = nibbleAt(id, this.nodes.depth(node));
+      for (let i = 0; i < nibble; i += 1) sum = union(sum, this.nodes.digest(this.nodes.child(node, i)));
+      node = this.nodes.child(node, nibble);
     }
-    for (const record of node.records) if (record.keyId <= id) sum = union(sum, digestOf(record));
+    for (const record of this.nodes.records(node)) if (record.keyId <= id) sum = union(sum, digestOf(record));
     return sum;
+  }
+
+  /** Shows the records in (above, upTo]; an undefined end is open. False: the visitor has had enough. */
+  private visitBetween(node: number, above: Id | undefined, upTo: Id | undefined, visit: Visitor): boolean {
+    if (this.nodes.isLeaf(node)) return visitRecords(this.nodes.sortedRecords(node), above, upTo, visit);
+    const depth = this.nodes.depth(node);
+    const first = above === undefined ? 0 : nibbleAt(above, depth);
+    const last = upTo === undefined ? FANOUT - 1 : nibbleAt(upTo, depth);
+    for (let i = first; i <= last; i += 1) {
+      const from = i === first ? above : undefined;
+      const to = i === last ? upTo : undefined;
+      if (!this.visitBetween(this.nodes.child(node, i), from, to, visit)) return false;
+    }
+    return true;
   }
 }
 
@@ -179,99 +190,43 @@ class Scrub {
   reached: Id | undefined;
 
   constructor(
+    private readonly nodes: TrieNodes,
     private readonly after: Id | undefined,
     private recordsLeft: number,
   ) {}
 
   /** Children first, so that an inner node is compared with sums that are right. False: the slice is used up. */
-  pass(node: TrieNode, prefix: string): boolean {
-    if (node instanceof Leaf) return this.passLeaf(node, prefix);
+  pass(node: number, prefix: string): boolean {
+    if (this.nodes.isLeaf(node)) return this.passLeaf(node, prefix);
     for (let i = this.firstChild(node, prefix); i < FANOUT; i += 1) {
-      if (!this.pass(childAt(node, i), prefix + i.toString(16))) return false;
+      if (!this.pass(this.nodes.child(node, i), prefix + i.toString(16))) return false;
     }
-    this.correct(node, node.children.reduce(union, EMPTY_DIGEST));
+    let sum = EMPTY_DIGEST;
+    for (let i = 0; i < FANOUT; i += 1) sum = union(sum, this.nodes.digest(this.nodes.child(node, i)));
+    this.correct(node, sum);
     return true;
   }
 
-  private passLeaf(leaf: Leaf, prefix: string): boolean {
+  private passLeaf(leaf: number, prefix: string): boolean {
     const last = prefix.padEnd(ID_DIGITS, 'f') as Id;
     if (this.after !== undefined && last <= this.after) return true;
     if (this.recordsLeft <= 0) return false;
-    this.correct(leaf, leaf.records.map(digestOf).reduce(union, EMPTY_DIGEST));
-    this.recordsLeft -= Math.max(1, leaf.count);
+    const records = this.nodes.records(leaf);
+    this.correct(leaf, records.map(digestOf).reduce(union, EMPTY_DIGEST));
+    this.recordsLeft -= Math.max(1, records.length);
     this.reached = last;
     return true;
   }
 
-  private firstChild(node: Inner, prefix: string): number {
-    return this.after?.startsWith(prefix) === true ? nibbleAt(this.after, node.depth) : 0;
+  private firstChild(node: number, prefix: string): number {
+    return this.after?.startsWith(prefix) === true ? nibbleAt(this.after, this.nodes.depth(node)) : 0;
   }
 
-  private correct(node: TrieNode, computed: Digest): void {
-    if (digestsEqual(node, computed)) return;
+  private correct(node: number, computed: Digest): void {
+    if (digestsEqual(this.nodes.digest(node), computed)) return;
     this.mismatches += 1;
-    node.count = computed.count;
-    node.fp0 = computed.fp0;
-    node.fp1 = computed.fp1;
+    this.nodes.setDigest(node, computed);
   }
-}
-
-/** Brings a change in a leaf into the digests of the leaf and all above it. */
-function adjust(leaf: Leaf, { fp0, fp1 }: Digest, count: number): void {
-  for (let node: TrieNode | undefined = leaf; node !== undefined; node = node.parent) {
-    node.count += count;
-    node.fp0 ^= fp0;
-    node.fp1 ^= fp1;
-  }
-}
-
-/** The subtree that takes the place of a leaf which has grown too large. */
-function split(leaf: Leaf): Inner {
-  const inner = new Inner(leaf.parent, leaf.depth);
-  adopt(inner, leaf);
-  for (let i = 0; i < FANOUT; i += 1) inner.children.push(new Leaf(inner, leaf.depth + 1));
-  for (const record of leaf.records) {
-    const child = childAt(inner, nibbleAt(record.keyId, leaf.depth));
-    if (child instanceof Leaf) append(child, record);
-  }
-  inner.children.forEach((child, i) => {
-    if (child instanceof Leaf && child.count > LEAF_RECORDS_MAX && child.depth < ID_DIGITS)
-      inner.children[i] = split(child);
-  });
-  return inner;
-}
-
-function append(leaf: Leaf, record: Record): void {
-  leaf.records.push(record);
-  leaf.isSorted = false;
-  adopt(leaf, union(leaf, digestOf(record)));
-}
-
-/** The leaf that takes the place of a subtree which has grown too small. */
-function merged(inner: Inner): Leaf {
-  const leaf = new Leaf(inner.parent, inner.depth);
-  adopt(leaf, inner);
-  visitBetween(inner, undefined, undefined, (record) => leaf.records.push(record) > 0);
-  return leaf;
-}
-
-function highestSparse(leaf: Leaf): Inner | undefined {
-  let highest: Inner | undefined;
-  for (let node = leaf.parent; node !== undefined && node.count < INNER_RECORDS_MIN; node = node.parent) highest = node;
-  return highest;
-}
-
-/** Shows the records in (above, upTo]; an undefined end is open. False: the visitor has had enough. */
-function visitBetween(node: TrieNode, above: Id | undefined, upTo: Id | undefined, visit: Visitor): boolean {
-  if (node instanceof Leaf) return visitRecords(inOrder(node), above, upTo, visit);
-  const first = above === undefined ? 0 : nibbleAt(above, node.depth);
-  const last = upTo === undefined ? FANOUT - 1 : nibbleAt(upTo, node.depth);
-  for (let i = first; i <= last; i += 1) {
-    const from = i === first ? above : undefined;
-    const to = i === last ? upTo : undefined;
-    if (!visitBetween(childAt(node, i), from, to, visit)) return false;
-  }
-  return true;
 }
 
 function visitRecords(
@@ -286,32 +241,4 @@ function visitRecords(
     if (!visit(record)) return false;
   }
   return true;
-}
-
-function inOrder(leaf: Leaf): readonly Record[] {
-  if (!leaf.isSorted) leaf.records.sort((a, b) => (a.keyId < b.keyId ? -1 : Number(a.keyId > b.keyId)));
-  leaf.isSorted = true;
-  return leaf.records;
-}
-
-function indexIn(leaf: Leaf, record: Record): number {
-  const index = leaf.records.indexOf(record);
-  if (index < 0) throw new Error(`Cannot find the record of "${record.keyId}": the trie does not hold it`);
-  return index;
-}
-
-function childAt(inner: Inner, nibble: number): TrieNode {
-  const child = inner.children[nibble];
-  if (child === undefined) throw new Error(`Cannot descend: no digit has the value ${nibble}`);
-  return child;
-}
-
-function adopt(node: TrieNode, { count, fp0, fp1 }: Digest): void {
-  node.count = count;
-  node.fp0 = fp0;
-  node.fp1 = fp1;
-}
-
-function copyOf({ count, fp0, fp1 }: Digest): Digest {
-  return { count, fp0, fp1 };
 }

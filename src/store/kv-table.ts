@@ -38,6 +38,7 @@ export type WalkLimits = { readonly recordsMax: number; readonly bytesMax: numbe
 /** A slice of a range in ring order, and where the next begins; `after` undefined: this was the last. */
 export type WalkSlice = { readonly records: readonly Record[]; readonly after: Id | undefined };
 
+/** A table of records by key and by ring order. No call waits, and none fails but by a broken invariant. */
 export interface KvTable {
   /** The record of a key, a tombstone or expired one too. */
   get(key: BinaryString): Record | undefined;

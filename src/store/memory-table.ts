@@ -15,9 +15,10 @@ import type { KvTable, Merged, TableStats, WalkLimits, WalkSlice } from './kv-ta
 import { PurgeQueue } from './purge-queue';
 import { compareRecords, dataBytes, deadSinceMs, isLive, type Record } from './record';
 
-/** What a record costs beyond the bytes of key and value: measured, and rounded up. */
+/** What a record costs beyond the bytes of key and value: 230 measured, 260 while a Map that has just doubled is half empty. */
 export const RECORD_OVERHEAD_BYTES = 260;
 
+/** How much new writes may put into a table. */
 export type MemoryTableOptions = {
   /**
    * Most records, tombstones included, that new writes may fill the table with. A JavaScript Map
@@ -33,6 +34,7 @@ export type MemoryTableOptions = {
   readonly memoryBytesMax?: number;
 };
 
+/** The table of a node without persistence. Empty at the start; {@link KvTable} says what each call does. */
 export class MemoryTable implements KvTable {
   private readonly records = new Map<BinaryString, Record>();
   private readonly trie = new DigestTrie();

@@ -10,6 +10,7 @@ import type { Record } from './record';
 
 const BUCKET_MS = 1024;
 
+/** The records of one table that will have to be purged. The caller names the same time at adding and removing. */
 export class PurgeQueue {
   private readonly buckets = new Map<number, Set<Record>>();
   /** The keys of `buckets`, ascending. */

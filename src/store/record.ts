@@ -10,6 +10,7 @@ import { hashOf, type KeyId } from '../chord/id';
 import type { BinaryString, Octets } from '../octets';
 import { compareVersions, msOf, Version, type VersionWords, type Writer } from '../replication/version';
 
+/** A value or a tombstone of one key in one version. Immutable. */
 export class Record implements VersionWords {
   /** The version's words, held here: a version object of its own would cost every record half as much again. */
   readonly word0: number;

@@ -3,15 +3,18 @@ import * as fc from 'fast-check';
 import { hashOf, type Id, type KeyId } from '../../src/chord/id';
 import { inRange, type Range } from '../../src/chord/range';
 import { fromUtf8 } from '../../src/octets';
-import { type Digest, digestOf, digestsEqual, EMPTY_DIGEST, union } from '../../src/store/digest';
+import { digestOf, digestsEqual, EMPTY_DIGEST, union } from '../../src/store/digest';
 import { DigestTrie, INNER_RECORDS_MIN, LEAF_RECORDS_MAX } from '../../src/store/digest-trie';
 import { Record } from '../../src/store/record';
+import { FANOUT, ROOT, type TrieNodes } from '../../src/store/trie-nodes';
 import { anyRange, recordOf, WHOLE } from './arbitraries';
 
-/** What a test may see of the inside: the shape. */
-type Shape = Digest & { children?: Shape[]; records?: Record[]; fp0: number };
-const rootOf = (trie: DigestTrie) => (trie as unknown as { root: Shape }).root;
-const leavesOf = (node: Shape): Shape[] => (node.children === undefined ? [node] : node.children.flatMap(leavesOf));
+const nodesOf = (trie: DigestTrie) => (trie as unknown as { nodes: TrieNodes }).nodes;
+const leavesOf = (trie: DigestTrie, node = ROOT): number[] => {
+  const nodes = nodesOf(trie);
+  if (nodes.isLeaf(node)) return [node];
+  return Array.from({ length: FANOUT }, (_, i) => leavesOf(trie, nodes.child(node, i))).flat();
+};
 
 const many = Array.from({ length: 3000 }, (_, n) => recordOf(n, { value: 'v', ms: n }));
 const trieOf = (records: readonly Record[]) => {
@@ -27,18 +30,18 @@ const withId = (record: Record, id: string) =>
 describe('DigestTrie', () => {
   test('DigestTrie splits a leaf when it holds more than 64 records, not before', () => {
     const trie = trieOf(many.slice(0, LEAF_RECORDS_MAX));
-    expect(leavesOf(rootOf(trie))).toHaveLength(1);
+    expect(leavesOf(trie)).toHaveLength(1);
     trie.insert(recordOf(5000));
-    expect(leavesOf(rootOf(trie))).toHaveLength(16);
+    expect(leavesOf(trie)).toHaveLength(16);
   });
 
   test('DigestTrie merges leaves when they hold fewer than 16 records, not before', () => {
     const records = many.slice(0, LEAF_RECORDS_MAX + 1);
     const trie = trieOf(records);
     for (const record of records.slice(INNER_RECORDS_MIN)) trie.remove(record);
-    expect(leavesOf(rootOf(trie))).toHaveLength(16);
+    expect(leavesOf(trie)).toHaveLength(16);
     trie.remove(many[0] ?? recordOf(0));
-    expect(leavesOf(rootOf(trie))).toHaveLength(1);
+    expect(leavesOf(trie)).toHaveLength(1);
     expect(digestsEqual(trie.digest(WHOLE), sumOf(records.slice(1, INNER_RECORDS_MIN)))).toBe(true);
   });
 
@@ -47,9 +50,22 @@ describe('DigestTrie', () => {
       .slice(0, 65)
       .map((record, i) => withId(record, `${'7'.repeat(38)}${i.toString(16).padStart(2, '0')}`));
     const trie = trieOf(records);
-    expect(Math.max(...leavesOf(rootOf(trie)).map((leaf) => leaf.count))).toBe(16);
+    expect(Math.max(...leavesOf(trie).map((leaf) => nodesOf(trie).count(leaf)))).toBe(16);
     for (const record of records.slice(15)) trie.remove(record);
-    expect(leavesOf(rootOf(trie))).toHaveLength(1);
+    expect(leavesOf(trie)).toHaveLength(1);
+  });
+
+  test('DigestTrie uses the room of merged leaves again', () => {
+    const trie = new DigestTrie();
+    for (let round = 0; round < 3; round += 1) {
+      for (const record of many) trie.insert(record);
+      for (const record of many.slice(5)) trie.remove(record);
+      expect(leavesOf(trie)).toEqual([ROOT]);
+      for (const record of many.slice(0, 5)) trie.remove(record);
+    }
+    for (const record of many) trie.insert(record);
+    expect(Math.max(...leavesOf(trie))).toBeLessThan(leavesOf(trie).length * 1.1);
+    expect(trie.digest(WHOLE)).toEqual(sumOf(many));
   });
 
   test('DigestTrie holds any number of keys with one and the same identifier', () => {
@@ -158,10 +174,10 @@ describe('scrub()', () => {
     (max) => {
       const trie = trieOf(many);
       const before = trie.digest(WHOLE);
-      const root = rootOf(trie);
-      root.fp0 ^= 1;
-      for (const leaf of leavesOf(root).slice(-1)) leaf.fp0 ^= 2;
-      for (const inner of root.children?.slice(0, 1) ?? []) inner.fp0 ^= 4;
+      const nodes = nodesOf(trie);
+      for (const node of [ROOT, nodes.child(ROOT, 0), leavesOf(trie).at(-1) ?? ROOT]) {
+        nodes.setDigest(node, { ...nodes.digest(node), fp0: ~nodes.digest(node).fp0 });
+      }
       expect(scrubAll(trie, max).mismatches).toBe(3);
       expect(scrubAll(trie, max).mismatches).toBe(0);
       expect(trie.digest(WHOLE)).toEqual(before);
