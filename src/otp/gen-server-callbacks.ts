@@ -19,20 +19,20 @@ export type Then<Continue> =
 export interface Started<State, Continue> {
   readonly type: 'started';
   readonly state: State;
-  readonly then: Then<Continue> | undefined;
+  readonly next: Then<Continue> | undefined;
 }
 
 export interface NoReply<State, Continue> {
   readonly type: 'noreply';
   readonly state: State;
-  readonly then: Then<Continue> | undefined;
+  readonly next: Then<Continue> | undefined;
 }
 
 export interface Reply<Answer, State, Continue> {
   readonly type: 'reply';
   readonly answer: Answer;
   readonly state: State;
-  readonly then: Then<Continue> | undefined;
+  readonly next: Then<Continue> | undefined;
 }
 
 export interface Stop<State> {
@@ -62,10 +62,10 @@ export type Answered<Answer, State, Continue = never> =
   | Handled<State, Continue>;
 
 /** `init` is done; this is the first state. */
-export const started = <State, Continue = never>(state: State, then?: Then<Continue>): Started<State, Continue> => ({
+export const started = <State, Continue = never>(state: State, next?: Then<Continue>): Started<State, Continue> => ({
   type: 'started',
   state,
-  then,
+  next,
 });
 
 /** The start fails and the process ends with `reason`. */
@@ -78,18 +78,18 @@ export const startError = (reason: Reason): NotStarted => ({ type: 'error', reas
 export const ignore = (): { readonly type: 'ignore' } => ({ type: 'ignore' });
 
 /** Go on with `state`. */
-export const noReply = <State, Continue = never>(state: State, then?: Then<Continue>): NoReply<State, Continue> => ({
+export const noReply = <State, Continue = never>(state: State, next?: Then<Continue>): NoReply<State, Continue> => ({
   type: 'noreply',
   state,
-  then,
+  next,
 });
 
 /** Answer the call and go on with `state`. */
 export const reply = <Answer, State, Continue = never>(
   answer: Answer,
   state: State,
-  then?: Then<Continue>,
-): Reply<Answer, State, Continue> => ({ type: 'reply', answer, state, then });
+  next?: Then<Continue>,
+): Reply<Answer, State, Continue> => ({ type: 'reply', answer, state, next });
 
 /** End with `reason`, after `terminate`. */
 export const stop = <State>(reason: Reason, state: State): Stop<State> => ({ type: 'stop', reason, state });

@@ -67,7 +67,7 @@ export class ServerLoop {
     module: string,
   ): Start {
     return (self, starting) =>
-      new ServerLoop(callbacks as unknown as Callbacks, self as Self<unknown>, parent, module).begin(args, starting);
+      new ServerLoop(callbacks, self as Self<unknown>, parent, module).begin(args, starting);
   }
 
   private begin(args: unknown, starting: Starting): void | Promise<void> {
@@ -92,7 +92,7 @@ export class ServerLoop {
         this.state = result.state;
         starting.started();
         this.self.serve(this.onMessage);
-        return this.proceed(this.next(result.then, undefined));
+        return this.proceed(this.next(result.next, undefined));
       case 'ignore':
         return starting.failed('ignore', 'normal');
       case 'stop':
@@ -154,7 +154,7 @@ export class ServerLoop {
     const { callbacks, state, self } = this;
     if (event instanceof CallMessage) {
       if (!callbacks.handleCall) throw this.undefinedCallback('handleCall');
-      return callbacks.handleCall(event.request as AnyAsk, event.from as From<never>, state, self);
+      return callbacks.handleCall(event.request as AnyAsk, event.from, state, self);
     }
     if (event instanceof CastMessage) {
       if (!callbacks.handleCast) throw this.undefinedCallback('handleCast');
@@ -176,7 +176,7 @@ export class ServerLoop {
   private ignoreInfo(message: unknown): Result {
     const name = this.self.process.label;
     this.self.runtime.logger.report('warning', { type: 'unexpected_message', name, message });
-    return { type: 'noreply', state: this.state, then: undefined };
+    return { type: 'noreply', state: this.state, next: undefined };
   }
 
   private carryOut(value: unknown, event: unknown): Step {
@@ -188,10 +188,10 @@ export class ServerLoop {
     switch (result.type) {
       case 'noreply':
         if (this.debug) this.note({ type: 'noreply', state: this.state });
-        return this.next(result.then, event);
+        return this.next(result.next, event);
       case 'reply':
         this.answer(event as CallMessage, result.answer);
-        return this.next(result.then, event);
+        return this.next(result.next, event);
       case 'stop':
         return this.terminate(result.reason, event);
       case 'stop_reply':

@@ -7,12 +7,12 @@
  * come back to life. So actors are flat, named from a counter that never repeats, and only ever
  * receive wake-ups. This is the only file that knows nact.
  */
-import { type ActorSystemRef, dispatch, Nobody, type Ref, spawn, start, stop } from 'nact';
+import { type ActorSystemRef, dispatch, Nobody, spawn, start, stop } from 'nact';
 import type { Scheduler, Wakeup } from './scheduler';
 
 /** nact's typings leave out the system's name and the sender of a message. */
 const startNamed = start as unknown as (options: { name: string }) => ActorSystemRef;
-const dispatchFrom = dispatch as unknown as (actor: Ref<unknown>, message: unknown, sender: Nobody) => void;
+const dispatchFrom = dispatch as unknown as (actor: unknown, message: unknown, sender: unknown) => void;
 
 let systems = 0;
 

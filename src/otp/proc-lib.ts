@@ -8,7 +8,7 @@
 import { DeadProcess } from './errors';
 import { block, currentProcess, type Pid, type Process, type Settle } from './process';
 import { currentRuntime, type Runtime } from './runtime';
-import { Self, spawn } from './self';
+import { type Self, spawn } from './self';
 import { end, link, unlink, watch } from './signals';
 import { isExpectedExit, type Reason } from './term';
 

@@ -92,8 +92,8 @@ export type Status = 'running' | 'waiting' | 'blocked' | 'suspended';
 
 /** How a block ends: with a value or with an error that is thrown into the waiting code. */
 export interface Settle<T> {
-  resolve(value: T): void;
-  reject(error: Error): void;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** Starts what is waited for; the answer withdraws it. */
@@ -131,12 +131,12 @@ export function runAs<T>(process: Process | undefined, action: () => T): T {
 export function block<T>(process: Process | undefined, arm: Arm<T>): Promise<T> {
   if (process) return process.block(arm);
   return new Promise((resolve, reject) => {
-    let disarm: (() => void) | undefined;
     const settled = (resume: () => void) => {
-      queueMicrotask(() => disarm?.());
+      // `arm` may settle before it has given its answer.
+      queueMicrotask(() => disarm());
       resume();
     };
-    disarm = arm({
+    const disarm = arm({
       resolve: (value) => settled(() => resolve(value)),
       reject: (error) => settled(() => reject(error)),
     });

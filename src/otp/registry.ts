@@ -46,8 +46,9 @@ export class Registry {
     const process = pid.process;
     if (name === '' || name === 'undefined') throw new BadArgument(`Cannot register: "${name}" is no name`);
     if (this.holders.has(name)) throw new BadArgument(`Cannot register: "${name}" is taken`);
-    if (process === undefined) throw new BadArgument(`Cannot register "${name}": ${pid} is dead`);
-    if (process.name !== undefined) throw new BadArgument(`Cannot register "${name}": ${pid} is "${process.name}"`);
+    if (process === undefined) throw new BadArgument(`Cannot register "${name}": ${String(pid)} is dead`);
+    if (process.name !== undefined)
+      throw new BadArgument(`Cannot register "${name}": ${String(pid)} is "${process.name}"`);
     this.holders.set(name, process);
     process.name = name;
     return true;
@@ -78,7 +79,7 @@ export class Registry {
   }
 
   /** The living process behind a pid or a name, if there is one. */
-  find(to: Pid<never> | Name<never> | Via<never>): Process | undefined {
+  find(to: Pid | Name<never> | Via<never>): Process | undefined {
     if (typeof to === 'string') return this.holders.get(to);
     return to instanceof Pid ? to.process : to.via.whereisName(to.name)?.process;
   }

@@ -166,7 +166,7 @@ export class Runtime implements Kernel {
 
   /** Kills every process and lets go of the scheduler and the timers. For the end of a program or a test. */
   stop(): void {
-    for (const process of [...this.table.values()].reverse()) end(process, 'killed');
+    for (const process of [...this.table.values()].toReversed()) end(process, 'killed');
     this.timers.clear();
     this.scheduler.stop();
   }
