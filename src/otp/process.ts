@@ -275,8 +275,9 @@ export class Process {
     const outer = running;
     running = this;
     try {
+      // What the body already waits for is due at the next wake-up, so that `yield` yields there too.
       if (this.body) this.begin(this.body);
-      if (this.resumptions.length > 0) this.resume();
+      else if (this.resumptions.length > 0) this.resume();
       this.drain();
     } catch (error) {
       this.fail(error);
