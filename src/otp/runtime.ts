@@ -53,6 +53,9 @@ export interface ProcessInfo {
   readonly handled: number;
 }
 
+/** Who sends a signal that comes from outside of any process; the first process is number 1. */
+const NOBODY = new Pid(0);
+
 let entered: Runtime | undefined;
 
 /**
@@ -123,7 +126,7 @@ export class Runtime implements Kernel {
 
   /** `exit(Pid, Reason)` from outside of any process. */
   exit(to: Pid, reason: Reason): true {
-    return sendExit(currentProcess()?.pid ?? to, to, reason);
+    return sendExit(currentProcess()?.pid ?? NOBODY, to, reason);
   }
 
   whereis(name: string): Pid | undefined {

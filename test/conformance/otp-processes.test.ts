@@ -503,6 +503,24 @@ describe('exit signals', () => {
   );
 
   it(
+    'fact 10: an exit signal from outside of any process comes from nobody, and normal is ignored there too',
+    inWorld(
+      async (world) => {
+        const got: unknown[] = [];
+        const plain = world.spawn(idler);
+        const trapping = world.spawn(collectInto(got, { trap: true }));
+        await world.idle();
+        world.kill(plain, 'normal');
+        world.kill(trapping, 'normal');
+        await world.idle();
+        expect(world.runtime.isAlive(plain)).toBe(true);
+        expect(got.map((message) => isExit(message) && String(message.from))).toEqual(['<0.0.0>']);
+      },
+      { leaves: 2 },
+    ),
+  );
+
+  it(
     'fact 10: any other reason ends the receiver with that reason and goes on along its links',
     inWorld(async (world) => {
       const reason = ['some', { reason: 1 }];
