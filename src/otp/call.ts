@@ -6,7 +6,7 @@
  * slows no call down and a late reply can never be taken for anything else (facts 44 and 46).
  */
 import { Exit } from './errors';
-import { block, currentProcess, Pid, type Process, type Settle } from './process';
+import { assertNotDead, block, currentProcess, Pid, type Process, type Settle } from './process';
 import { Reference } from './reference';
 import { isVia, type Name, type Via } from './registry';
 import { currentRuntime } from './runtime';
@@ -72,6 +72,7 @@ export class From<Answer = unknown> {
 
 /** Answers a call that was not answered in its handler. Any process may, at any time. */
 export function replyTo<Answer>(from: From<Answer>, answer: Answer): void {
+  assertNotDead();
   from.answer(answer);
 }
 
@@ -157,6 +158,7 @@ export function request(server: AnyServer, envelope: (from: From) => unknown): R
 
 /** The living process behind a reference. Names need a runtime, pids bring theirs along. */
 export function findServer(server: AnyServer): Process | undefined {
+  assertNotDead();
   if (server instanceof Pid) return server.process;
   if (isVia(server)) return server.via.whereisName(server.name)?.process;
   return currentRuntime().registry.find(server);

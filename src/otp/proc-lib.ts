@@ -6,7 +6,7 @@
  * and a starter that traps exits finds no stray `EXIT` in its mailbox (facts 34 and 35).
  */
 import { DeadProcess } from './errors';
-import { block, currentProcess, type Pid, type Process, type Settle } from './process';
+import { assertNotDead, block, currentProcess, type Pid, type Process, type Settle } from './process';
 import { currentRuntime, type Runtime } from './runtime';
 import { type Self, spawn } from './self';
 import { end, link, unlink, watch } from './signals';
@@ -52,6 +52,7 @@ export function start(body: Start, options: StartOptions): Promise<StartResult> 
 }
 
 function startProcess(body: Start, options: StartOptions, parent: Process | undefined): Promise<StartResult> {
+  assertNotDead();
   const runtime = currentRuntime();
   const holder = options.name === undefined ? undefined : runtime.whereis(options.name);
   if (holder) return Promise.resolve({ ok: false, error: ['already_started', holder] });

@@ -113,6 +113,11 @@ export function currentProcess(): Process | undefined {
   return running;
 }
 
+/** Unwinds code that runs on after its own process has ended: it has no more effects (fact 5). */
+export function assertNotDead(): void {
+  if (running !== undefined && !running.alive) throw new DeadProcess();
+}
+
 /** Runs `action` as `process` (or as nobody); what it starts or sends is theirs. */
 export function runAs<T>(process: Process | undefined, action: () => T): T {
   const outer = running;
@@ -354,7 +359,7 @@ export class Process {
 
   /** The body threw. Nothing thrown in here may reach the scheduler. */
   private readonly fail = (thrown: unknown): void => {
-    if (!this.alive || thrown instanceof DeadProcess) return;
+    if (!this.alive) return;
     const reason = reasonOf(thrown);
     if (!(thrown instanceof Exit)) this.kernel.reportUncaught(this, reason);
     this.kernel.terminate(this, reason);

@@ -6,7 +6,7 @@
  * same four questions to another registry, such as one that spans nodes (fact 95).
  */
 import { BadArgument } from './errors';
-import { Pid, type Process } from './process';
+import { assertNotDead, Pid, type Process } from './process';
 import type { Reference } from './reference';
 
 declare const accepts: unique symbol;
@@ -43,6 +43,7 @@ export class Registry {
 
   /** @throws BadArgument when the name is taken or empty, or the process is dead or has a name */
   register(name: string, pid: Pid): true {
+    assertNotDead();
     const process = pid.process;
     if (name === '' || name === 'undefined') throw new BadArgument(`Cannot register: "${name}" is no name`);
     if (this.holders.has(name)) throw new BadArgument(`Cannot register: "${name}" is taken`);
@@ -56,6 +57,7 @@ export class Registry {
 
   /** @throws BadArgument when nobody holds the name */
   unregister(name: string): true {
+    assertNotDead();
     const process = this.holders.get(name);
     if (process === undefined) throw new BadArgument(`Cannot unregister: nobody is "${name}"`);
     this.free(process);

@@ -11,7 +11,17 @@ import { type Clock, systemClock } from './clock';
 import { BadArgument } from './errors';
 import { Logger } from './logger';
 import { nactScheduler } from './nact-scheduler';
-import { type Body, currentProcess, type Kernel, type Origin, Pid, Process, runAs, type Status } from './process';
+import {
+  assertNotDead,
+  type Body,
+  currentProcess,
+  type Kernel,
+  type Origin,
+  Pid,
+  Process,
+  runAs,
+  type Status,
+} from './process';
 import { Reference } from './reference';
 import { type Destination, type Name, Registry, type Via } from './registry';
 import type { Scheduler } from './scheduler';
@@ -104,6 +114,7 @@ export class Runtime implements Kernel {
 
   /** Starts a process. It runs later, never inside this call. */
   spawnProcess(body: Body, options: SpawnOptions = {}): Process {
+    assertNotDead();
     const parent = currentProcess();
     const origin: Origin = {
       parent,
@@ -118,6 +129,7 @@ export class Runtime implements Kernel {
 
   /** Sends a message. A pid that is dead takes it silently; so does an alias that was given up. */
   send<M>(to: Destination<M>, message: M): void {
+    assertNotDead();
     if (this.options.freezeMessages) deepFreeze(message);
     if (to instanceof Pid) to.process?.deliver(message);
     else if (to instanceof Reference) to.alias?.(message);
@@ -126,6 +138,7 @@ export class Runtime implements Kernel {
 
   /** `exit(Pid, Reason)` from outside of any process. */
   exit(to: Pid, reason: Reason): true {
+    assertNotDead();
     return sendExit(currentProcess()?.pid ?? NOBODY, to, reason);
   }
 

@@ -5,18 +5,25 @@
  */
 import * as fc from 'fast-check';
 import {
+  type Ask,
   BadArgument,
+  DeadProcess,
   type DownMessage,
   Exit,
+  type From,
+  genServer,
   isDown,
   isExit,
   nameOf,
   type Pid,
   type Reason,
   type Reference,
+  replyTo,
   Runtime,
   Self,
+  type ServerRef,
   spawn,
+  started,
   TIMEOUT,
 } from '../../src/otp';
 import { collectInto, failureOf, idler, inWorld, trapper, World } from '../support/runtime';
@@ -255,6 +262,74 @@ describe('identity and lifetime', () => {
       },
       { leaves: 1 },
     ),
+  );
+
+  it(
+    'fact 5: the functions of the runtime are cut off too in code that outlives its process',
+    inWorld(
+      async (world) => {
+        const got: unknown[] = [];
+        const other = world.spawn(collectInto(got));
+        const server = other as unknown as ServerRef<Ask<'question', string>, unknown>;
+        const { runtime } = world;
+        const froms: From[] = [];
+        const caller = world.outside(async () =>
+          genServer.call(
+            world.spawn<unknown>((self) =>
+              self.serve((message) => void froms.push((message as { readonly from: From }).from)),
+            ) as ServerRef<Ask<'question', string>>,
+            { type: 'question' },
+            Number.POSITIVE_INFINITY,
+          ),
+        );
+        await world.idle();
+        const effects: (() => unknown)[] = [
+          () => runtime.send(other, 'sent'),
+          () => runtime.exit(other, 'kill'),
+          () => spawn(runtime, () => void got.push('spawned')),
+          () => runtime.registry.register('ghost', other),
+          () => genServer.cast(server, 'cast'),
+          () => genServer.call(server, { type: 'question' }),
+          () => genServer.sendRequest(server, { type: 'question' }),
+          () => genServer.stop(other),
+          () => genServer.start({ init: () => started(void got.push('started')) }, 0),
+          () => genServer.startLink({ init: () => started(void got.push('started')) }, 0),
+          () => froms.forEach((from) => replyTo(from, 'from beyond')),
+        ];
+        const thrown: unknown[] = [];
+        for (const effect of effects) {
+          const ending = world.watch(
+            world.spawn((self) => {
+              self.sendExit(self.pid, 'mine');
+              try {
+                effect();
+              } catch (error) {
+                thrown.push(error);
+              }
+            }),
+          );
+          await world.idle();
+          expect(ending.reason).toBe('mine');
+        }
+        expect(thrown).toEqual(effects.map(() => new DeadProcess()));
+        expect(got).toEqual([]);
+        for (const from of froms) replyTo(from, 'at last');
+        expect(await caller).toBe('at last');
+      },
+      { leaves: 2 },
+    ),
+  );
+
+  it(
+    'fact 5: code that uses the handle of a dead process fails, and does not stay behind half alive',
+    inWorld(async (world) => {
+      const handles: Self[] = [];
+      world.spawn((self) => void handles.push(self));
+      await world.idle();
+      const ending = world.watch(world.spawn(() => handles.forEach((dead) => void dead.spawn(() => {}))));
+      await world.idle();
+      expect(ending.reason).toEqual(new DeadProcess());
+    }),
   );
 
   it(
