@@ -60,6 +60,8 @@ export type Report =
   | { readonly type: 'application_exit'; readonly application: string; readonly reason: Reason }
   /** A message that nobody handles (fact 40), or that a supervisor cannot understand. */
   | { readonly type: 'unexpected_message'; readonly name: string; readonly message: unknown }
+  /** What a program built on the runtime has to say: an event's name and what belongs to it. */
+  | { readonly type: 'event'; readonly event: string; readonly fields: Readonly<Record<string, unknown>> }
   /** One wake-up kept the event loop longer than the budget. */
   | { readonly type: 'long_step'; readonly pid: string; readonly name: string; readonly durationMs: number };
 
@@ -77,6 +79,11 @@ export class Logger {
 
   removeHandler(name: string): boolean {
     return this.handlers.delete(name);
+  }
+
+  /** Says that something has happened, in a program's own words. */
+  event(level: Level, event: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    this.report(level, { type: 'event', event, fields });
   }
 
   report(level: Level, report: Report): void {
@@ -109,6 +116,8 @@ export function formatReport(report: Report): string {
       return `application ${report.application} exited: ${formatTerm(report.reason)}`;
     case 'unexpected_message':
       return `${report.name} got a message that it does not handle`;
+    case 'event':
+      return [report.event, ...Object.entries(report.fields).map(([name, value]) => `${name}=${formatTerm(value)}`)].join(' ');
     case 'long_step':
       return `${report.name} kept the event loop for ${Math.round(report.durationMs)} ms`;
   }

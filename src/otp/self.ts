@@ -7,7 +7,7 @@
  */
 import { DeadProcess, Exit } from './errors';
 import { Port } from './ports';
-import { type Handler, type Pid, type Process, runAs, type TIMEOUT } from './process';
+import { currentProcess, type Handler, type Pid, type Process, runAs, type TIMEOUT } from './process';
 import {
   cancelTimer,
   checkDelay,
@@ -57,6 +57,18 @@ export function spawn<M>(runtime: Runtime, body: ProcessBody<M>, options: SpawnO
     ...options,
   });
   return process.pid as Pid<M>;
+}
+
+/**
+ * The handle of the process whose code is running: Erlang's `self()`.
+ *
+ * @throws Error outside of any process, which includes a handler after its first `await`
+ */
+export function currentSelf(): Self {
+  const process = currentProcess();
+  if (process === undefined)
+    throw new Error('Cannot tell whose code is running: no process is, or it is after an await');
+  return new Self(process, process.kernel as Runtime);
 }
 
 export class Self<in M = never> {

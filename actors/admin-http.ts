@@ -1,0 +1,189 @@
+/**
+ * Admin HTTP: the node's window for operators, on loopback only.
+ *
+ * Each request is answered by a process of its own, so that one that waits or fails holds nobody
+ * up. What is answered is decided in src/admin/routes.ts; here is where its questions about the
+ * node are put to the tree. A crash costs the requests under way. Started by
+ * supervisors/admin-sup.ts.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type AdminResponse, type Check, type NodeInfo, type NodeView, route } from '../src/admin/routes';
+import type { NodeId } from '../src/chord/id';
+import type { NodeSettings } from '../src/config';
+import {
+  cannotStart,
+  findInTree,
+  type GenServer,
+  genServer,
+  nameOf,
+  noReply,
+  type Runtime,
+  type Self,
+  started,
+  type TreeNode,
+  treeOf,
+} from '../src/otp';
+import { Door } from '../src/transport/door';
+import * as acceptor from './acceptor';
+import * as kvStore from './kv-store';
+
+// API
+
+export interface Args {
+  readonly settings: NodeSettings;
+  readonly id: NodeId;
+  readonly version: string;
+  /** Where the node stands in its life; the program that runs it changes this. */
+  readonly life: { readonly state: NodeInfo['state']; readonly startedAtMs: number };
+  /** Gives the door that was opened before the tree was built, once. */
+  readonly takeDoor: () => Door | undefined;
+}
+
+/** The root of the tree that is shown. */
+const ROOT = 'node-sup';
+export const NAME = nameOf('admin-http');
+export const startLink = (args: Args) => genServer.startLink(callbacks, args, { name: NAME });
+
+// State and messages
+
+interface State {
+  readonly view: NodeView;
+}
+
+interface Info {
+  readonly type: 'request';
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+const CONNECTIONS_MAX = 100;
+const BODY_BYTES_MAX = 64 * 1024;
+
+// Callbacks
+
+const callbacks: GenServer<Args, State, never, never, Info> = {
+  async init(args, self) {
+    const door = args.takeDoor() ?? (await self.wait(listen(args.settings)));
+    if (!(door instanceof Door)) return cannotStart(['listen', door.code ?? door.message]);
+    const server = createServer((request, response) =>
+      self.runtime.send(self.pid, { type: 'request', request, response }),
+    );
+    self.openPort(() => close(door, server));
+    // A connection that fails before it has become a request is the browser's affair.
+    door.open(
+      (socket) => server.emit('connection', socket.resume()),
+      () => {},
+    );
+    return started({ view: viewOf(args, self.runtime) });
+  },
+
+  handleInfo({ request, response }, state, self) {
+    self.spawn((worker) => answer(worker, state.view, request, response), { initialCall: 'admin-http:answer/3' });
+    return noReply(state);
+  },
+};
+
+// Requests
+
+async function answer(worker: Self, view: NodeView, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const body = await worker.wait(bodyOf(request));
+  if (body === undefined) {
+    return send(response, {
+      status: 413,
+      body: { error: { code: 'too_large', message: 'Cannot read the body: it is too long' } },
+    });
+  }
+  const { method = 'GET', url = '/' } = request;
+  const { host, origin } = request.headers;
+  send(response, await worker.wait(route(view, { method, url, host, origin, body })));
+}
+
+/** The whole body as text; undefined when it is longer than {@link BODY_BYTES_MAX}. */
+async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function send(response: ServerResponse, { status, body }: AdminResponse): void {
+  const isText = typeof body === 'string';
+  response.writeHead(status, {
+    'content-type': isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  });
+  response.end(isText ? body : `${JSON.stringify(body)}\n`);
+}
+
+// The node, as the routes see it
+
+function viewOf(args: Args, runtime: Runtime): NodeView {
+  return {
+    allowChaos: args.settings.allowChaos,
+    isAlive: () => runtime.whereis(ROOT) !== undefined,
+    readyChecks: () => readyChecks(args, runtime),
+    node: () => nodeInfo(args, runtime),
+    tree: () => wholeTree(runtime),
+    kill: (path) => kill(path, runtime),
+  };
+}
+
+function readyChecks({ life }: Args, runtime: Runtime): readonly Check[] {
+  const isOpen = runtime.run(kvStore.open) !== undefined;
+  const isListening = runtime.whereis(acceptor.NAME) !== undefined;
+  return [
+    { name: 'state', ok: life.state === 'active', reason: `the node is ${life.state}` },
+    { name: 'store', ok: isOpen, reason: 'the store is restarting' },
+    { name: 'listener', ok: isListening, reason: 'the client port is closed' },
+  ];
+}
+
+function nodeInfo({ settings, id, version, life }: Args, runtime: Runtime): NodeInfo {
+  const stats = runtime.run(kvStore.open)?.table.stats();
+  return {
+    nodeId: settings.nodeId,
+    id,
+    addr: `${settings.host}:${settings.port}`,
+    state: life.state,
+    ring: { predecessor: null, successor: null, successorList: [], fingers: [] },
+    keys: {
+      primary: stats?.keys ?? 0,
+      replica: 0,
+      tombstones: stats?.tombstones ?? 0,
+      bytes: stats?.bytes ?? 0,
+    },
+    uptimeMs: Math.round(runtime.clock.nowMs() - life.startedAtMs),
+    version,
+  };
+}
+
+async function wholeTree(runtime: Runtime): Promise<TreeNode | undefined> {
+  const root = runtime.whereis(ROOT);
+  return root && treeOf(runtime, root, ROOT);
+}
+
+async function kill(path: string, runtime: Runtime): Promise<boolean> {
+  const tree = await wholeTree(runtime);
+  const pid = tree && findInTree(tree, path)?.pid;
+  const victim = runtime.processes().find((candidate) => candidate.toString() === pid);
+  if (victim === undefined) return false;
+  // The answer leaves first: the victim may be what sends it.
+  setImmediate(() => runtime.exit(victim, 'kill'));
+  return true;
+}
+
+function close(door: Door, server: Server): void {
+  door.close();
+  // What has been answered still leaves; the rest is cut off.
+  server.closeIdleConnections();
+  setImmediate(() => server.closeAllConnections());
+}
+
+function listen({ adminHost, adminPort }: NodeSettings): Promise<Door | NodeJS.ErrnoException> {
+  return Door.listen(adminHost, adminPort, CONNECTIONS_MAX).catch((error: NodeJS.ErrnoException) => error);
+}

@@ -1,0 +1,142 @@
+/**
+ * kv-store: the owner of the key-value table, not its gatekeeper.
+ *
+ * The table is public: connections read it and merge into it without asking, and keep doing so
+ * while this process is being restarted. What it does is to keep the table alive (the heir holds
+ * it between two owners) and tidy: it forgets tombstones that are old enough and checks digests
+ * against records, a bounded slice at a time. A crash loses nothing. What the table does stands
+ * in src/store. Started by supervisors/services-sup.ts.
+ */
+import { randomInt } from 'node:crypto';
+import type { Id, NodeId } from '../src/chord/id';
+import type { NodeSettings } from '../src/config';
+import {
+  type DownMessage,
+  ets,
+  type GenServer,
+  genServer,
+  type Handled,
+  nameOf,
+  noReply,
+  type Self,
+  started,
+} from '../src/otp';
+import { HybridClock } from '../src/replication/hybrid-clock';
+import { Writers, writerId } from '../src/replication/version';
+import type { Target } from '../src/store/local-write';
+import { MemoryTable } from '../src/store/memory-table';
+import * as tableHeir from './table-heir';
+
+// API
+
+export interface Args {
+  readonly id: NodeId;
+  readonly settings: NodeSettings;
+}
+
+export const NAME = nameOf('kv-store');
+export const startLink = (args: Args) => genServer.startLink(callbacks, args, { name: NAME });
+
+/**
+ * The table and the clock that orders its writes; undefined only when both the store and its heir
+ * are gone. Look it up once per turn and do not keep it: a table that died must not take writes.
+ */
+export function open(): Target | undefined {
+  const table = ets.whereis(TABLE);
+  return table && ets.lookup(table, 'store')[0];
+}
+
+// State and messages
+
+/** The one row of the table: what must outlive a crash of its owner. */
+interface StoreRow extends Target {
+  readonly id: 'store';
+}
+
+interface State {
+  readonly row: StoreRow;
+  /** Where the next slice of scrubbing begins. */
+  readonly scrubAfter: Id | undefined;
+}
+
+type Info = { readonly type: 'purge' | 'scrub' | 'find_heir' } | DownMessage | ets.TransferMessage;
+
+const TABLE = ets.tableName<StoreRow, 'id'>('kv-store');
+
+const SECOND_MS = 1000;
+
+/** Tombstones are kept this long: a copy that missed a delete must have met it by then. */
+const TOMBSTONE_GRACE_MS = 3600 * SECOND_MS;
+const PURGE_INTERVAL_MS = 10 * SECOND_MS;
+const PURGE_SLICE = 1000;
+/** All of a million records are checked in a quarter of an hour, a slice taking well below a millisecond. */
+const SCRUB_INTERVAL_MS = SECOND_MS;
+const SCRUB_SLICE = 1000;
+const HEIR_RETRY_MS = 10;
+
+// Callbacks
+
+const callbacks: GenServer<Args, State, never, never, Info> = {
+  async init(args, self) {
+    const inherited = await tableHeir.claim(TABLE).catch(() => false);
+    return self.run(() => {
+      const row = inherited ? ets.lookup(TABLE, 'store')[0] : undefined;
+      self.sendEvery(PURGE_INTERVAL_MS, { type: 'purge' });
+      self.sendEvery(SCRUB_INTERVAL_MS, { type: 'scrub' });
+      appointHeir(self);
+      return started<State>({ row: row ?? newRow(args, self), scrubAfter: undefined });
+    });
+  },
+
+  handleInfo(message, state, self) {
+    switch (message.type) {
+      case 'purge':
+        return purge(state, self);
+      case 'scrub':
+        return noReply({ ...state, scrubAfter: state.row.table.scrub(state.scrubAfter, SCRUB_SLICE).after });
+      case 'DOWN':
+      case 'find_heir':
+        appointHeir(self);
+        return noReply(state);
+      case 'ETS-TRANSFER':
+        return noReply(state);
+    }
+  },
+
+  formatStatus: ({ row: { table, clock } }) => ({ ...table.stats(), clockRejections: clock.rejectedCount }),
+};
+
+// Internal
+
+/** An empty table. Its writer is new too: what this node wrote before is no longer here to be compared with. */
+function newRow({ id, settings }: Args, self: Self<Info>): StoreRow {
+  const incarnation = BigInt(self.systemMs()) * 65536n + BigInt(randomInt(65536));
+  const clock = new HybridClock(new Writers().intern(writerId(id, incarnation)));
+  const row: StoreRow = { id: 'store', table: new MemoryTable({ memoryBytesMax: settings.storeBytesMax }), clock };
+  const table = ets.newTable<StoreRow, 'id'>(TABLE, {
+    key: 'id',
+    named: true,
+    protection: 'public',
+    isolation: 'share',
+  });
+  ets.insert(table, row);
+  return row;
+}
+
+/** Names the living heir, and watches it: without one, the table would die with this process. */
+function appointHeir(self: Self<Info>): void {
+  const heir = self.runtime.whereis(tableHeir.NAME);
+  if (heir === undefined) {
+    self.sendAfter(HEIR_RETRY_MS, self.pid, { type: 'find_heir' });
+    return;
+  }
+  self.monitor(heir);
+  ets.setHeir(TABLE, { pid: heir, data: TABLE });
+}
+
+/** Forgets old tombstones; as long as there are more, the next slice follows at once. */
+function purge(state: State, self: Self<Info>): Handled<State> {
+  const purged = state.row.table.purgeTombstones(self.systemMs() - TOMBSTONE_GRACE_MS, PURGE_SLICE);
+  if (purged === PURGE_SLICE) self.send(self.pid, { type: 'purge' });
+  return noReply(state);
+}

@@ -1,0 +1,23 @@
+/**
+ * Connection supervisor: one child per client.
+ *
+ *   connection-sup      simple_one_for_one
+ *   └── connection …    temporary: a client that lost its connection makes a new one
+ *
+ * Connections are temporary, so a client that makes its connection crash counts against no
+ * intensity and cannot climb the tree. On the way down they get a moment to send what they have
+ * answered.
+ */
+import * as connection from '../actors/connection';
+import { nameOf, type Supervisor, type SupervisorRef, supervisor } from '../src/otp';
+
+export const NAME: SupervisorRef = nameOf('connection-sup');
+
+export const startLink = () => supervisor.startLink(connectionSup, undefined, { name: 'connection-sup' });
+
+const connectionSup: Supervisor<undefined> = {
+  init: () => ({
+    flags: { strategy: 'simple_one_for_one' },
+    children: [{ id: 'connection', start: connection.startLink, restart: 'temporary', shutdown: 1000 }],
+  }),
+};

@@ -1,0 +1,29 @@
+/**
+ * Listener supervisor: everything between the TCP port and one client's requests.
+ *
+ *   listener-sup        rest_for_one
+ *   ├── connection-sup  simple_one_for_one: one temporary connection per client
+ *   └── acceptor        hands each accepted socket to connection-sup
+ *
+ * The order is the design: if connection-sup falls, the acceptor must not go on handing it
+ * sockets; if the acceptor falls, the clients already served must not notice. Ten restarts in ten
+ * seconds: what makes an acceptor fail, such as a port that somebody else holds for a moment, is
+ * over by then or is not going to be.
+ */
+import * as acceptor from '../actors/acceptor';
+import { type Supervisor, supervisor } from '../src/otp';
+import * as connectionSup from './connection-sup';
+
+export type Args = Pick<acceptor.Args, 'settings' | 'takeDoor'>;
+
+export const startLink = (args: Args) => supervisor.startLink(listenerSup, args, { name: 'listener-sup' });
+
+const listenerSup: Supervisor<Args> = {
+  init: (args) => ({
+    flags: { strategy: 'rest_for_one', intensity: 10, periodMs: 10_000 },
+    children: [
+      { id: 'connection-sup', start: () => connectionSup.startLink(), type: 'supervisor' },
+      { id: 'acceptor', start: () => acceptor.startLink({ ...args, connections: connectionSup.NAME }) },
+    ],
+  }),
+};
