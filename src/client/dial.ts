@@ -2,7 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import { err, ok, type Result } from '../result';
 import type { Address } from './address';
-import { cannotConnect, type ClientError, systemErrorWords } from './client-error';
+import { systemErrorWords } from './client-error';
 import type { Environment } from './environment';
 
 /** The parts of an attempt that are the same for every address. */
@@ -11,18 +11,18 @@ export interface DialOptions {
   readonly environment: Environment;
 }
 
-/** Opens a connection. Once `signal` has aborted, the attempt is over and has failed. */
+/** Opens a connection, or says in a few words why not. Once `signal` has aborted, the attempt has failed. */
 export function dial(
   address: Address,
   { connectTimeoutMs, environment }: DialOptions,
   signal: AbortSignal,
-): Promise<Result<Socket, ClientError>> {
+): Promise<Result<Socket, string>> {
   return new Promise((resolve) => {
     const socket = connect({ ...address, noDelay: true, keepAlive: true });
     const fail = (why: string) => {
       settled();
       socket.on('error', () => {}).destroy();
-      resolve(err(cannotConnect([address], why)));
+      resolve(err(why));
     };
     const onError = (error: NodeJS.ErrnoException) => fail(systemErrorWords(error));
     const onAbort = () => fail('the client disconnected');

@@ -70,16 +70,16 @@ export class Dialler {
   }
 
   private async tryInTurn(): Promise<Result<Dialled, ClientError>> {
-    let lastError = cannotConnect(this.addresses, 'there is no address');
+    const reasons = new Set<string>();
     for (let tries = 0; tries < this.addresses.length && !this.aborter.signal.aborted; tries += 1) {
       const address = this.addresses[this.turn % this.addresses.length];
       if (address === undefined) break;
       const result = await dial(address, this.options, this.aborter.signal);
       if (result.ok) return ok({ socket: result.value, address });
-      lastError = result.error;
+      reasons.add(result.error);
       this.turn += 1;
     }
-    return err(this.addresses.length > 1 ? cannotConnect(this.addresses, 'none answers') : lastError);
+    return err(cannotConnect(this.addresses, [...reasons].join(', ')));
   }
 
   private succeeded(dialled: Dialled): void {
