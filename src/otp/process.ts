@@ -233,6 +233,13 @@ export class Process {
     });
   }
 
+  /** Drops every message for which `drop` holds, as a receive that takes them all. */
+  discard(drop: (message: unknown) => boolean): void {
+    this.mailbox.discard(drop);
+    // The messages that a waiting receive has looked at are no longer where they were.
+    if (this.receiving) this.receiving.scanned = 0;
+  }
+
   /** Waits for something other than a message; see {@link block}. */
   block<T>(arm: Arm<T>): Promise<T> {
     return new Promise((resolve, reject) => {

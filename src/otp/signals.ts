@@ -74,7 +74,10 @@ export function monitor(
   from: Pid | string,
   options: MonitorOptions = {},
 ): Reference {
-  const down = (reason: Reason) => self.deliver({ type: 'DOWN', ref, from, reason } satisfies DownMessage);
+  const down = (reason: Reason) => {
+    ref.alias = undefined;
+    self.deliver({ type: 'DOWN', ref, from, reason } satisfies DownMessage);
+  };
   const ref = new Monitor(self, target, down);
   if (options.alias) ref.alias = (message) => self.deliver(message);
   if (target === undefined) down('noproc');
@@ -82,12 +85,14 @@ export function monitor(
   return ref;
 }
 
-/** Ends a monitor of one's own (fact 27). */
+/** Ends a monitor of one's own (fact 27). Another process's is left alone. */
 export function demonitor(self: Process, ref: Reference, options: DemonitorOptions = {}): boolean {
-  ref.alias = undefined;
-  const active = ref instanceof Monitor && self.monitors.delete(ref);
+  const own = ref instanceof Monitor && ref.watcher === self;
+  if (own) ref.alias = undefined;
+  const active = own && self.monitors.delete(ref);
   if (active) ref.target?.monitoredBy.delete(ref);
-  if (options.flush) self.mailbox.discard((message) => isDown(message) && message.ref === ref);
+  // A monitor that was still active has sent nothing: no need to search the mailbox.
+  else if (options.flush) self.discard((message) => isDown(message) && message.ref === ref);
   return options.info ? active : true;
 }
 

@@ -1006,6 +1006,64 @@ describe('monitors', () => {
   );
 });
 
+describe('monitors of others', () => {
+  it(
+    'fact 27: a process cannot end the monitor or the alias of another one',
+    inWorld(async (world) => {
+      await world.run(
+        async (self) => {
+          const pid = self.spawn(idler);
+          const ref = self.monitor(pid, { alias: true });
+          self.spawn((other) => {
+            expect(other.demonitor(ref, { info: true })).toBe(false);
+            other.send(ref, 'still an alias');
+            other.sendExit(pid, 'over');
+          });
+          await self.sleep(1);
+          expect(await drain(self)).toEqual(['still an alias', downMessage(ref, pid, 'over')]);
+        },
+        { advanceMs: 5 },
+      );
+    }),
+  );
+
+  it(
+    'fact 30: an alias is dead once its monitor has fired',
+    inWorld(async (world) => {
+      await world.run(
+        async (self) => {
+          const dead = self.spawn(() => {});
+          const ref = self.monitor(dead, { alias: true });
+          const none = self.monitor(nameOf('nobody'), { alias: true });
+          await self.sleep(1);
+          for (const alias of [ref, none]) self.spawn((other) => other.send(alias, 'too late'));
+          await self.sleep(1);
+          expect(await drain(self)).toEqual([downMessage(none, 'nobody', 'noproc'), downMessage(ref, dead, 'normal')]);
+        },
+        { advanceMs: 5 },
+      );
+    }),
+  );
+
+  it(
+    'fact 27: flushing while a receive waits makes it miss no message',
+    inWorld(async (world) => {
+      await world.run(async (self) => {
+        const dead = self.spawn(() => {});
+        await self.yield();
+        await self.yield();
+        world.kill(dead);
+        const refs = [self.monitor(dead), self.monitor(dead), self.monitor(dead)];
+        const waiting = self.receive({ match: (message): message is string => message === 'here' });
+        await self.yield();
+        for (const ref of refs) self.demonitor(ref, { flush: true });
+        self.send<unknown>(self.pid, 'here');
+        expect(await waiting).toBe('here');
+      });
+    }),
+  );
+});
+
 describe('whole graphs of processes', () => {
   interface Node {
     readonly trap: boolean;
