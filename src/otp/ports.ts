@@ -13,7 +13,7 @@ export class Port implements Owned {
 
   constructor(
     owner: Process,
-    /** Called once, when the owner ends or the port is closed. It must not throw. */
+    /** Called once, when the owner ends or the port is closed. It should not throw: nobody could handle that. */
     private readonly onClose: () => void,
   ) {
     this.owner = owner;

@@ -8,8 +8,8 @@
  * or `EXIT` (fact 3), and a chain of links falls in a loop, not by recursion, so that ten
  * thousand linked processes need no deeper stack than two.
  */
-import { Exit } from './errors';
-import { Monitor, type Pid, type Process } from './process';
+import { Exit, reasonOf } from './errors';
+import { Monitor, type Owned, type Pid, type Process, runAs } from './process';
 import type { Reference } from './reference';
 import type { Reason } from './term';
 
@@ -135,7 +135,7 @@ export function end(process: Process, reason: Reason): void {
 /** Ends one process, tells its monitors, and gives back those that were linked to it. */
 function endOne(process: Process, reason: Reason): Process[] {
   process.end();
-  for (const owned of process.owned.takeAll()) owned.ownerEnded();
+  for (const owned of process.owned.takeAll()) letGo(owned, process);
   for (const timer of process.timers.takeAll()) process.kernel.cancelTimer(timer);
   for (const held of process.monitors.takeAll()) held.target?.monitoredBy.delete(held);
   process.kernel.ended(process);
@@ -146,6 +146,15 @@ function endOne(process: Process, reason: Reason): Process[] {
     monitor.notify(reason);
   }
   return linked;
+}
+
+/** As nobody, since its owner is dead; and what it throws must not stop the others from being told. */
+function letGo(owned: Owned, owner: Process): void {
+  try {
+    runAs(undefined, () => owned.ownerEnded());
+  } catch (thrown) {
+    owner.kernel.reportUncaught(owner, reasonOf(thrown));
+  }
 }
 
 function addMonitor(entry: Monitor, target: Process): void {
