@@ -1,0 +1,1050 @@
+/**
+ * Supervisors behave as Erlang's: facts 57 to 90 of its semantics, and their reports (119 and 120).
+ *
+ * Restart types and exit reasons, and strategies and what happens under them, are products: a case
+ * that is missing would be a gap in the list of names.
+ */
+import {
+  type ChildSpec,
+  Exit,
+  formatTerm,
+  genServer,
+  Pid,
+  type Reason,
+  type Self,
+  type SupervisorFlags,
+  supervisor,
+} from '../../src/otp';
+import { startLink as startProcess } from '../../src/otp/proc-lib';
+import { currentProcess } from '../../src/otp/process';
+import { link } from '../../src/otp/signals';
+import { idler } from '../support/runtime';
+import { type Family, inFamily } from '../support/supervision';
+
+const {
+  startChild,
+  terminateChild,
+  restartChild,
+  deleteChild,
+  whichChildren,
+  countChildren,
+  getFlags,
+  getChildSpec,
+  checkSpecs,
+} = supervisor;
+
+type RestartType = NonNullable<ChildSpec['restart']>;
+
+const CRASH = new Error('crash');
+const PLENTY: SupervisorFlags = { intensity: 100, periodMs: 1000 };
+const GROUPS = ['one_for_all', 'rest_for_one'] as const;
+const STRATEGIES = ['one_for_one', ...GROUPS] as const;
+
+const failed = (error: Reason) => ({ ok: false, error });
+const failedChild = (id: string, reason: Reason) => failed(['shutdown', ['failed_to_start_child', id, reason]]);
+const raise = (thrown: unknown): never => {
+  throw thrown;
+};
+
+/** Starts a family with these children, all alike. */
+const begin = (family: Family, flags: SupervisorFlags, ids: string, spec: Partial<ChildSpec> = {}) =>
+  family.start(
+    flags,
+    ids.split('').map((id) => family.child(id, spec)),
+  );
+
+describe('flags and specifications', () => {
+  it(
+    'fact 57: flags default to one_for_one, 1 restart in 5 seconds, never shutting down by itself',
+    inFamily(async (family) => {
+      await family.start({ unknown: 'flags are ignored' } as SupervisorFlags, []);
+      expect(await family.ask((sup) => getFlags(sup))).toEqual({
+        strategy: 'one_for_one',
+        intensity: 1,
+        periodMs: 5000,
+        autoShutdown: 'never',
+      });
+    }),
+  );
+
+  it.each<[string, unknown, Reason]>([
+    ['strategy', { strategy: 'two_for_one' }, ['invalid_strategy', 'two_for_one']],
+    ['negative intensity', { intensity: -1 }, ['invalid_intensity', -1]],
+    ['fractional intensity', { intensity: 1.5 }, ['invalid_intensity', 1.5]],
+    ['period of 0', { periodMs: 0 }, ['invalid_period', 0]],
+    ['period that is no whole number of seconds', { periodMs: 1500 }, ['invalid_period', 1500]],
+    ['auto_shutdown', { autoShutdown: 'sometimes' }, ['invalid_auto_shutdown', 'sometimes']],
+  ])('fact 57: an invalid %s is supervisor_data', async (_what, flags, complaint) => {
+    await inFamily(async (family) => {
+      expect(await family.start(flags as SupervisorFlags, [])).toEqual(failed(['supervisor_data', complaint]));
+    })();
+  });
+
+  it(
+    'fact 58: a specification needs id and start; the rest has defaults',
+    inFamily(async (family) => {
+      const start = () => 'ignore' as const;
+      await family.start({}, [
+        { id: 'w', start },
+        { id: 's', start, type: 'supervisor' },
+        { id: 'i', start, shutdown: 'infinity' },
+        { id: 'b', start, shutdown: 'brutal_kill', modules: [] },
+        { id: 'z', start, shutdown: 0 },
+      ]);
+      const defaults = { restart: 'permanent', significant: false, type: 'worker', start };
+      const spec = (id: string) => family.ask((sup) => getChildSpec(sup, id));
+      expect(await spec('w')).toEqual({ ok: true, value: { ...defaults, id: 'w', shutdown: 5000, modules: ['w'] } });
+      expect(await spec('s')).toMatchObject({ value: { type: 'supervisor', shutdown: 'infinity' } });
+      expect(await spec('i')).toMatchObject({ value: { type: 'worker', shutdown: 'infinity' } });
+      expect(await spec('b')).toMatchObject({ value: { shutdown: 'brutal_kill', modules: [] } });
+      expect(await spec('z')).toMatchObject({ value: { shutdown: 0 } });
+      expect(await spec('x')).toEqual(failed('not_found'));
+    }),
+  );
+
+  const start = () => 'ignore' as const;
+  it.each<[unknown, Reason]>([
+    [{ start }, 'missing_id'],
+    [{ id: 'a' }, 'missing_start'],
+    ['a', ['invalid_child_spec', 'a']],
+    [{ id: 'a', start: 'now' }, ['invalid_mfa', 'now']],
+    [{ id: 'a', start, restart: 'often' }, ['invalid_restart_type', 'often']],
+    [{ id: 'a', start, shutdown: -1 }, ['invalid_shutdown', -1]],
+    [{ id: 'a', start, type: 'boss' }, ['invalid_child_type', 'boss']],
+    [{ id: 'a', start, modules: 'm' }, ['invalid_modules', 'm']],
+    [{ id: 'a', start, significant: 1 }, ['invalid_significant', 1]],
+    [
+      { id: 'a', start, restart: 'transient', significant: true },
+      [
+        'bad_combination',
+        [
+          ['auto_shutdown', 'never'],
+          ['significant', true],
+        ],
+      ],
+    ],
+  ])('fact 59: %j is refused by init, by startChild and by checkSpecs', async (spec, complaint) => {
+    await inFamily(async (family) => {
+      expect(await family.start({}, [family.child('before'), spec])).toEqual(failed(['start_spec', complaint]));
+      expect(family.events).toEqual([]);
+      await family.start({}, []);
+      expect(await family.ask((sup) => startChild(sup, spec as ChildSpec))).toEqual(failed(complaint));
+      expect(checkSpecs([spec])).toEqual(failed(complaint));
+    })();
+  });
+
+  it(
+    'fact 59: two specifications of one id are refused',
+    inFamily(async (family) => {
+      const complaint = ['duplicate_child_name', 'a'];
+      expect(await begin(family, {}, 'aba')).toEqual(failed(['start_spec', complaint]));
+      expect(checkSpecs([family.child('a'), family.child('b'), family.child('a')])).toEqual(failed(complaint));
+      expect(checkSpecs([family.child('a'), family.child('b')])).toEqual({ ok: true, value: 'ok' });
+    }),
+  );
+
+  it(
+    'fact 60: a start function runs as the supervisor',
+    inFamily(async (family) => {
+      const runners: unknown[] = [];
+      const start = () => (runners.push(currentProcess()?.pid), 'ignore' as const);
+      await family.start({}, [{ id: 'a', start }]);
+      await family.ask((sup) => startChild(sup, { id: 'b', start }));
+      expect(runners).toEqual([family.sup, family.sup]);
+    }),
+  );
+
+  const noPromise = { ok: true, value: 'no pid' };
+  it.each<[string, () => unknown, Reason]>([
+    ['an error', () => failed('e'), 'e'],
+    ['nothing', () => undefined, undefined],
+    ['garbage', () => 42, 42],
+    ['a value that is no pid', () => noPromise, noPromise],
+    ['a promise of garbage', () => Promise.resolve([]), []],
+    ['an Error thrown', () => raise(CRASH), ['EXIT', CRASH]],
+    ['a ball thrown', () => raise('ball'), ['EXIT', ['nocatch', 'ball']]],
+    ['an exit', () => raise(new Exit('tired')), ['EXIT', 'tired']],
+    ['a rejection', () => Promise.reject(CRASH), ['EXIT', CRASH]],
+    ['a rejection without an Error', () => Promise.reject(1), ['EXIT', ['nocatch', 1]]],
+  ])('fact 60: a start function that gives %s fails', async (_what, start, reason) => {
+    await inFamily(async (family) => {
+      expect(await family.start({}, [family.child('a'), { id: 'b', start }])).toEqual(failedChild('b', reason));
+      await family.start({}, []);
+      expect(await family.ask((sup) => startChild(sup, { id: 'b', start } as ChildSpec))).toMatchObject({
+        error: [reason, { id: 'b' }],
+      });
+      expect(await family.state()).toEqual([]);
+    })();
+  });
+
+  it(
+    'fact 60: a start function may await, and goes on as the supervisor through what it has kept of it',
+    inFamily(async (family) => {
+      const late = async () => {
+        await Promise.resolve();
+        return genServer.startLink({ init: () => raise('never runs') }, undefined);
+      };
+      const result = await family.start({}, [{ id: 'a', start: late }]);
+      const message = 'Cannot link: no process is running; use start, or self.run after an await';
+      expect(result).toEqual(failedChild('a', ['EXIT', new Error(message)]));
+    }),
+  );
+
+  it(
+    'fact 60: while a child starts, the supervisor answers nobody',
+    inFamily(async (family) => {
+      await begin(family, {}, 'a');
+      let started: (result: 'ignore') => void = () => {};
+      const start = () => new Promise<'ignore'>((resolve) => (started = resolve));
+      const starting = family.request((sup) => startChild(sup, { id: 'b', start }));
+      const counting = family.request((sup) => countChildren(sup));
+      let counted = false;
+      void counting.then(() => (counted = true));
+      await family.world.advance(100_000);
+      expect(counted).toBe(false);
+      started('ignore');
+      await family.world.idle();
+      expect(await starting).toEqual({ ok: true, value: { pid: undefined } });
+      expect(await counting).toMatchObject({ specs: 2 });
+    }),
+  );
+
+  it(
+    'fact 61: a supervisor traps exits, and a failed start leaves its starter nothing but the error',
+    inFamily(async (family) => {
+      await begin(family, {}, 'a');
+      expect(family.world.runtime.processInfo(family.sup)?.trapExit).toBe(true);
+      family.endOwner();
+      await family.world.idle();
+      family.fail('b', 1);
+      expect(await begin(family, {}, 'ab')).toEqual(failedChild('b', 'broken'));
+      expect(family.inbox).toEqual([]);
+      expect(family.world.runtime.whereis('sup')).toBe(undefined);
+    }),
+  );
+
+  it.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['a word', 'nonsense'],
+    ['children that are no list', { flags: {}, children: 'none' }],
+  ])('fact 61: an init that gives %s is a bad return', async (_what, given) => {
+    await inFamily(async (family) => {
+      expect(await family.start({}, [], () => given)).toEqual(failed(['bad_return', ['sup', 'init', given]]));
+    })();
+  });
+
+  it(
+    'fact 61: an init that throws, exits, ignores or awaits does as a server’s',
+    inFamily(async (family) => {
+      expect(await family.start({}, [], () => raise(CRASH))).toEqual(failed(CRASH));
+      expect(await family.start({}, [], () => raise(new Exit('tired')))).toEqual(failed('tired'));
+      expect(await family.start({}, [], () => 'ignore')).toBe('ignore');
+      const later = () => Promise.resolve({ flags: {}, children: [family.child('a')] });
+      expect(await family.start({}, [], later)).toMatchObject({ ok: true });
+    }),
+  );
+
+  it(
+    'fact 61: simple_one_for_one needs exactly one specification',
+    inFamily(async (family) => {
+      const flags = { strategy: 'simple_one_for_one' } as const;
+      expect(await family.start(flags, [])).toEqual(failed(['bad_start_spec', []]));
+      const two = [family.child('a'), family.child('b')];
+      expect(await family.start(flags, two)).toEqual(failed(['bad_start_spec', two]));
+      expect(await family.start(flags, [{ id: 'a' }])).toEqual(failed(['start_spec', 'missing_start']));
+      expect(await family.start(flags, [family.child('a')])).toMatchObject({ ok: true });
+      expect(family.events).toEqual([]);
+    }),
+  );
+});
+
+describe('starting and stopping', () => {
+  it(
+    'fact 62: children start in the order of the list, one after the other, before startLink returns',
+    inFamily(async (family) => {
+      const slow = (id: string): ChildSpec => ({
+        id,
+        start: async () => {
+          family.events.push(`begin ${id}`);
+          await new Promise((resolve) => setImmediate(resolve));
+          family.events.push(`end ${id}`);
+          return 'ignore' as const;
+        },
+      });
+      const starting = family.start({}, [slow('a'), slow('b'), family.child('c')]);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await family.world.idle();
+      await starting;
+      expect(family.events).toEqual(['begin a', 'end a', 'begin b', 'end b', '+c']);
+    }),
+  );
+
+  it(
+    'fact 63: when a child cannot start, those before it stop in reverse and the start fails',
+    inFamily(async (family) => {
+      family.fail('d', 1);
+      expect(await begin(family, {}, 'abcde')).toEqual(failedChild('d', 'broken'));
+      expect(family.events).toEqual(['+a', '+b', '+c', '-c', '-b', '-a']);
+    }),
+  );
+
+  it(
+    'fact 63: a child that died before its sibling failed to start is no hindrance',
+    inFamily(async (family) => {
+      family.next('c', () => (family.die(CRASH, 'b'), failed('broken')));
+      expect(await begin(family, {}, 'abc')).toEqual(failedChild('c', 'broken'));
+      expect(family.complaints()).toEqual(['start_error c broken', 'shutdown_error b Error: crash']);
+    }),
+  );
+
+  it(
+    'fact 64: an ignored child is kept without a pid, unless temporary',
+    inFamily(async (family) => {
+      for (const id of 'abc') family.next(id, () => 'ignore');
+      const children = (['permanent', 'transient', 'temporary'] as const).map((restart, index) =>
+        family.child(['a', 'b', 'c'][index] ?? '', { restart }),
+      );
+      await family.start({}, children);
+      expect(await family.state()).toEqual([
+        ['a', 'down'],
+        ['b', 'down'],
+      ]);
+      expect(family.progress()).toEqual([]);
+      expect(await family.ask((sup) => restartChild(sup, 'a'))).toMatchObject({ ok: true });
+      expect(await family.state()).toEqual([
+        ['a', 1],
+        ['b', 'down'],
+      ]);
+    }),
+  );
+
+  it.each(STRATEGIES)('fact 65: %s children stop in reverse, each waited for', async (strategy) => {
+    await inFamily(async (family) => {
+      const { world } = family;
+      await family.start({ strategy }, [
+        family.child('a', {}, { stopMs: 100 }),
+        family.child('b'),
+        family.child('c', {}, { stopMs: 300 }),
+      ]);
+      family.takeEvents();
+      family.endOwner('kill');
+      await world.advance(299);
+      expect(family.takeEvents()).toEqual([]);
+      await world.advance(1);
+      expect(family.takeEvents()).toEqual(['-c', '-b']);
+      expect(family.end.ended).toBe(false);
+      await world.advance(100);
+      expect(family.takeEvents()).toEqual(['-a']);
+      expect(family.end).toEqual({ ended: true, reason: 'killed' });
+    })();
+  });
+
+  it(
+    'fact 65: a supervisor stops its whole subtree before its parent goes on, over three levels',
+    inFamily(async (family) => {
+      const branch = (id: string, children: readonly ChildSpec[]): ChildSpec => ({
+        id,
+        type: 'supervisor',
+        start: () => supervisor.startLink({ init: () => ({ flags: {}, children }) }, undefined, { name: id }),
+      });
+      const leaf = (id: string) => family.child(id, { shutdown: 'infinity' }, { stopMs: 50 });
+      await family.start({}, [
+        leaf('a'),
+        branch('B', [leaf('b1'), branch('C', [leaf('c1'), leaf('c2')]), leaf('b2')]),
+        leaf('d'),
+      ]);
+      expect(family.takeEvents()).toEqual(['+a', '+b1', '+c1', '+c2', '+b2', '+d']);
+      family.endOwner('kill');
+      await family.world.advance(1000);
+      expect(family.events).toEqual(['-d', '-b2', '-c2', '-c1', '-b1', '-a']);
+      expect(family.complaints()).toEqual([]);
+    }),
+  );
+
+  it(
+    'fact 66: brutal_kill kills at once, whatever the child does',
+    inFamily(async (family) => {
+      await family.start({}, [
+        family.child('a', { shutdown: 'brutal_kill' }, { stopMs: 1000 }),
+        family.child('b', { shutdown: 'brutal_kill' }, { stubborn: true }),
+      ]);
+      const ends = ['a', 'b'].map((id) => family.world.watch(family.pidOf(id)));
+      await family.ask((sup) => terminateChild(sup, 'a'));
+      await family.ask((sup) => terminateChild(sup, 'b'));
+      expect(ends.map(({ reason }) => reason)).toEqual(['killed', 'killed']);
+      expect(family.complaints()).toEqual([]);
+    }),
+  );
+
+  it(
+    'fact 66: a number gives the child that long, and then it is killed',
+    inFamily(async (family) => {
+      const { world } = family;
+      await family.start({}, [
+        family.child('polite', { shutdown: 500 }, { stopMs: 499 }),
+        family.child('stubborn', { shutdown: 500 }, { stubborn: true }),
+      ]);
+      const polite = world.watch(family.pidOf('polite'));
+      const stubborn = world.watch(family.pidOf('stubborn'));
+      const stops = ['polite', 'stubborn'].map((id) => family.request((sup) => terminateChild(sup, id)));
+      await world.advance(498);
+      expect(polite.ended).toBe(false);
+      await world.advance(1);
+      expect(polite).toEqual({ ended: true, reason: 'shutdown' });
+      await world.advance(499);
+      expect(stubborn.ended).toBe(false);
+      await world.advance(1);
+      expect(stubborn).toEqual({ ended: true, reason: 'killed' });
+      expect(await Promise.all(stops)).toEqual([
+        { ok: true, value: 'ok' },
+        { ok: true, value: 'ok' },
+      ]);
+      expect(family.complaints()).toEqual(['shutdown_error stubborn killed']);
+    }),
+  );
+
+  it(
+    'fact 66: 0 tells the child to stop and kills it unless it has',
+    inFamily(async (family) => {
+      await family.start({}, [
+        family.child('quick', { shutdown: 0 }),
+        family.child('slow', { shutdown: 0 }, { stopMs: 1 }),
+      ]);
+      const ends = ['quick', 'slow'].map((id) => family.world.watch(family.pidOf(id)));
+      for (const id of ['quick', 'slow']) void family.request((sup) => terminateChild(sup, id));
+      await family.world.advance(0);
+      expect(ends.map(({ reason }) => reason)).toEqual(['shutdown', 'killed']);
+    }),
+  );
+
+  it(
+    'fact 66: infinity waits without limit, for workers too',
+    inFamily(async (family) => {
+      const dayMs = 24 * 3600 * 1000;
+      await family.start({}, [family.child('a', { shutdown: 'infinity' }, { stopMs: dayMs })]);
+      const ending = family.world.watch(family.pidOf('a'));
+      void family.request((sup) => terminateChild(sup, 'a'));
+      await family.world.advance(dayMs - 1);
+      expect(ending.ended).toBe(false);
+      await family.world.advance(1);
+      expect(ending).toEqual({ ended: true, reason: 'shutdown' });
+    }),
+  );
+
+  it(
+    'fact 66: a child that is dead already, or has unlinked itself, is stopped too',
+    inFamily(async (family) => {
+      let leaver: Self | undefined;
+      const leave = () =>
+        startProcess((self, starting) => {
+          leaver = self;
+          self.trapExit(true);
+          starting.started();
+          self.serve(() => {});
+        }, {});
+      await family.start({}, [family.child('a', { shutdown: 100 }), { id: 'b', start: leave, shutdown: 100 }]);
+      leaver?.unlink(family.sup);
+      const ending = family.world.watch(leaver?.pid as Pid);
+      const stops = [family.request((sup) => terminateChild(sup, 'b'))];
+      family.die('normal', 'a');
+      stops.push(family.request((sup) => terminateChild(sup, 'a')));
+      await family.world.advance(100);
+      expect(ending).toEqual({ ended: true, reason: 'killed' });
+      expect(await Promise.all(stops)).toEqual([
+        { ok: true, value: 'ok' },
+        { ok: true, value: 'ok' },
+      ]);
+      expect(await family.state()).toMatchObject([
+        ['a', expect.anything()],
+        ['b', 'down'],
+      ]);
+    }),
+  );
+
+  const STOPS: readonly ('shutdown' | 'brutal_kill')[] = ['shutdown'];
+  const ENDS = ['normal', 'shutdown', ['shutdown', 'why'], 'killed', CRASH] as const;
+  const expectedEnd = (restart: RestartType, stop: (typeof STOPS)[number], end: Reason) => {
+    if (end === (stop === 'brutal_kill' ? 'killed' : 'shutdown')) return true;
+    return restart !== 'permanent' && end !== 'killed' && end !== CRASH;
+  };
+  it.each(
+    STOPS.flatMap((stop) =>
+      (['permanent', 'transient', 'temporary'] as const).flatMap((restart) =>
+        ENDS.map((end) => [restart, stop, formatTerm(end), end, expectedEnd(restart, stop, end)] as const),
+      ),
+    ),
+  )('fact 67: a %s child, stopped by %s, that ended with %s', async (restart, stop, _end, end, expected) => {
+    await inFamily(async (family) => {
+      const shutdown = stop === 'brutal_kill' ? stop : 1000;
+      await family.start({}, [family.child('a', { restart, shutdown })]);
+      const stopping = family.request((sup) => terminateChild(sup, 'a'));
+      family.die(end, 'a');
+      await family.world.idle();
+      expect(await stopping).toEqual({ ok: true, value: 'ok' });
+      expect(family.complaints()).toEqual(expected ? [] : [`shutdown_error a ${formatTerm(end)}`]);
+    })();
+  });
+
+  it(
+    'fact 67: the shutdown goes on after a child that ended badly, and every one is reported',
+    inFamily(async (family) => {
+      await family.start({}, [
+        family.child('a'),
+        family.child('b', { shutdown: 10 }, { stubborn: true }),
+        family.child('c', { shutdown: 10 }, { stubborn: true }),
+      ]);
+      family.takeEvents();
+      family.endOwner();
+      await family.world.advance(20);
+      expect(family.takeEvents()).toEqual(['-c', '-b', '-a']);
+      expect(family.complaints()).toEqual(['shutdown_error c killed', 'shutdown_error b killed']);
+    }),
+  );
+
+  it(
+    'fact 68: simple_one_for_one stops all instances together, with one common time limit',
+    inFamily(async (family) => {
+      const flags = { strategy: 'simple_one_for_one' } as const;
+      const start = (id: string, stopMs: number) =>
+        family.startWorker(id, stopMs < 0 ? { stubborn: true } : { stopMs });
+      await family.start(flags, [{ id: 'x', start, restart: 'temporary', shutdown: 300 }]);
+      const instances = { a: 100, b: 200, c: 100, d: -1 };
+      for (const args of Object.entries(instances)) await family.ask((sup) => startChild(sup, args));
+      family.takeEvents();
+      family.endOwner();
+      await family.world.advance(99);
+      expect(family.takeEvents()).toEqual([]);
+      await family.world.advance(1);
+      expect(family.takeEvents().sort()).toEqual(['-a', '-c']);
+      await family.world.advance(100);
+      expect(family.takeEvents()).toEqual(['-b']);
+      await family.world.advance(100);
+      expect(family.takeEvents()).toEqual(['-d']);
+      expect(family.end.ended).toBe(true);
+      expect(family.complaints()).toEqual(['shutdown_error x killed']);
+    }),
+  );
+
+  it(
+    'fact 68: simple_one_for_one with brutal_kill kills all instances at once',
+    inFamily(async (family) => {
+      const start = (id: string) => family.startWorker(id, { stubborn: true });
+      await family.start({ strategy: 'simple_one_for_one' }, [{ id: 'x', start, shutdown: 'brutal_kill' }]);
+      for (const id of 'abc') await family.ask((sup) => startChild(sup, [id]));
+      family.endOwner();
+      await family.world.idle();
+      expect(family.end.ended).toBe(true);
+      expect(family.complaints()).toEqual([]);
+    }),
+  );
+
+  it(
+    'fact 69: a killed supervisor stops nobody; its children see their link break with killed',
+    inFamily(async (family) => {
+      await family.start({}, [family.child('a'), family.child('b', {}, { stopMs: 10 }), family.child('c')]);
+      const ends = ['a', 'b', 'c'].map((id) => family.world.watch(family.pidOf(id)));
+      family.takeEvents();
+      family.world.kill(family.sup);
+      expect(family.takeEvents().sort()).toEqual(['-a', '-c']);
+      await family.world.advance(10);
+      expect(ends.map(({ reason }) => reason)).toEqual(['killed', 'killed', 'killed']);
+      expect(family.inbox).toMatchObject([{ type: 'EXIT', reason: 'killed' }]);
+      expect(family.complaints()).toEqual([]);
+    }),
+  );
+
+  it.each<Reason>(['normal', 'shutdown', ['shutdown', 'why'], 'killed', 'tired'])(
+    'fact 70: the parent’s end with %j ends the supervisor with it, after its children',
+    async (reason) => {
+      await inFamily(async (family) => {
+        await begin(family, {}, 'ab');
+        family.takeEvents();
+        family.endOwner(reason);
+        await family.world.idle();
+        expect(family.takeEvents()).toEqual(['-b', '-a']);
+        expect(family.end).toEqual({ ended: true, reason });
+      })();
+    },
+  );
+
+  it(
+    'fact 70: exit signals from strangers, from linked non-children and unknown messages end nothing',
+    inFamily(async (family) => {
+      const { world } = family;
+      await begin(family, {}, 'a');
+      const friend = world.spawn(idler);
+      const { process } = family.sup;
+      if (process) link(process, friend);
+      for (const reason of ['normal', 'shutdown', CRASH]) world.kill(family.sup, reason);
+      world.kill(friend, CRASH);
+      world.runtime.send(family.sup as Pid<unknown>, { type: 'hello' });
+      world.runtime.send(family.sup as Pid<unknown>, 'hello');
+      world.runtime.send(family.sup as Pid<unknown>, { type: 'EXIT', from: 'nobody', reason: 'forged' });
+      await world.idle();
+      expect(family.end.ended).toBe(false);
+      expect(await family.state()).toEqual([['a', 1]]);
+      expect(family.reports.filter(([, report]) => report.type === 'unexpected_message')).toEqual([
+        ['error', { type: 'unexpected_message', name: 'sup', message: { type: 'hello' } }],
+        ['error', { type: 'unexpected_message', name: 'sup', message: 'hello' }],
+      ]);
+    }),
+  );
+
+  it(
+    'fact 70: genServer.stop stops a supervisor with its children, and gives its reason',
+    inFamily(async (family) => {
+      await begin(family, {}, 'abc');
+      family.takeEvents();
+      expect(await family.ask((sup) => genServer.stop(sup, 'shutdown'))).toBe('ok');
+      expect(family.takeEvents()).toEqual(['-c', '-b', '-a']);
+      expect(family.end).toEqual({ ended: true, reason: 'shutdown' });
+    }),
+  );
+});
+
+const ENDINGS = {
+  normal: 'normal',
+  shutdown: 'shutdown',
+  shutdown_with_a_term: ['shutdown', 'why'],
+  killed: 'kill',
+  abnormal: CRASH,
+} as const satisfies Record<string, Reason>;
+
+type EndingName = keyof typeof ENDINGS;
+const isExpected = (ending: EndingName) => ending !== 'killed' && ending !== 'abnormal';
+const RESTART_TYPES = ['permanent', 'transient', 'temporary'] as const;
+
+const afterwards = (restart: RestartType, ending: EndingName): 'restarted' | 'kept' | 'removed' => {
+  if (restart === 'permanent' || (restart === 'transient' && !isExpected(ending))) return 'restarted';
+  return restart === 'transient' ? 'kept' : 'removed';
+};
+
+const TABLE = RESTART_TYPES.flatMap((restart) =>
+  (Object.keys(ENDINGS) as EndingName[]).map((ending) => [restart, ending, afterwards(restart, ending)] as const),
+);
+
+describe('restarting', () => {
+  describe.each(STRATEGIES)('%s', (strategy) => {
+    it.each(TABLE)('facts 71 and 72: %s_%s: the child is %s', async (restart, ending, outcome) => {
+      await inFamily(async (family) => {
+        await family.start({ strategy, intensity: 1 }, [family.child('a', { restart })]);
+        await family.lose(ENDINGS[ending], 'a');
+        const states = { restarted: [['a', 2]], kept: [['a', 'down']], removed: [] };
+        expect(await family.state()).toEqual(states[outcome]);
+        const reason = ending === 'killed' ? 'killed' : ENDINGS[ending];
+        const isReported = restart === 'permanent' || !isExpected(ending);
+        expect(family.complaints()).toEqual(isReported ? [`child_terminated a ${formatTerm(reason)}`] : []);
+      })();
+    });
+
+    it.each(TABLE)('fact 71: %s_%s: the budget is charged only if %s', async (restart, ending, outcome) => {
+      await inFamily(async (family) => {
+        await family.start({ strategy, intensity: 0 }, [family.child('a', { restart })]);
+        await family.lose(ENDINGS[ending], 'a');
+        expect(family.end).toEqual(
+          outcome === 'restarted' ? { ended: true, reason: 'shutdown' } : { ended: false, reason: undefined },
+        );
+      })();
+    });
+
+    it.each(TABLE.filter(([, , outcome]) => outcome !== 'restarted'))(
+      'fact 74: %s_%s: a death without a restart does not touch the siblings',
+      async (restart, ending) => {
+        await inFamily(async (family) => {
+          await family.start({ strategy, intensity: 0 }, [
+            family.child('a'),
+            family.child('b', { restart }),
+            family.child('c'),
+          ]);
+          family.takeEvents();
+          await family.lose(ENDINGS[ending], 'b');
+          expect(family.takeEvents()).toEqual(['-b']);
+        })();
+      },
+    );
+
+    const affected = { one_for_one: 'b', one_for_all: 'abcd', rest_for_one: 'bcd' }[strategy];
+    it(
+      'fact 73: restart, order and position: the group stops in reverse, starts in order, and keeps its places',
+      inFamily(async (family) => {
+        await begin(family, { strategy, ...PLENTY }, 'abcd');
+        family.takeEvents();
+        await family.lose(CRASH, 'b');
+        const others = affected.split('').filter((id) => id !== 'b');
+        expect(family.takeEvents()).toEqual([
+          '-b',
+          ...others.toReversed().map((id) => `-${id}`),
+          ...affected.split('').map((id) => `+${id}`),
+        ]);
+        expect(await family.state()).toEqual('abcd'.split('').map((id) => [id, affected.includes(id) ? 2 : 1]));
+      }),
+    );
+
+    it(
+      'fact 73: children added later come last, and stay there',
+      inFamily(async (family) => {
+        await begin(family, { strategy, ...PLENTY }, 'ab');
+        await family.ask((sup) => startChild(sup, family.child('0')));
+        for (const id of ['a', 'b', '0', 'b', 'a']) await family.lose(CRASH, id);
+        expect((await family.state()).map(([id]) => id)).toEqual(['a', 'b', '0']);
+        const { first, last } = await family.ask(async (sup) => {
+          const rows = await whichChildren(sup);
+          return { first: rows[0]?.id, last: rows.at(-1)?.id };
+        });
+        expect({ first, last }).toEqual({ first: '0', last: 'a' });
+      }),
+    );
+
+    it(
+      'fact 77: escalation: one restart too many, and the rest stops in reverse, with shutdown',
+      inFamily(async (family) => {
+        await begin(family, { strategy, intensity: 2, periodMs: 1000 }, 'abc');
+        await family.lose(CRASH, 'b');
+        await family.lose(CRASH, 'b');
+        expect(family.end.ended).toBe(false);
+        family.takeEvents();
+        await family.lose(CRASH, 'b');
+        expect(family.takeEvents()).toEqual(['-b', '-c', '-a']);
+        expect(family.end).toEqual({ ended: true, reason: 'shutdown' });
+        expect(family.complaints().slice(-2)).toEqual([
+          'child_terminated b Error: crash',
+          'shutdown b reached_max_restart_intensity',
+        ]);
+      }),
+    );
+
+    it(
+      'fact 78: escalation: with intensity n a child that cannot start again is tried n times',
+      inFamily(async (family) => {
+        await begin(family, { strategy, intensity: 5 }, 'abc');
+        family.fail('b', 100);
+        await family.lose(CRASH, 'b');
+        expect(family.end).toEqual({ ended: true, reason: 'shutdown' });
+        expect(family.complaints()).toEqual([
+          'child_terminated b Error: crash',
+          ...Array.from({ length: 5 }, () => 'start_error b broken'),
+          'shutdown b reached_max_restart_intensity',
+        ]);
+      }),
+    );
+  });
+
+  it(
+    'fact 74: a group restart also starts those that were stopped before, and drops temporary ones',
+    inFamily(async (family) => {
+      for (const strategy of GROUPS) {
+        await family.start({ strategy, ...PLENTY }, [
+          family.child('a'),
+          family.child('t', { restart: 'temporary' }),
+          family.child('n', { restart: 'transient' }),
+          family.child('s'),
+          family.child('z'),
+        ]);
+        await family.lose('normal', 'n');
+        await family.ask((sup) => terminateChild(sup, 's'));
+        const before = await family.state();
+        expect(before.map(([, state]) => state === 'down')).toEqual([false, false, true, true, false]);
+        family.takeEvents();
+        await family.lose(CRASH, 'a');
+        expect(family.takeEvents()).toEqual(['-a', '-z', '-t', '+a', '+n', '+s', '+z']);
+        expect((await family.state()).map(([id]) => id)).toEqual(['a', 'n', 's', 'z']);
+        family.endOwner();
+        await family.world.idle();
+      }
+    }),
+  );
+
+  it(
+    'fact 75: two one_for_all children that die together cause one restart',
+    inFamily(
+      async (family) => {
+        await begin(family, { strategy: 'one_for_all', intensity: 1 }, 'abc');
+        await family.lose(CRASH, 'c', 'a');
+        expect(await family.state()).toEqual([
+          ['a', 2],
+          ['b', 2],
+          ['c', 2],
+        ]);
+        expect(family.complaints()).toEqual(['child_terminated c Error: crash', 'shutdown_error a Error: crash']);
+      },
+      { seeds: 10 },
+    ),
+  );
+
+  it(
+    'fact 75: rest_for_one children that die together cause one restart if the first is seen first, else two',
+    inFamily(async (family) => {
+      await begin(family, { strategy: 'rest_for_one', ...PLENTY }, 'abc');
+      await family.lose(CRASH, 'a', 'b', 'c');
+      expect(await family.state()).toEqual([
+        ['a', 2],
+        ['b', 2],
+        ['c', 2],
+      ]);
+      await family.lose(CRASH, 'c', 'b', 'a');
+      expect(await family.state()).toEqual([
+        ['a', 3],
+        ['b', 4],
+        ['c', 5],
+      ]);
+    }),
+  );
+
+  it(
+    'fact 75: one_for_one children that die together count two',
+    inFamily(async (family) => {
+      await begin(family, { intensity: 1 }, 'abc');
+      await family.lose(CRASH, 'c', 'a');
+      expect(family.end).toEqual({ ended: true, reason: 'shutdown' });
+    }),
+  );
+
+  it(
+    'fact 75: swallowing the exit of one sibling leaves the messages of all others where they were',
+    inFamily(async (family) => {
+      const { world } = family;
+      await begin(family, { strategy: 'one_for_all', ...PLENTY }, 'abc');
+      family.die(CRASH, 'a', 'b');
+      world.runtime.send(family.sup as Pid<unknown>, 'first');
+      world.kill(family.sup, 'stranger');
+      world.runtime.send(family.sup as Pid<unknown>, 'second');
+      const counting = family.request((sup) => countChildren(sup));
+      await world.idle();
+      expect(await counting).toMatchObject({ active: 3 });
+      const unexpected = world.reportsOf('unexpected_message').map(({ message }) => message);
+      expect(unexpected).toEqual(['first', 'second']);
+    }),
+  );
+
+  const edges: [string, number, number, boolean][] = [
+    ['in the same second', 0, 0, true],
+    ['at the far edge of the period', 999, 2000, true],
+    ['nearly a second beyond the period', 0, 2999, true],
+    ['in the next second', 999, 3000, false],
+    ['a second and a bit beyond the period', 0, 3000, false],
+  ];
+  it.each(edges)('fact 76: two restarts %s (%d and %d ms) are too many: %s', async (_where, first, second, tooMany) => {
+    await inFamily(async (family) => {
+      await begin(family, { intensity: 1, periodMs: 2000 }, 'a');
+      await family.world.advance(first);
+      await family.lose(CRASH, 'a');
+      await family.world.advance(second - first);
+      await family.lose(CRASH, 'a');
+      expect(family.end.ended).toBe(tooMany);
+    })();
+  });
+
+  it(
+    'fact 76: all children share one budget, and 0 makes the first restart fatal',
+    inFamily(async (family) => {
+      await begin(family, { intensity: 2 }, 'abc');
+      for (const id of 'abc') await family.lose(CRASH, id);
+      expect(family.end).toEqual({ ended: true, reason: 'shutdown' });
+      await begin(family, { intensity: 0 }, 'a');
+      await family.lose(CRASH, 'a');
+      expect(family.end).toEqual({ ended: true, reason: 'shutdown' });
+    }),
+  );
+
+  const branch = (family: Family, id: string, ids: string, spec: Partial<ChildSpec> = {}): ChildSpec => ({
+    id,
+    type: 'supervisor',
+    start: () =>
+      supervisor.startLink(
+        { init: () => ({ flags: { intensity: 1 }, children: ids.split('').map((child) => family.child(child)) }) },
+        undefined,
+        { name: id },
+      ),
+    ...spec,
+  });
+
+  it(
+    'fact 77: a permanent supervisor that gave up is restarted, and counts as one restart',
+    inFamily(async (family) => {
+      await family.start({ intensity: 1 }, [branch(family, 'inner', 'ab')]);
+      await family.lose(CRASH, 'a');
+      await family.lose(CRASH, 'a');
+      expect(family.end.ended).toBe(false);
+      expect(family.complaints().slice(-1)).toEqual(['child_terminated inner shutdown']);
+      expect(family.world.runtime.whereis('inner')).toBeInstanceOf(Pid);
+    }),
+  );
+
+  it(
+    'fact 77: a transient supervisor that gave up is not restarted',
+    inFamily(async (family) => {
+      await family.start({ intensity: 0 }, [branch(family, 'inner', 'ab', { restart: 'transient' })]);
+      await family.lose(CRASH, 'a', 'b');
+      expect(family.end.ended).toBe(false);
+      expect(await family.state()).toEqual([['inner', 'down']]);
+    }),
+  );
+
+  it(
+    'fact 77: intensities multiply through the levels: 1 in 1 takes four deaths to the top',
+    inFamily(async (family) => {
+      await family.start({ intensity: 1 }, [branch(family, 'inner', 'a')]);
+      for (let deaths = 1; deaths <= 3; deaths += 1) {
+        await family.lose(CRASH, 'a');
+        expect(family.end.ended).toBe(false);
+      }
+      await family.lose(CRASH, 'a');
+      expect(family.end).toEqual({ ended: true, reason: 'shutdown' });
+    }),
+  );
+
+  it(
+    'fact 77: giving up escalates through two levels',
+    inFamily(async (family) => {
+      const outer: ChildSpec = {
+        id: 'outer',
+        type: 'supervisor',
+        start: () =>
+          supervisor.startLink(
+            { init: () => ({ flags: { intensity: 0 }, children: [branch(family, 'inner', 'ab')] }) },
+            0,
+          ),
+      };
+      await family.start({ intensity: 0 }, [family.child('z'), outer]);
+      family.takeEvents();
+      await family.lose(CRASH, 'a');
+      expect(family.end.ended).toBe(false);
+      await family.lose(CRASH, 'a');
+      expect(family.takeEvents()).toEqual(['-a', '+a', '-a', '-b', '-z']);
+      expect(family.end).toEqual({ ended: true, reason: 'shutdown' });
+    }),
+  );
+
+  it(
+    'fact 78: a failing restart is tried again at once, and counts every time',
+    inFamily(async (family) => {
+      await begin(family, { intensity: 4 }, 'a');
+      family.fail('a', 3);
+      await family.lose(CRASH, 'a');
+      expect(await family.state()).toEqual([['a', 2]]);
+      await family.lose(CRASH, 'a');
+      expect(family.end.ended).toBe(true);
+    }),
+  );
+
+  it(
+    'fact 78: between two attempts the API answers, and says restarting',
+    inFamily(async (family) => {
+      await begin(family, PLENTY, 'ab');
+      family.fail('a', 1);
+      family.die(CRASH, 'a');
+      const answers = await family.ask((sup) =>
+        Promise.all([
+          whichChildren(sup),
+          countChildren(sup),
+          restartChild(sup, 'a'),
+          deleteChild(sup, 'a'),
+          startChild(sup, family.child('a')),
+          whichChildren(sup),
+        ]),
+      );
+      const a = { id: 'a', pid: 'restarting' };
+      expect(answers).toMatchObject([
+        [{ id: 'b' }, a],
+        { specs: 2, active: 1, supervisors: 0, workers: 2 },
+        failed('restarting'),
+        failed('restarting'),
+        failed('already_present'),
+        [{ id: 'b' }, a],
+      ]);
+      expect(await family.state()).toEqual([
+        ['a', 2],
+        ['b', 1],
+      ]);
+    }),
+  );
+
+  it(
+    'fact 79: one_for_all whose k-th start fails stops those that it has started and tries all again',
+    inFamily(async (family) => {
+      await begin(family, { strategy: 'one_for_all', intensity: 3 }, 'abcd');
+      family.takeEvents();
+      family.fail('c', 2);
+      await family.lose(CRASH, 'd');
+      const round = ['+a', '+b', '-b', '-a'];
+      expect(family.takeEvents()).toEqual(['-d', '-c', '-b', '-a', ...round, ...round, '+a', '+b', '+c', '+d']);
+      expect(family.complaints()).toEqual([
+        'child_terminated d Error: crash',
+        'start_error c broken',
+        'start_error c broken',
+      ]);
+    }),
+  );
+
+  it(
+    'fact 79: rest_for_one goes on with the child that failed; those before it stay',
+    inFamily(async (family) => {
+      await begin(family, { strategy: 'rest_for_one', intensity: 3 }, 'abcd');
+      family.takeEvents();
+      family.fail('c', 2);
+      await family.lose(CRASH, 'b');
+      expect(family.takeEvents()).toEqual(['-b', '-d', '-c', '+b', '+c', '+d']);
+      expect(await family.state()).toEqual([
+        ['a', 1],
+        ['b', 2],
+        ['c', 2],
+        ['d', 2],
+      ]);
+    }),
+  );
+
+  it.each(GROUPS)('fact 79: %s: a child that dies while a retry is pending restarts its group', async (strategy) => {
+    await inFamily(async (family) => {
+      await begin(family, { strategy, intensity: 3 }, 'abc');
+      family.fail('c', 1);
+      family.next('b', () => {
+        // The first one that is up again dies before the retry.
+        family.die(CRASH, 'a');
+        return family.startWorker('b');
+      });
+      await family.lose(CRASH, 'b');
+      expect(family.end.ended).toBe(false);
+      expect((await family.state()).every(([, state]) => typeof state === 'number')).toBe(true);
+    })();
+  });
+
+  it(
+    'fact 80: a restart that is ignored leaves the child without a pid',
+    inFamily(async (family) => {
+      await family.start(PLENTY, [family.child('a'), family.child('b', { restart: 'transient' })]);
+      for (const id of 'ab') family.next(id, () => 'ignore');
+      await family.lose(CRASH, 'a', 'b');
+      expect(await family.state()).toEqual([
+        ['a', 'down'],
+        ['b', 'down'],
+      ]);
+    }),
+  );
+
+  it(
+    'fact 80: a simple_one_for_one instance whose restart is ignored is gone',
+    inFamily(async (family) => {
+      await family.start({ strategy: 'simple_one_for_one' }, [family.child('x')]);
+      await family.ask((sup) => startChild(sup, []));
+      family.next('x', () => 'ignore');
+      await family.lose(CRASH, 'x');
+      expect(await family.state()).toEqual([]);
+      expect(await family.ask((sup) => countChildren(sup))).toMatchObject({ specs: 1, active: 0, workers: 0 });
+    }),
+  );
+
+  it(
+    'fact 81: a supervisor that is restarted knows the children of its init only',
+    inFamily(async (family) => {
+      await family.start(PLENTY, [branch(family, 'inner', 'a')]);
+      const inner = () => family.world.runtime.whereis('inner') as supervisor.SupervisorRef;
+      await family.ask(() => startChild(inner(), family.child('added')));
+      await family.lose(CRASH, 'added');
+      expect(await family.ask(() => countChildren(inner()))).toMatchObject({ specs: 2, active: 2 });
+      family.world.kill(inner() as Pid);
+      await family.world.idle();
+      const rows = await family.ask(() => whichChildren(inner()));
+      expect(rows.map(({ id }) => id)).toEqual(['a']);
+    }),
+  );
+});
