@@ -21,6 +21,7 @@ import {
   supervisor,
 } from '../src/otp';
 import { Door } from '../src/transport/door';
+import { registered } from './registered';
 
 // API
 
@@ -33,7 +34,7 @@ export interface Args {
 }
 
 export const NAME = nameOf('acceptor');
-export const startLink = (args: Args) => genServer.startLink(callbacks, args, { name: NAME });
+export const startLink = (args: Args) => genServer.startLink(callbacks, args, registered(NAME));
 
 // State and messages
 

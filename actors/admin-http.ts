@@ -26,6 +26,7 @@ import {
 import { Door } from '../src/transport/door';
 import * as acceptor from './acceptor';
 import * as kvStore from './kv-store';
+import { registered } from './registered';
 
 // API
 
@@ -42,7 +43,7 @@ export interface Args {
 /** The root of the tree that is shown. */
 const ROOT = 'node-sup';
 export const NAME = nameOf('admin-http');
-export const startLink = (args: Args) => genServer.startLink(callbacks, args, { name: NAME });
+export const startLink = (args: Args) => genServer.startLink(callbacks, args, registered(NAME));
 
 // State and messages
 

@@ -26,6 +26,7 @@ import { Writers, writerId } from '../src/replication/version';
 import type { Target } from '../src/store/local-write';
 import { MemoryTable } from '../src/store/memory-table';
 import * as tableHeir from './table-heir';
+import { registered } from './registered';
 
 // API
 
@@ -35,7 +36,7 @@ export interface Args {
 }
 
 export const NAME = nameOf('kv-store');
-export const startLink = (args: Args) => genServer.startLink(callbacks, args, { name: NAME });
+export const startLink = (args: Args) => genServer.startLink(callbacks, args, registered(NAME));
 
 /**
  * The table and the clock that orders its writes; undefined only when both the store and its heir
@@ -80,11 +81,11 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
   async init(args, self) {
     const inherited = await tableHeir.claim(TABLE).catch(() => false);
     return self.run(() => {
-      const row = inherited ? ets.lookup(TABLE, 'store')[0] : undefined;
+      const row = (inherited ? ets.lookup(TABLE, 'store')[0] : undefined) ?? newRow(args, self);
       self.sendEvery(PURGE_INTERVAL_MS, { type: 'purge' });
       self.sendEvery(SCRUB_INTERVAL_MS, { type: 'scrub' });
       appointHeir(self);
-      return started<State>({ row: row ?? newRow(args, self), scrubAfter: undefined });
+      return started<State>({ row, scrubAfter: undefined });
     });
   },
 

@@ -6,8 +6,9 @@
  */
 import * as adminHttp from '../actors/admin-http';
 import { type Supervisor, supervisor } from '../src/otp';
+import { registered } from '../actors/registered';
 
-export const startLink = (args: adminHttp.Args) => supervisor.startLink(adminSup, args, { name: 'admin-sup' });
+export const startLink = (args: adminHttp.Args) => supervisor.startLink(adminSup, args, registered('admin-sup'));
 
 const adminSup: Supervisor<adminHttp.Args> = {
   init: (args) => ({

@@ -10,10 +10,11 @@
  */
 import * as connection from '../actors/connection';
 import { nameOf, type Supervisor, type SupervisorRef, supervisor } from '../src/otp';
+import { registered } from '../actors/registered';
 
 export const NAME: SupervisorRef = nameOf('connection-sup');
 
-export const startLink = () => supervisor.startLink(connectionSup, undefined, { name: 'connection-sup' });
+export const startLink = () => supervisor.startLink(connectionSup, undefined, registered('connection-sup'));
 
 const connectionSup: Supervisor<undefined> = {
   init: () => ({

@@ -13,10 +13,11 @@
 import * as acceptor from '../actors/acceptor';
 import { type Supervisor, supervisor } from '../src/otp';
 import * as connectionSup from './connection-sup';
+import { registered } from '../actors/registered';
 
 export type Args = Pick<acceptor.Args, 'settings' | 'takeDoor'>;
 
-export const startLink = (args: Args) => supervisor.startLink(listenerSup, args, { name: 'listener-sup' });
+export const startLink = (args: Args) => supervisor.startLink(listenerSup, args, registered('listener-sup'));
 
 const listenerSup: Supervisor<Args> = {
   init: (args) => ({

@@ -12,11 +12,12 @@
 import * as tableHeir from '../actors/table-heir';
 import { type Supervisor, supervisor } from '../src/otp';
 import * as servicesSup from './services-sup';
+import { registered } from '../actors/registered';
 
 export type Args = servicesSup.Args;
 
 export const NAME = 'node-sup';
-export const startLink = (args: Args) => supervisor.startLink(nodeSup, args, { name: NAME });
+export const startLink = (args: Args) => supervisor.startLink(nodeSup, args, registered(NAME));
 
 const nodeSup: Supervisor<Args> = {
   init: (args) => ({

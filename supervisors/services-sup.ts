@@ -15,6 +15,7 @@ import * as kvStore from '../actors/kv-store';
 import { type Supervisor, supervisor } from '../src/otp';
 import * as adminSup from './admin-sup';
 import * as listenerSup from './listener-sup';
+import { registered } from '../actors/registered';
 
 export interface Args {
   readonly store: kvStore.Args;
@@ -22,7 +23,7 @@ export interface Args {
   readonly admin: Parameters<typeof adminSup.startLink>[0];
 }
 
-export const startLink = (args: Args) => supervisor.startLink(servicesSup, args, { name: 'services-sup' });
+export const startLink = (args: Args) => supervisor.startLink(servicesSup, args, registered('services-sup'));
 
 const servicesSup: Supervisor<Args> = {
   init: ({ store, listener, admin }) => ({

@@ -25,6 +25,12 @@ export interface StartOptions {
   readonly module?: string;
   /** Kill the process when `init` takes longer. @default Infinity */
   readonly timeoutMs?: number;
+  /**
+   * While another process holds the name, wait this long for it to end. What a killed supervisor
+   * left behind is still on its way out when the next one starts; without waiting, every attempt
+   * would fail and count. @default 0: `already_started` at once
+   */
+  readonly nameTimeoutMs?: number;
 }
 
 /** How a starting process tells its starter how it went. */
@@ -54,9 +60,25 @@ export function start(body: Start, options: StartOptions): Promise<StartResult> 
 function startProcess(body: Start, options: StartOptions, parent: Process | undefined): Promise<StartResult> {
   assertNotDead();
   const runtime = currentRuntime();
-  const holder = options.name === undefined ? undefined : runtime.whereis(options.name);
-  if (holder) return Promise.resolve({ ok: false, error: ['already_started', holder] });
-  return block(currentProcess(), (settle) => launch(runtime, body, options, parent, settle));
+  const caller = currentProcess();
+  const holder = options.name === undefined ? undefined : runtime.whereis(options.name)?.process;
+  if (holder === undefined) return block(caller, (settle) => launch(runtime, body, options, parent, settle));
+  const { nameTimeoutMs = 0 } = options;
+  if (nameTimeoutMs === 0) return Promise.resolve({ ok: false, error: ['already_started', holder.pid] });
+  const again = () => startProcess(body, { ...options, nameTimeoutMs: 0 }, parent);
+  return endOf(holder, caller, nameTimeoutMs).then(() => (caller ? runAs(caller, again) : runtime.run(again)));
+}
+
+/** Waits until `process` has ended, or for `timeoutMs`. */
+function endOf(process: Process, caller: Process | undefined, timeoutMs: number): Promise<void> {
+  return block(caller, (settle) => {
+    const unwatch = watch(caller, process, () => settle.resolve());
+    const timer = process.kernel.startTimer(timeoutMs, () => settle.resolve());
+    return () => {
+      unwatch();
+      process.kernel.cancelTimer(timer);
+    };
+  });
 }
 
 function launch(

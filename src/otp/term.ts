@@ -39,7 +39,15 @@ export function formatTerm(term: unknown): string {
   if (typeof term === 'string') return term;
   if (term instanceof Error) return `${term.name}: ${term.message}`;
   if (Array.isArray(term)) return `{${term.map(formatTerm).join(',')}}`;
+  if (hasIdentity(term)) return String(term);
   return inspect(term, { depth: 3, breakLength: Number.POSITIVE_INFINITY, maxStringLength: 200, maxArrayLength: 20 });
+}
+
+/** Pids, references and tables, which know their own short form. */
+function hasIdentity(value: unknown): boolean {
+  return (
+    typeof value === 'object' && value !== null && 'toString' in value && value.toString !== Object.prototype.toString
+  );
 }
 
 function equalFields(a: Record<string, unknown>, b: Record<string, unknown>): boolean {

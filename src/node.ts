@@ -1,0 +1,159 @@
+/**
+ * Node: where the parts of a node are put together.
+ *
+ * The ports are taken first, so that a port in use is a plain failure; then a runtime is made and
+ * the tree below supervisors/node-sup.ts is started in it. A root that was killed is started
+ * again, and finds the tables that its heir has kept. A root that gave up has tried everything:
+ * the node has failed.
+ */
+import * as kvStore from '../actors/kv-store';
+import * as rootSup from '../supervisors/root-sup';
+import type { NodeInfo } from './admin/routes';
+import { type NodeId, nodeId } from './chord/id';
+import type { NodeSettings } from './config';
+import { formatTerm, isExit, type Reason, type ReportHandler, Runtime, spawn } from './otp';
+import { err, ok, type Result } from './result';
+import type { Target } from './store/local-write';
+import { Door } from './transport/door';
+import { VERSION } from './version';
+
+/** A running node. */
+export interface Node {
+  /** With the ports that were really taken. */
+  readonly settings: NodeSettings;
+  readonly id: NodeId;
+  readonly runtime: Runtime;
+  /** Settles when the node has ended: `shutdown` when it was asked to, else why it failed. */
+  readonly ended: Promise<Reason>;
+  /** The key-value table, unless it is just being restarted. */
+  store(): Target | undefined;
+  /** Stops accepting, lets answers leave, stops the tree from its end to its root. */
+  stop(): Promise<void>;
+}
+
+/** The first line of a node that serves. */
+export function readyLine({ settings, id }: Node): string {
+  const { nodeId: number, host, port, adminHost, adminPort } = settings;
+  return `ready node=${number} addr=${host}:${port} id=${id} admin=http://${adminHost}:${adminPort}`;
+}
+
+/**
+ * Starts a node.
+ *
+ * @param report where its reports go. @default nowhere
+ * @returns the node once it serves, or a sentence that says why it cannot
+ */
+export async function startNode(
+  settings: NodeSettings,
+  report: ReportHandler = () => {},
+): Promise<Result<Node, string>> {
+  const doors = await takePorts(settings);
+  if (!doors.ok) return doors;
+  const { client, admin } = doors.value;
+  const taken = { ...settings, port: client.port, adminPort: admin.port };
+  const runtime = new Runtime({ longStepMs: LONG_STEP_MS });
+  runtime.logger.addHandler('node', report);
+  const id = nodeId(taken.host, taken.port);
+  const life: Life = { state: 'joining', startedAtMs: runtime.clock.nowMs() };
+  const parts: rootSup.Args = {
+    store: { id, settings: taken },
+    listener: { settings: taken, takeDoor: once(client) },
+    admin: { settings: taken, id, version: VERSION, life, takeDoor: once(admin) },
+  };
+  const tree = await startTree(runtime, parts);
+  if (!tree.ok) {
+    client.close();
+    admin.close();
+    runtime.stop();
+    return err(`Cannot start the node: ${formatTerm(tree.error)}`);
+  }
+  life.state = 'active';
+  return ok({
+    settings: taken,
+    id,
+    runtime,
+    ended: tree.value.ended,
+    store: () => runtime.run(kvStore.open),
+    async stop() {
+      life.state = 'leaving';
+      tree.value.stop();
+      await tree.value.ended;
+      runtime.stop();
+    },
+  });
+}
+
+/** Nothing that a node does should hold its event loop up for longer. */
+const LONG_STEP_MS = 200;
+
+interface Life {
+  state: NodeInfo['state'];
+  readonly startedAtMs: number;
+}
+
+// Ports
+
+async function takePorts(settings: NodeSettings): Promise<Result<{ client: Door; admin: Door }, string>> {
+  const client = await takePort(settings.host, settings.port, settings.connectionsMax);
+  if (!client.ok) return client;
+  const admin = await takePort(settings.adminHost, settings.adminPort, settings.connectionsMax);
+  if (admin.ok) return ok({ client: client.value, admin: admin.value });
+  client.value.close();
+  return admin;
+}
+
+async function takePort(host: string, port: number, connectionsMax: number): Promise<Result<Door, string>> {
+  try {
+    return ok(await Door.listen(host, port, connectionsMax));
+  } catch (error) {
+    return err(`Cannot listen on ${host}:${port}: ${sentenceOf(error as NodeJS.ErrnoException)}`);
+  }
+}
+
+const LISTEN_ERRORS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is in use',
+  EACCES: 'permission denied',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'no such host',
+};
+
+const sentenceOf = ({ code, message }: NodeJS.ErrnoException) => LISTEN_ERRORS[code ?? ''] ?? message;
+
+/** Gives something away once: whoever starts again has to take it anew. */
+function once<T>(thing: T): () => T | undefined {
+  let rest: T | undefined = thing;
+  return () => {
+    const taken = rest;
+    rest = undefined;
+    return taken;
+  };
+}
+
+// The tree
+
+interface Tree {
+  readonly ended: Promise<Reason>;
+  stop(): void;
+}
+
+/** Starts the tree below a process that waits for its end, and ends it when told to. */
+function startTree(runtime: Runtime, args: rootSup.Args): Promise<Result<Tree, Reason>> {
+  return new Promise((resolve) => {
+    const keeper = spawn<'stop'>(runtime, async (self) => {
+      self.trapExit(true);
+      const root = await self.run(() => rootSup.startLink(args));
+      if (root === 'ignore' || !root.ok) return resolve(err(root === 'ignore' ? root : root.error));
+      const { value: pid } = root;
+      let end: (reason: Reason) => void = () => {};
+      const ended = new Promise<Reason>((settle) => {
+        end = settle;
+      });
+      resolve(ok({ ended, stop: () => runtime.send(keeper, 'stop') }));
+      for (;;) {
+        const message = await self.receive();
+        if (message === 'stop') self.sendExit(pid, 'shutdown');
+        if (isExit(message) && message.from === pid) return end(message.reason);
+      }
+    });
+  });
+}
