@@ -9,7 +9,7 @@ import { Pid, type Process } from './process';
 import { Reference } from './reference';
 import type { Name } from './registry';
 import type { Runtime } from './runtime';
-import type { Timer } from './timers';
+import { checkDelay, type Timer } from './timers';
 
 /** What {@link startTimer} sends. */
 export interface TimeoutMessage<M = unknown> {
@@ -65,12 +65,6 @@ export function cancelTimer(runtime: Runtime, ref: TimerRef): number | false {
 /** Milliseconds left, or false. */
 export function readTimer(runtime: Runtime, ref: TimerRef): number | false {
   return ref.timer === undefined ? false : runtime.readTimer(ref.timer);
-}
-
-/** @throws BadArgument unless `ms` is a whole number of milliseconds, 0 or more */
-export function checkDelay(ms: number): number {
-  if (Number.isSafeInteger(ms) && ms >= 0) return ms;
-  throw new BadArgument(`Cannot start a timer: "${ms}" is no whole number of milliseconds`);
 }
 
 function arm(runtime: Runtime, ref: TimerRef, ms: number, to: Target<never>, fire: () => void): void {

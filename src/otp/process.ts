@@ -19,7 +19,7 @@ import { Mailbox } from './mailbox';
 import { Reference } from './reference';
 import type { Wakeup } from './scheduler';
 import type { Reason } from './term';
-import type { Timer } from './timers';
+import { checkTimeout, type Timer } from './timers';
 
 declare const accepts: unique symbol;
 
@@ -222,13 +222,16 @@ export class Process {
    */
   receive(match: (message: unknown) => boolean, timeoutMs: number): Promise<unknown> {
     if (this.receiving) throw new Error('Cannot receive: this process is already waiting for a message');
+    checkTimeout(timeoutMs);
     const position = this.find(match, 0);
     // What is already here is taken at once, but no more in one turn than a batch.
     if (position !== undefined && this.budget > 0) return Promise.resolve(this.takeAt(position));
     return this.block((settle) => {
       this.receiving = { match, deliver: settle.resolve, scanned: position ?? this.mailbox.length };
+      // A message that is here already beats every timeout: it only waits for the next turn.
       if (position !== undefined) this.schedule();
-      const timer = timeoutMs === Number.POSITIVE_INFINITY ? undefined : this.startReceiveTimer(timeoutMs, settle);
+      const isTimed = position === undefined && timeoutMs !== Number.POSITIVE_INFINITY;
+      const timer = isTimed ? this.startReceiveTimer(timeoutMs, settle) : undefined;
       return () => timer && this.kernel.cancelTimer(timer);
     });
   }

@@ -10,7 +10,6 @@ import { Port } from './ports';
 import { currentProcess, type Handler, type Pid, type Process, runAs, type TIMEOUT } from './process';
 import {
   cancelTimer,
-  checkDelay,
   readTimer,
   sendAfter,
   sendInterval,
@@ -33,6 +32,7 @@ import {
   unlink,
 } from './signals';
 import type { Reason } from './term';
+import { checkDelay } from './timers';
 
 /** What a process may find in its mailbox besides what it accepts. */
 export type SignalMessage = ExitMessage | DownMessage | TimeoutMessage;

@@ -7,6 +7,7 @@
  * the rest when more than half of the heap is dead.
  */
 import type { Clock } from './clock';
+import { BadArgument } from './errors';
 
 export class Timer {
   active = true;
@@ -94,6 +95,15 @@ export class Timers {
     this.arm();
   }
 }
+
+/** @throws BadArgument unless `ms` is a whole number of milliseconds, 0 or more */
+export function checkDelay(ms: number): number {
+  if (Number.isSafeInteger(ms) && ms >= 0) return ms;
+  throw new BadArgument(`Cannot wait: "${ms}" is no whole number of milliseconds`);
+}
+
+/** The same for a timeout, which may also be `Infinity`. */
+export const checkTimeout = (ms: number): number => (ms === Number.POSITIVE_INFINITY ? ms : checkDelay(ms));
 
 const isDue = (timer: Timer, nowMs: number, newest: number) =>
   !timer.active || (timer.atMs <= nowMs && timer.sequence <= newest);
