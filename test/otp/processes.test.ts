@@ -253,6 +253,18 @@ describe('wait()', () => {
   );
 
   it(
+    'wait() passes on a rejection that is no error as it is',
+    inWorld(async (world) => {
+      const rejected = () => Promise.resolve().then(() => raise('ball'));
+      const caught = await failureOf(() => world.run((self) => self.wait(rejected())));
+      expect(caught).toBe('ball');
+      const ending = world.watch(world.spawn((self) => self.wait(rejected())));
+      await world.idle();
+      expect(ending.reason).toEqual(['nocatch', 'ball']);
+    }),
+  );
+
+  it(
     'run() makes the process the current one again after an await of something foreign',
     inWorld(async (world) => {
       const parents: (string | undefined)[] = [];
@@ -297,7 +309,18 @@ describe('wait()', () => {
   );
 });
 
-describe('what is left behind', () => {});
+describe('what is left behind', () => {
+  it(
+    'a block whose start fails leaves nothing behind',
+    inWorld(async (world) => {
+      await world.run(async (self) => {
+        const blocked = self.process.block(() => raise(new Error('cannot start')));
+        expect(await failureOf(() => blocked)).toEqual(new Error('cannot start'));
+        expect(world.runtime.processInfo(self.pid)?.status).toBe('running');
+      });
+    }),
+  );
+});
 
 describe('options', () => {
   it(
