@@ -76,7 +76,8 @@ export interface Owned {
 
 /** Where a process comes from; kept for reports (fact 36). */
 export interface Origin {
-  readonly parent: Process | undefined;
+  /** Its pid, not its record: that would keep the record of every dead ancestor in memory. */
+  readonly parent: Pid | undefined;
   /** What it runs, for people: `kv-store:init/1`. */
   readonly initialCall: string;
   /** The application that it belongs to, as Erlang's group leader. */
@@ -186,7 +187,8 @@ export class Process {
     this.pid = new Pid(id);
     this.pid.process = this;
     this.body = body;
-    this.ancestors = origin.parent ? [origin.parent.label, ...origin.parent.ancestors].slice(0, ANCESTORS_MAX) : [];
+    const parent = origin.parent?.process;
+    this.ancestors = parent ? [parent.label, ...parent.ancestors].slice(0, ANCESTORS_MAX) : [];
     this.wakeup = addToScheduler(id, () => this.run());
     this.schedule();
   }

@@ -117,7 +117,7 @@ export class Runtime implements Kernel {
     assertNotDead();
     const parent = currentProcess();
     const origin: Origin = {
-      parent,
+      parent: parent?.pid,
       initialCall: options.initialCall ?? (body.name || 'anonymous'),
       application: options.application ?? parent?.origin.application,
     };

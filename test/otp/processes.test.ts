@@ -320,6 +320,29 @@ describe('what is left behind', () => {
       });
     }),
   );
+
+  it(
+    'a process does not keep its dead ancestors in memory',
+    inWorld(
+      async (world) => {
+        const generations: WeakRef<object>[] = [];
+        const generation = (self: Self<unknown>): void => {
+          generations.push(new WeakRef(self.process));
+          if (generations.length < 50) self.spawn(generation);
+          else self.serve(() => {});
+        };
+        world.runtime.spawnProcess = Runtime.prototype.spawnProcess.bind(world.runtime);
+        world.spawn(generation);
+        await world.idle();
+        setFlagsFromString('--expose_gc');
+        (runInNewContext('gc') as () => void)();
+        const kept = generations.filter((reference) => reference.deref() !== undefined);
+        expect(generations).toHaveLength(50);
+        expect(kept.length).toBeLessThan(5);
+      },
+      { seeds: 1, leaves: 1 },
+    ),
+  );
 });
 
 describe('options', () => {
