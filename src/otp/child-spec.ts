@@ -63,7 +63,11 @@ const AUTO_SHUTDOWNS: readonly unknown[] = ['never', 'any_significant', 'all_sig
 const MS_PER_SECOND = 1000;
 
 /** The flags with their defaults, or the first that cannot be used. */
-export function checkFlags(given: SupervisorFlags): Result<Flags, SpecError> {
+export function checkFlags(given: unknown): Result<Flags, SpecError> {
+  return isFields(given) ? checkEachFlag(given) : err(['invalid_type', given]);
+}
+
+function checkEachFlag(given: SupervisorFlags): Result<Flags, SpecError> {
   const flags: Flags = {
     strategy: given.strategy ?? 'one_for_one',
     intensity: given.intensity ?? 1,
@@ -88,8 +92,8 @@ export function checkFlags(given: SupervisorFlags): Result<Flags, SpecError> {
 
 /** The specification with its defaults, or the first thing that is wrong with it. */
 export function checkChildSpec(given: unknown, autoShutdown: AutoShutdown): Result<FullChildSpec, SpecError> {
-  if (typeof given !== 'object' || given === null) return err(['invalid_child_spec', given]);
-  const spec = given as Partial<ChildSpec>;
+  if (!isFields(given)) return err(['invalid_child_spec', given]);
+  const spec: Partial<ChildSpec> = given;
   if (spec.id === undefined) return err('missing_id');
   if (spec.start === undefined) return err('missing_start');
   const type = spec.type ?? 'worker';
@@ -127,32 +131,26 @@ export function checkChildSpecs(
 function checkFields(spec: FullChildSpec, autoShutdown: AutoShutdown): Result<FullChildSpec, SpecError> {
   if (typeof spec.start !== 'function') return err(['invalid_mfa', spec.start]);
   if (!RESTART_TYPES.includes(spec.restart)) return err(['invalid_restart_type', spec.restart]);
+  if (typeof spec.significant !== 'boolean') return err(['invalid_significant', spec.significant]);
+  // Somebody must care when a significant child ends, and it must be able to end for good (fact 89).
+  if (spec.significant && autoShutdown === 'never') return err(badCombination('auto_shutdown', 'never'));
+  if (spec.significant && spec.restart === 'permanent') return err(badCombination('restart', 'permanent'));
   if (!CHILD_TYPES.includes(spec.type)) return err(['invalid_child_type', spec.type]);
   if (!isShutdown(spec.shutdown)) return err(['invalid_shutdown', spec.shutdown]);
-  if (typeof spec.significant !== 'boolean') return err(['invalid_significant', spec.significant]);
   if (!isListOfNames(spec.modules)) return err(['invalid_modules', spec.modules]);
-  if (!spec.significant) return ok(spec);
-  // A significant child must be able to end for good, and somebody must care when it does (fact 89).
-  if (spec.restart === 'permanent') {
-    return err([
-      'bad_combination',
-      [
-        ['restart', 'permanent'],
-        ['significant', true],
-      ],
-    ]);
-  }
-  if (autoShutdown === 'never')
-    return err([
-      'bad_combination',
-      [
-        ['auto_shutdown', 'never'],
-        ['significant', true],
-      ],
-    ]);
   return ok(spec);
 }
 
+const badCombination = (field: string, value: string): SpecError => [
+  'bad_combination',
+  [
+    [field, value],
+    ['significant', true],
+  ],
+];
+
+const isFields = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isWhole = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isWholeSeconds = (ms: unknown) => isWhole(ms) && (ms as number) > 0 && (ms as number) % MS_PER_SECOND === 0;
 const isShutdown = (value: unknown) => value === 'brutal_kill' || value === 'infinity' || isWhole(value);

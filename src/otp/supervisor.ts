@@ -197,8 +197,6 @@ const isSupervisorInit = (given: unknown): given is SupervisorInit =>
   typeof given === 'object' &&
   given !== null &&
   'flags' in given &&
-  typeof given.flags === 'object' &&
-  given.flags !== null &&
   'children' in given &&
   Array.isArray(given.children);
 

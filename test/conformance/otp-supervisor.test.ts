@@ -74,6 +74,8 @@ describe('flags and specifications', () => {
     ['period of 0', { periodMs: 0 }, ['invalid_period', 0]],
     ['period that is no whole number of seconds', { periodMs: 1500 }, ['invalid_period', 1500]],
     ['auto_shutdown', { autoShutdown: 'sometimes' }, ['invalid_auto_shutdown', 'sometimes']],
+    ['type', 'flags', ['invalid_type', 'flags']],
+    ['missing', undefined, ['invalid_type', undefined]],
   ])('fact 57: an invalid %s is supervisor_data', async (_what, flags, complaint) => {
     await inFamily(async (family) => {
       expect(await family.start(flags as SupervisorFlags, [])).toEqual(failed(['supervisor_data', complaint]));
@@ -107,6 +109,7 @@ describe('flags and specifications', () => {
     [{ start }, 'missing_id'],
     [{ id: 'a' }, 'missing_start'],
     ['a', ['invalid_child_spec', 'a']],
+    [['a'], ['invalid_child_spec', ['a']]],
     [{ id: 'a', start: 'now' }, ['invalid_mfa', 'now']],
     [{ id: 'a', start, restart: 'often' }, ['invalid_restart_type', 'often']],
     [{ id: 'a', start, shutdown: -1 }, ['invalid_shutdown', -1]],
