@@ -13,6 +13,7 @@
  *
  * Links, monitors and exits stand in signals.ts; the handle that user code gets in self.ts.
  */
+import { inspect } from 'node:util';
 import { DeadProcess, Exit, reasonOf } from './errors';
 import { LazySet } from './lazy-set';
 import { Mailbox } from './mailbox';
@@ -39,6 +40,11 @@ export class Pid<in M = never> {
   }
 
   toJSON(): string {
+    return this.toString();
+  }
+
+  /** In logs and error messages a pid is its number, not all that its process holds. */
+  [inspect.custom](): string {
     return this.toString();
   }
 }

@@ -5,6 +5,8 @@
  * made it until the alias is given up, and are dropped from then on (fact 30).
  */
 
+import { inspect } from 'node:util';
+
 let made = 0;
 
 export class Reference {
@@ -22,6 +24,11 @@ export class Reference {
   }
 
   toJSON(): string {
+    return this.toString();
+  }
+
+  /** Kept short: a monitor holds two processes, with all that is theirs. */
+  [inspect.custom](): string {
     return this.toString();
   }
 }

@@ -343,6 +343,19 @@ describe('what is left behind', () => {
       { seeds: 1, leaves: 1 },
     ),
   );
+
+  it(
+    'a pid is shown as its number, also deep inside a term',
+    inWorld(
+      async (world) => {
+        const pid = world.spawn(idler);
+        expect(formatTerm(['down', { from: pid, all: [pid] }])).toBe('{down,{ from: <0.1.0>, all: [ <0.1.0> ] }}');
+        expect(formatTerm(pid)).toBe('<0.1.0>');
+        expect(JSON.stringify({ pid })).toBe('{"pid":"<0.1.0>"}');
+      },
+      { seeds: 1, leaves: 1 },
+    ),
+  );
 });
 
 describe('options', () => {
