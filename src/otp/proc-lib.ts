@@ -6,7 +6,7 @@
  * and a starter that traps exits finds no stray `EXIT` in its mailbox (facts 34 and 35).
  */
 import { DeadProcess } from './errors';
-import { assertNotDead, block, currentProcess, type Pid, type Process, type Settle } from './process';
+import { assertNotDead, block, currentProcess, type Pid, type Process, runAs, type Settle } from './process';
 import { currentRuntime, type Runtime } from './runtime';
 import { type Self, spawn } from './self';
 import { end, link, unlink, watch } from './signals';
