@@ -263,10 +263,9 @@ export function offenderOf({ spec, pid }: Child): Offender {
   return { pid: pid?.toString(), id, restart, significant, shutdown, type };
 }
 
-/** Ending by request is no error: with `killed` when it was to be killed (fact 67). */
+/** What it was asked to end with is no error; nor is any quiet end of a child that may end (fact 67). */
 function isExpectedStop({ shutdown, restart }: ChildSpec, reason: Reason): boolean {
-  if (reason === 'noproc' || reason === 'shutdown') return true;
-  if (shutdown === 'brutal_kill') return reason === 'killed';
+  if (reason === (shutdown === 'brutal_kill' ? 'killed' : 'shutdown')) return true;
   return restart !== 'permanent' && isExpectedExit(reason);
 }
 

@@ -464,7 +464,27 @@ describe('starting and stopping', () => {
     }),
   );
 
-  const STOPS: readonly ('shutdown' | 'brutal_kill')[] = ['shutdown'];
+  it(
+    'fact 66: a child that unlinked itself and died long ago is stopped too, for which there is no reason left',
+    inFamily(async (family) => {
+      let leaver: Self | undefined;
+      const leave = () =>
+        startProcess((self, starting) => {
+          leaver = self;
+          starting.started();
+          self.serve(() => {});
+        }, {});
+      await family.start({}, [{ id: 'a', start: leave }]);
+      leaver?.unlink(family.sup);
+      family.world.kill(leaver?.pid as Pid);
+      await family.world.idle();
+      expect(await family.ask((sup) => countChildren(sup))).toMatchObject({ specs: 1, active: 0 });
+      expect(await family.ask((sup) => terminateChild(sup, 'a'))).toEqual({ ok: true, value: 'ok' });
+      expect(family.complaints()).toEqual(['shutdown_error a noproc']);
+    }),
+  );
+
+  const STOPS: readonly ('shutdown' | 'brutal_kill')[] = ['shutdown', 'brutal_kill'];
   const ENDS = ['normal', 'shutdown', ['shutdown', 'why'], 'killed', CRASH] as const;
   const expectedEnd = (restart: RestartType, stop: (typeof STOPS)[number], end: Reason) => {
     if (end === (stop === 'brutal_kill' ? 'killed' : 'shutdown')) return true;
