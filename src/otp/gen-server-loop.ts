@@ -66,8 +66,7 @@ export class ServerLoop {
     parent: Pid | undefined,
     module: string,
   ): Start {
-    return (self, starting) =>
-      new ServerLoop(callbacks, self as Self<unknown>, parent, module).begin(args, starting);
+    return (self, starting) => new ServerLoop(callbacks, self as Self<unknown>, parent, module).begin(args, starting);
   }
 
   private begin(args: unknown, starting: Starting): void | Promise<void> {

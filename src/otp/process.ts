@@ -100,7 +100,7 @@ export type Status = 'running' | 'waiting' | 'blocked' | 'suspended';
 /** How a block ends: with a value or with an error that is thrown into the waiting code. */
 export interface Settle<T> {
   readonly resolve: (value: T) => void;
-  readonly reject: (error: Error) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** Starts what is waited for; the answer withdraws it. */
@@ -111,6 +111,11 @@ interface Receiving {
   readonly deliver: (message: unknown) => void;
   /** Messages before this position are known not to match. */
   scanned: number;
+}
+
+/** One thing that a process waits for. */
+interface Entry {
+  disarm: () => void;
 }
 
 let running: Process | undefined;
@@ -174,7 +179,7 @@ export class Process {
   handled = 0;
 
   private readonly wakeup: Wakeup;
-  private readonly blocks = new LazySet<{ disarm(): void }>();
+  private readonly blocks = new LazySet<Entry>();
   private resumptions: (() => void)[] = [];
   private body: Body | undefined;
   private handler: Handler | undefined;
@@ -254,7 +259,7 @@ export class Process {
   /** Waits for something other than a message; see {@link block}. */
   block<T>(arm: Arm<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const entry = { disarm: () => {} };
+      const entry: Entry = { disarm: () => {} };
       const settled = (resume: () => void) => {
         if (!this.blocks.delete(entry)) return;
         entry.disarm();
@@ -262,7 +267,7 @@ export class Process {
         this.schedule();
       };
       this.blocks.add(entry);
-      const disarm = arm({
+      const disarm = this.arm(arm, entry, {
         resolve: (value) => settled(() => resolve(value)),
         reject: (error) => settled(() => reject(error)),
       });
@@ -270,6 +275,16 @@ export class Process {
       if (this.blocks.has(entry)) entry.disarm = disarm;
       else disarm();
     });
+  }
+
+  /** Arms a block; one that cannot be armed is none. */
+  private arm<T>(arm: Arm<T>, entry: Entry, settle: Settle<T>): () => void {
+    try {
+      return arm(settle);
+    } catch (error) {
+      this.blocks.delete(entry);
+      throw error;
+    }
   }
 
   /** Lets go of all that only a living process needs. Called once, by signals.ts. */

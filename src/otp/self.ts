@@ -145,8 +145,7 @@ export class Self<in M = never> {
   wait<T>(promise: Promise<T>): Promise<T> {
     this.assertAlive();
     return this.process.block((settle) => {
-      const failed = (error: unknown) => settle.reject(error instanceof Error ? error : new Exit(error));
-      promise.then(settle.resolve, failed);
+      promise.then(settle.resolve, settle.reject);
       return () => {};
     });
   }

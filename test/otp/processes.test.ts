@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { BadArgument, formatTerm, type Pid, type Report, Runtime, type Self, spawn, TIMEOUT } from '../../src/otp';
+import { BadArgument, formatTerm, type Report, Runtime, type Self, spawn, TIMEOUT } from '../../src/otp';
 import { collectInto, failureOf, idler, inWorld } from '../support/runtime';
 
 const BATCH = 256;
