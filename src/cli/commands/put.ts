@@ -1,0 +1,44 @@
+/** `funnelkvs put KEY VALUE`: stores a value under a key. */
+import { DEFAULT_CLIENT_SETTINGS } from '../../client';
+import { addJsonFlag, addTargetFlags, type Subcommand } from '../command';
+import { EXIT } from '../exit-codes';
+import { type Io, printError, printJson, printLine } from '../io';
+import { request, type RequestFlags } from '../request';
+
+export const subcommand: Subcommand = {
+  examples: ['put user:alice "Alice Smith"', 'put photo - < photo.jpg'],
+
+  define(command) {
+    command.argument('<KEY>', 'the key').argument('<VALUE>', 'the value; - reads it from the standard input');
+    addJsonFlag(addTargetFlags(command));
+  },
+
+  async run(io, [key = '', text = ''], flags: RequestFlags) {
+    const value = text === '-' ? await readAll(io) : text;
+    if (value === undefined) {
+      const message = `Cannot put: the value has more than ${BYTES_MAX} bytes`;
+      printError(io, { code: 'too_large', message }, flags.json === true);
+      return EXIT.failure;
+    }
+    return request(
+      io,
+      flags,
+      (client) => client.put(key, value),
+      () => (flags.json ? printJson(io, { key, stored: true }) : printLine(io, 'OK')),
+    );
+  },
+};
+
+const BYTES_MAX = DEFAULT_CLIENT_SETTINGS.valueBytesMax;
+
+/** All of the standard input; undefined as soon as it is longer than any value may be. */
+async function readAll({ stdin }: Io): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stdin as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > BYTES_MAX) return undefined;
+  }
+  return Buffer.concat(chunks, bytes);
+}

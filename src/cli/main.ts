@@ -1,0 +1,23 @@
+/** The process behind `bin/funnelkvs`: runs the program, and sees to it that its end is a clean one. */
+import { EXIT } from './exit-codes';
+import { printError } from './io';
+import { commandOf, runProgram } from './program';
+
+/** Runs the program with this process's arguments, streams and environment, then ends the process. */
+export async function main(): Promise<void> {
+  const args = process.argv.slice(2);
+  // Whoever reads the output has seen enough, as `| head` has.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', endQuietly);
+  // A node leaves in an orderly way; see src/node.ts.
+  if (commandOf(args) !== 'node') process.once('SIGINT', () => process.exit(EXIT.interrupted));
+  const exitCode = await runProgram(args, process).catch((error: unknown) => {
+    const message = `Cannot go on: ${error instanceof Error ? error.message : String(error)}`;
+    printError(process, { code: 'internal', message }, args.includes('--json'));
+    return EXIT.failure;
+  });
+  process.stdout.write('', () => process.exit(exitCode));
+}
+
+function endQuietly(error: NodeJS.ErrnoException): void {
+  process.exit(error.code === 'EPIPE' ? EXIT.success : EXIT.failure);
+}

@@ -1,0 +1,116 @@
+/**
+ * The program: from a command line to an exit code.
+ *
+ * The table of subcommands is all that is loaded at first. What a subcommand needs comes with it,
+ * when it is the one that was asked for.
+ */
+import { Command, CommanderError } from 'commander';
+import { didYouMean } from '../nearest';
+import { VERSION } from '../version';
+import type { Subcommand } from './command';
+import { EXIT } from './exit-codes';
+import { formatHelp } from './help';
+import { type Io, printError } from './io';
+
+/** What is known of a subcommand before it is loaded. */
+interface Entry {
+  /** One sentence, without its full stop. */
+  readonly summary: string;
+  readonly load: () => CommandFile;
+}
+
+interface CommandFile {
+  readonly subcommand: Subcommand;
+}
+
+/** Every subcommand, in the order of help. */
+const ENTRIES: Readonly<Record<string, Entry>> = {
+  node: { summary: 'Runs a node in the foreground', load: () => require('./commands/node') as CommandFile },
+  client: { summary: 'Talks to a node interactively', load: () => require('./commands/client') as CommandFile },
+  get: { summary: 'Prints the value stored under a key', load: () => require('./commands/get') as CommandFile },
+  put: { summary: 'Stores a value under a key', load: () => require('./commands/put') as CommandFile },
+  delete: { summary: 'Removes a key', load: () => require('./commands/delete') as CommandFile },
+  ping: { summary: 'Asks a node for a sign of life', load: () => require('./commands/ping') as CommandFile },
+  stats: { summary: 'Prints what a node counts', load: () => require('./commands/stats') as CommandFile },
+  tree: { summary: 'Draws the supervision tree of a node', load: () => require('./commands/tree') as CommandFile },
+};
+
+const NAME = 'funnelkvs';
+const SUMMARY = 'A distributed key-value store on the Chord protocol whose every node is a tree of supervised actors';
+const EXAMPLES = ['node --port 8001', 'put user:alice "Alice Smith"'] as const;
+
+/** Runs the program with these arguments, the program's own name left out. Expected failures are exit codes. */
+export async function runProgram(args: readonly string[], io: Io): Promise<number> {
+  const asked = commandOf(args);
+  let exitCode: number = EXIT.success;
+  const program = makeProgram(asked, io, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(commandFirst(args, asked), { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return endedByCommander(error, args, io);
+    throw error;
+  }
+}
+
+/** The subcommand that is asked for, where there is such a one. */
+export function commandOf(args: readonly string[]): string | undefined {
+  return args.find((arg) => Object.hasOwn(ENTRIES, arg));
+}
+
+/** Flags may stand before the command as well: they are its own. */
+function commandFirst(args: readonly string[], asked: string | undefined): readonly string[] {
+  if (asked === undefined || !args[0]?.startsWith('-')) return args;
+  const at = args.indexOf(asked);
+  return [asked, ...args.slice(0, at), ...args.slice(at + 1)];
+}
+
+function makeProgram(asked: string | undefined, io: Io, setExitCode: (code: number) => void): Command {
+  const program = prepare(new Command(NAME), EXAMPLES, io)
+    .description(SUMMARY)
+    .usage('COMMAND [options]')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpCommand('help [COMMAND]', 'Prints help for a command');
+  for (const [name, { summary, load }] of Object.entries(ENTRIES)) {
+    const command = program.command(name).description(summary);
+    if (name !== asked) continue;
+    const { subcommand } = load();
+    prepare(command, subcommand.examples, io).version(VERSION, '-V, --version', 'print the version');
+    subcommand.define(command);
+    command.action(async () => setExitCode(await subcommand.run(io, command.args, command.opts())));
+  }
+  return program;
+}
+
+function prepare(command: Command, examples: readonly string[], io: Io): Command {
+  const lines = examples.map((example) => `${NAME} ${example}`);
+  return command
+    .exitOverride()
+    .helpOption('-h, --help', 'print this help')
+    .configureHelp({ formatHelp: (helped, helper) => formatHelp(helped, helper, lines) })
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      // Said by endedByCommander(), in our own words.
+      outputError: () => {},
+    });
+}
+
+/** Commander ends a run by throwing: after help and the version, and at a mistake. */
+function endedByCommander({ code, message, exitCode }: CommanderError, args: readonly string[], io: Io): number {
+  if (exitCode === 0) return EXIT.success;
+  if (code === 'commander.help') return EXIT.usage;
+  printError(io, { code: 'usage', message: inOurWords(message) }, args.includes('--json'));
+  return EXIT.usage;
+}
+
+/** "error: unknown command 'gte'\n(Did you mean get?)" as one line in the style of every other message. */
+function inOurWords(message: string): string {
+  const [, state = '', , guess] = /^(?:error: )?(.*?)(\n\(Did you mean (?:one of )?(.*)\?\))?$/s.exec(message) ?? [];
+  const [, unknown] = /^unknown command '(.*)'$/.exec(state) ?? [];
+  const quoted = state.replaceAll("'", '"');
+  if (unknown !== undefined) return `Cannot run: ${quoted}${didYouMean(unknown, [...Object.keys(ENTRIES), 'help'])}`;
+  return `Cannot run: ${quoted}${guess === undefined ? '' : `; did you mean "${guess}"?`}`;
+}
