@@ -1,0 +1,118 @@
+# FunnelKVS: what can be done here. `make help` lists it.
+#
+# Every target works on a fresh clone: it installs from the lock file and compiles what is stale,
+# and only that. A node in the foreground runs straight from the sources; whatever starts many
+# processes runs compiled code.
+
+NODE_ID ?= 1
+PORT ?= 8001
+MODULE ?=
+PHASE ?= 1
+JEST_ARGS ?=
+BENCH_ARGS ?=
+
+BIN := node_modules/.bin
+DEPS := node_modules/.package-lock.json
+BUILT := dist/.built
+SOURCES := $(shell find src actors supervisors demos bench -name '*.ts')
+PHASES := $(patsubst demos/phase%.ts,%,$(sort $(wildcard demos/phase*.ts)))
+# Options of run-node that are passed on only when they are given.
+NODE_FLAGS = $(if $(HOST),--host $(HOST)) $(if $(ADMIN_PORT),--admin-port $(ADMIN_PORT)) \
+             $(if $(CONFIG),--config $(CONFIG)) $(if $(LOG_LEVEL),--log-level $(LOG_LEVEL)) \
+             $(if $(ALLOW_CHAOS),--allow-chaos)
+
+.DEFAULT_GOAL := all
+.PHONY: all deps build test test-module run-node client demo demos check static types lint format-check \
+        dependencies unused format bench coverage watch shell clean help
+
+## all: install dependencies from the lock file and compile
+all: build
+
+## deps: install dependencies, if package.json or the lock file has changed
+deps: $(DEPS)
+
+$(DEPS): package.json package-lock.json .npmrc
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $(DEPS)
+
+## build: compile to dist/, if a source has changed
+build: $(BUILT)
+
+$(BUILT): $(DEPS) $(SOURCES) tsconfig.json tsconfig.build.json
+	@rm -rf dist
+	node node_modules/typescript-native/bin/tsc -p tsconfig.build.json
+	@touch $(BUILT)
+
+## test: run all tests
+test: build
+	node $(BIN)/jest $(JEST_ARGS)
+
+## test-module MODULE=kvs-store: run the tests whose path contains MODULE
+test-module: build
+	node $(BIN)/jest --testPathPatterns '$(MODULE)' $(JEST_ARGS)
+
+## run-node NODE_ID=1 PORT=8001: a node in the foreground (HOST= ADMIN_PORT= CONFIG= LOG_LEVEL= ALLOW_CHAOS=1)
+run-node: $(DEPS)
+	@node -r ts-node/register src/cli/main.ts node --node-id $(NODE_ID) --port $(PORT) $(NODE_FLAGS)
+
+## client: the interactive client (HOST= PORT=8001)
+client: build
+	@node bin/funnelkvs client --host $(or $(HOST),127.0.0.1) --port $(PORT)
+
+## demo PHASE=1: one phase's demo; it checks what it shows
+demo: build
+	@node dist/demos/phase$(PHASE).js
+
+## demos: all of them in turn
+demos: build
+	@set -e; for phase in $(PHASES); do node dist/demos/phase$$phase.js; done
+
+## check: everything that CI runs: static checks, then tests
+check: static test
+
+## static: types, lint, format, dependency rules, unused code
+static: types lint format-check dependencies unused
+
+types: $(DEPS)
+	node node_modules/typescript-native/bin/tsc --noEmit -p .
+	node $(BIN)/tsc --noEmit -p .
+
+lint: $(DEPS)
+	node $(BIN)/oxlint --type-aware --deny-warnings
+
+format-check: $(DEPS)
+	node $(BIN)/biome format .
+
+dependencies: $(DEPS)
+	node $(BIN)/depcruise --config .dependency-cruiser.cjs src actors supervisors demos bench test
+
+unused: $(DEPS)
+	node $(BIN)/knip
+
+## format: put every file into the house format
+format: $(DEPS)
+	node $(BIN)/biome format --write .
+
+## bench: benchmarks, every figure beside its yardstick (BENCH_ARGS=--quick)
+bench: build
+	@node dist/bench/main.js $(BENCH_ARGS)
+
+## coverage: tests with a coverage report
+coverage: build
+	node $(BIN)/jest --coverage --coverageProvider=babel
+
+## watch: test again on every change
+watch: $(DEPS)
+	node $(BIN)/jest --watchAll
+
+## shell: a Node REPL with the library loaded as `funnelkvs`
+shell: build
+	@node -i -e "const funnelkvs = require('./dist/src/index.js')"
+
+## clean: remove what was built
+clean:
+	rm -rf dist coverage
+
+## help: this list
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{ printf "  make %-34s %s\n", $$1, $$2 }'
