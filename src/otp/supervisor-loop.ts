@@ -8,7 +8,8 @@
 import type { ChildSpec, Flags, FullChildSpec, StartedChild } from './child-spec';
 import { reasonOf } from './errors';
 import type { Offender } from './logger';
-import { Pid } from './process';
+import type { Mailbox } from './mailbox';
+import { Pid, type Process } from './process';
 import { addRestart, isReportable, type Restarts, shouldRestart } from './restart-policy';
 import { err, ok, type Result } from '../result';
 import type { Self } from './self';
@@ -113,22 +114,22 @@ export class SupervisorLoop {
 
   /** Stops these children, the last one first, waiting for each (fact 65). */
   private async stopInOrder(children: readonly Child[]): Promise<void> {
-    const exits = this.takeExits(children);
+    const exits = this.exitsOf(children);
     for (const child of children.toReversed()) await this.stopChild(child, exits);
   }
 
   /** Instances have no order: all are told, and then all are waited for (fact 68). */
   private async stopTogether(): Promise<void> {
     const children = this.children.list();
-    const exits = this.takeExits(children);
+    const exits = this.exitsOf(children);
     await Promise.all(children.map((child) => this.stopChild(child, exits)));
   }
 
   /** Stops a child if it runs, and cancels a restart that is pending. Its specification stays. */
-  async stopChild(child: Child, exits = this.takeExits([child])): Promise<void> {
+  async stopChild(child: Child, exits = this.exitsOf([child])): Promise<void> {
     const { pid, spec } = child;
     if (pid instanceof Pid) {
-      const reason = exits.get(pid) ?? (await this.shutDown(pid, spec));
+      const reason = pid.process ? await this.shutDown(pid.process, spec) : exits.reasonOf(pid);
       if (!isExpectedStop(spec, reason)) this.report('shutdown_error', reason, child);
     }
     if (spec.restart === 'temporary' || this.template) this.children.remove(child);
@@ -136,10 +137,9 @@ export class SupervisorLoop {
   }
 
   /** Asks, waits, and kills in the end, each as the specification says (fact 66). Tells why it ended. */
-  private async shutDown(pid: Pid, { shutdown }: FullChildSpec): Promise<Reason> {
-    const target = pid.process;
-    if (target === undefined) return 'noproc';
+  private async shutDown(target: Process, { shutdown }: FullChildSpec): Promise<Reason> {
     const { self } = this;
+    const { pid } = target;
     return self.process.block<Reason>((settle) => {
       const unwatch = watch(self.process, target, (reason) => settle.resolve(reason));
       // From here on its end comes through the watch alone.
@@ -154,20 +154,11 @@ export class SupervisorLoop {
     });
   }
 
-  /**
-   * Takes the exits of those that are dead already out of the mailbox: their end is dealt with
-   * here, and counts no more (fact 75). The mailbox is looked through only if there are any.
-   */
-  private takeExits(children: readonly Child[]): Map<Pid, Reason> {
-    const dead = new Set(children.flatMap(({ pid }) => (pid instanceof Pid && !pid.process ? pid : [])));
-    const exits = new Map<Pid, Reason>();
-    if (dead.size === 0) return exits;
-    this.self.process.mailbox.discard((message) => {
-      if (!isExit(message) || !dead.has(message.from)) return false;
-      exits.set(message.from, message.reason);
-      return true;
-    });
-    return exits;
+  private exitsOf(children: readonly Child[]): Exits {
+    return new Exits(
+      this.self.process.mailbox,
+      new Set(children.flatMap(({ pid }) => (pid instanceof Pid ? pid : []))),
+    );
   }
 
   // Restarting
@@ -254,6 +245,35 @@ export class SupervisorLoop {
   private reportProgress(child: Child): void {
     const { process, runtime } = this.self;
     runtime.logger.report('info', { type: 'progress', supervisor: process.label, started: offenderOf(child) });
+  }
+}
+
+/**
+ * Why those of a group ended that end before they are stopped, perhaps while another one of the
+ * group is being waited for. Their exits are taken out of the mailbox: they are dealt with here,
+ * and count no more (fact 75). It is looked through only when one of them turns out to be dead,
+ * and then for all that are.
+ */
+class Exits {
+  private readonly reasons = new Map<Pid, Reason>();
+
+  constructor(
+    private readonly mailbox: Mailbox,
+    private readonly group: ReadonlySet<Pid>,
+  ) {}
+
+  /** Of a dead child; `noproc` when it had unlinked itself. */
+  reasonOf(pid: Pid): Reason {
+    if (!this.reasons.has(pid)) this.take();
+    return this.reasons.has(pid) ? this.reasons.get(pid) : 'noproc';
+  }
+
+  private take(): void {
+    this.mailbox.discard((message) => {
+      if (!isExit(message) || !this.group.has(message.from) || message.from.process) return false;
+      this.reasons.set(message.from, message.reason);
+      return true;
+    });
   }
 }
 

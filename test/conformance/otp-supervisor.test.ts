@@ -525,6 +525,20 @@ describe('starting and stopping', () => {
   );
 
   it(
+    'fact 67: a sibling that dies while another is being stopped is reported with its own reason',
+    inFamily(async (family) => {
+      await family.start({}, [family.child('a'), family.child('b'), family.child('c', {}, { stopMs: 100 })]);
+      family.endOwner();
+      await family.world.advance(50);
+      family.die(CRASH, 'a');
+      family.die(['shutdown', 'early'], 'b');
+      await family.world.advance(50);
+      expect(family.complaints()).toEqual(['shutdown_error b {shutdown,early}', 'shutdown_error a Error: crash']);
+      expect(family.end).toEqual({ ended: true, reason: 'killed' });
+    }),
+  );
+
+  it(
     'fact 68: simple_one_for_one stops all instances together, with one common time limit',
     inFamily(async (family) => {
       const flags = { strategy: 'simple_one_for_one' } as const;
@@ -795,6 +809,26 @@ describe('restarting', () => {
   );
 
   it(
+    'fact 75: a sibling that dies while the group is being stopped counts no more either',
+    inFamily(async (family) => {
+      await family.start({ strategy: 'one_for_all', intensity: 1 }, [
+        family.child('a'),
+        family.child('b'),
+        family.child('c', {}, { stopMs: 100 }),
+      ]);
+      await family.lose(CRASH, 'a');
+      await family.lose(CRASH, 'b');
+      await family.world.advance(100);
+      expect(await family.state()).toEqual([
+        ['a', 2],
+        ['b', 2],
+        ['c', 2],
+      ]);
+      expect(family.complaints()).toEqual(['child_terminated a Error: crash', 'shutdown_error b Error: crash']);
+    }),
+  );
+
+  it(
     'fact 75: rest_for_one children that die together cause one restart if the first is seen first, else two',
     inFamily(async (family) => {
       await begin(family, { strategy: 'rest_for_one', ...PLENTY }, 'abc');
@@ -830,6 +864,7 @@ describe('restarting', () => {
       family.die(CRASH, 'a', 'b');
       world.runtime.send(family.sup as Pid<unknown>, 'first');
       world.kill(family.sup, 'stranger');
+      world.runtime.send(family.sup as Pid<unknown>, { type: 'EXIT' });
       world.runtime.send(family.sup as Pid<unknown>, 'second');
       const counting = family.request((sup) => countChildren(sup));
       await world.idle();
