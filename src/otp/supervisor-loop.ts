@@ -199,19 +199,19 @@ export class SupervisorLoop {
     return this.flags.strategy === 'rest_for_one' ? this.children.from(child) : [child];
   }
 
+  /** If one cannot start, those before it run on; those after it wait for the next attempt (fact 79). */
   private async startAgain(group: readonly Child[]): Promise<void> {
-    for (const [index, child] of group.entries()) {
+    for (const child of group) {
       const launched = await this.launch(child);
-      if (!launched.ok) return this.startFailed(child, launched.error, group.slice(0, index));
+      if (!launched.ok) return this.startAgainLater(child, launched.error);
       child.restarts += 1;
       if (this.template) this.forgetIfIgnored(child);
     }
   }
 
-  /** In one_for_all the whole group is tried again; elsewhere those that are up stay up (fact 79). */
-  private async startFailed(child: Child, reason: Reason, up: readonly Child[]): Promise<void> {
+  /** By a message, so that whoever has asked something meanwhile is answered first (fact 78). */
+  private startAgainLater(child: Child, reason: Reason): void {
     this.report('start_error', reason, child);
-    if (this.flags.strategy === 'one_for_all') await this.stopInOrder(up);
     this.children.setPid(child, 'restarting');
     this.self.send(this.self.pid, { type: 'try_again', child });
   }

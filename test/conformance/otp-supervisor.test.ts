@@ -1035,6 +1035,37 @@ describe('restarting', () => {
   );
 
   it(
+    'fact 79: until then those that one_for_all has started run, and only the failed one is restarting',
+    inFamily(async (family) => {
+      await begin(family, { strategy: 'one_for_all', ...PLENTY }, 'abc');
+      family.fail('b', 1);
+      family.die(CRASH, 'c');
+      const between = await family.ask((sup) => whichChildren(sup));
+      expect(between.map(({ pid }) => (pid instanceof Pid ? 'running' : pid))).toEqual([
+        undefined,
+        'restarting',
+        'running',
+      ]);
+      expect((await family.state()).map(([id]) => id)).toEqual(['a', 'b', 'c']);
+    }),
+  );
+
+  it(
+    'fact 79: a retry that terminateChild cancels leaves those running that one_for_all has started',
+    inFamily(async (family) => {
+      await begin(family, { strategy: 'one_for_all', ...PLENTY }, 'abc');
+      family.fail('b', 1);
+      family.die(CRASH, 'c');
+      await family.ask((sup) => terminateChild(sup, 'b'));
+      expect(await family.state()).toEqual([
+        ['a', 2],
+        ['b', 'down'],
+        ['c', 'down'],
+      ]);
+    }),
+  );
+
+  it(
     'fact 79: rest_for_one goes on with the child that failed; those before it stay',
     inFamily(async (family) => {
       await begin(family, { strategy: 'rest_for_one', intensity: 3 }, 'abcd');
