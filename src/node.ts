@@ -27,6 +27,8 @@ export interface Node {
   readonly ended: Promise<Reason>;
   /** The key-value table, unless it is just being restarted. */
   store(): Target | undefined;
+  /** Whether it was told to stop. */
+  isStopping(): boolean;
   /** Stops accepting, lets answers leave, stops the tree from its end to its root. */
   stop(): Promise<void>;
 }
@@ -74,6 +76,7 @@ export async function startNode(
     runtime,
     ended: tree.value.ended,
     store: () => runtime.run(kvStore.open),
+    isStopping: () => life.state === 'leaving',
     async stop() {
       life.state = 'leaving';
       tree.value.stop();

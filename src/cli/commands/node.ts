@@ -107,11 +107,11 @@ function printSettings(io: Io, { settings, origins }: MergedSettings, json: bool
 
 /** The node and its tree are loaded only here: no other command pays for them. */
 function runNode(settings: NodeSettings): Promise<number> {
-  const node = require('../../node') as NodeModule;
-  return node.runNode(settings);
+  const program = require('../run-node') as NodeProgram;
+  return program.runNode(settings);
 }
 
-interface NodeModule {
-  /** Runs a node until it ends; gives back the exit code. */
+/** What `require` gives, which the compiler cannot know. */
+interface NodeProgram {
   runNode(settings: NodeSettings): Promise<number>;
 }
