@@ -64,10 +64,12 @@ export class SupervisorLoop {
     return ok(undefined);
   }
 
-  /** Starts a child that was not there before; nothing is kept of one that fails (fact 82). */
+  /**
+   * Starts a child that was not there before; nothing is kept of one that fails (fact 82). Whoever
+   * asked is told, so there is no report.
+   */
   async addChild(child: Child): Promise<Result<Launched, Reason>> {
     const launched = await this.launch(child);
-    if (!launched.ok) this.report('start_error', launched.error, child);
     if (!launched.ok || (launched.value.pid === undefined && this.isDroppedWhenIgnored(child))) return launched;
     this.children.add(child);
     return launched;
