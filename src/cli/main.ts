@@ -21,3 +21,6 @@ export async function main(): Promise<void> {
 function endQuietly(error: NodeJS.ErrnoException): void {
   process.exit(error.code === 'EPIPE' ? EXIT.success : EXIT.failure);
 }
+
+// Straight from the sources, as `make run-node` does; bin/funnelkvs calls main() itself.
+if (require.main === module) void main();
