@@ -113,8 +113,17 @@ interface Args {
 
 /** Starts a supervisor linked to the running process, and all its children; waits until they are up. */
 export function startLink<A>(module: Supervisor<A>, args: A, options: StartOptions = {}): Promise<StartResult> {
-  const name = options.module ?? options.name ?? 'supervisor';
+  const name = nameOf(options);
   return genServer.startLink(callbacks, { module, args, name }, { ...options, module: name });
+}
+
+/**
+ * Starts a supervisor that is linked to nobody, as from outside of any process. Only
+ * `genServer.stop` ends it in good order.
+ */
+export function start<A>(module: Supervisor<A>, args: A, options: StartOptions = {}): Promise<StartResult> {
+  const name = nameOf(options);
+  return genServer.start(callbacks, { module, args, name }, { ...options, module: name });
 }
 
 /**
@@ -156,6 +165,8 @@ export function checkSpecs(specs: readonly unknown[], autoShutdown: AutoShutdown
   const checked = checkChildSpecs(specs, autoShutdown);
   return checked.ok ? ok('ok') : checked;
 }
+
+const nameOf = (options: StartOptions) => options.module ?? options.name ?? 'supervisor';
 
 const FOREVER = Number.POSITIVE_INFINITY;
 
