@@ -16,7 +16,7 @@ export function historyPath(env: Io['env']): string {
 /** The lines of a history, newest first; none where there is no such file. */
 export function readHistory(path: string): readonly string[] {
   try {
-    return keptLines(readFileSync(path, 'utf8').split('\n').reverse());
+    return keptLines(readFileSync(path, 'utf8').split('\n').toReversed());
   } catch {
     // A first session, or a folder that may not be read: there is a client without a history, too.
     return [];
