@@ -70,7 +70,7 @@ export class SupervisorLoop {
    */
   async addChild(child: Child): Promise<Result<Launched, Reason>> {
     const launched = await this.launch(child);
-    if (!launched.ok || (launched.value.pid === undefined && this.isDroppedWhenIgnored(child))) return launched;
+    if (!launched.ok || (launched.value.pid === undefined && this.isDropped(child))) return launched;
     this.children.add(child);
     return launched;
   }
@@ -99,10 +99,10 @@ export class SupervisorLoop {
 
   /** An ignored child is kept without a pid; a temporary one, or an instance, is dropped (facts 64 and 80). */
   private forgetIfIgnored(child: Child): void {
-    if (child.pid === undefined && this.isDroppedWhenIgnored(child)) this.children.remove(child);
+    if (child.pid === undefined && this.isDropped(child)) this.children.remove(child);
   }
 
-  private isDroppedWhenIgnored(child: Child): boolean {
+  private isDropped(child: Child): boolean {
     return child.spec.restart === 'temporary' || this.template !== undefined;
   }
 
@@ -134,7 +134,12 @@ export class SupervisorLoop {
       const reason = pid.process ? await this.shutDown(pid.process, spec) : exits.reasonOf(pid);
       if (!isExpectedStop(spec, reason)) this.report('shutdown_error', reason, child);
     }
-    if (spec.restart === 'temporary' || this.template) this.children.remove(child);
+    this.forgetProcess(child);
+  }
+
+  /** Of a child that ended for good the specification stays; of a temporary one, or an instance, nothing. */
+  private forgetProcess(child: Child): void {
+    if (this.isDropped(child)) this.children.remove(child);
     else this.children.setPid(child, undefined);
   }
 
@@ -169,9 +174,8 @@ export class SupervisorLoop {
   async childExited(child: Child, reason: Reason): Promise<Verdict> {
     const { spec } = child;
     this.report('child_terminated', reason, child, isReportable(spec.restart, reason));
-    this.children.setPid(child, undefined);
     if (shouldRestart(spec.restart, reason)) return this.restart(child);
-    if (spec.restart === 'temporary' || this.template) this.children.remove(child);
+    this.forgetProcess(child);
     return this.endsSupervisor(spec) ? 'shut_down' : 'go_on';
   }
 
@@ -185,10 +189,10 @@ export class SupervisorLoop {
     this.restarts = restarts;
     if (exceeded) {
       this.report('shutdown', 'reached_max_restart_intensity', child);
-      if (this.template) this.children.remove(child);
-      else this.children.setPid(child, undefined);
+      this.forgetProcess(child);
       return 'shut_down';
     }
+    this.children.setPid(child, undefined);
     const group = this.groupOf(child);
     await this.stopInOrder(group.filter((member) => member !== child));
     await this.startAgain(group.filter((member) => this.children.has(member)));
@@ -207,7 +211,7 @@ export class SupervisorLoop {
       const launched = await this.launch(child);
       if (!launched.ok) return this.startAgainLater(child, launched.error);
       child.restarts += 1;
-      if (this.template) this.forgetIfIgnored(child);
+      this.forgetIfIgnored(child);
     }
   }
 

@@ -1160,9 +1160,24 @@ describe('reports', () => {
         report('child_terminated', CRASH, { ...offender, pid: a }),
         report('shutdown_error', 'killed', { ...stubborn, pid: b }),
         report('start_error', 'broken', { ...offender, pid: undefined }),
-        report('start_error', 'broken', { ...offender, pid: 'restarting' }),
+        report('start_error', 'broken', { ...offender, pid: undefined }),
         report('shutdown', 'reached_max_restart_intensity', { ...offender, pid: 'restarting' }),
       ]);
+    }),
+  );
+
+  it(
+    'fact 119: the report on giving up names the process that died last',
+    inFamily(async (family) => {
+      for (const strategy of [...STRATEGIES, 'simple_one_for_one'] as const) {
+        await family.start({ strategy, intensity: 0 }, [family.child('a')]);
+        if (strategy === 'simple_one_for_one') await family.ask((sup) => startChild(sup, []));
+        family.reports.length = 0;
+        await family.lose(CRASH, 'a');
+        const offenders = family.world.reportsOf('supervisor').map(({ offender }) => offender.pid);
+        const dead = family.pidOf('a').toString();
+        expect(offenders.slice(-2)).toEqual([dead, dead]);
+      }
     }),
   );
 
