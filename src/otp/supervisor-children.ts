@@ -10,6 +10,8 @@ import type { Pid } from './process';
 export class Child {
   /** The living process, nothing, or `restarting`: its last start failed and will be tried again. */
   pid: Pid | 'restarting' | undefined;
+  /** The pid by which it is found: its own, or while it is restarting the last that it had. */
+  knownBy: Pid | undefined;
   /** How often it was started again. */
   restarts = 0;
 
@@ -42,9 +44,12 @@ export class Children {
   }
 
   setPid(child: Child, pid: Child['pid']): void {
-    if (typeof child.pid === 'object') this.byPid.delete(child.pid);
     child.pid = pid;
-    if (typeof pid === 'object') this.byPid.set(pid, child);
+    // Whoever knows an instance only by its pid can still cancel the restart (fact 83).
+    if (pid === 'restarting') return;
+    if (child.knownBy) this.byPid.delete(child.knownBy);
+    child.knownBy = pid;
+    if (pid) this.byPid.set(pid, child);
   }
 
   has(child: Child): boolean {

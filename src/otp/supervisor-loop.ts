@@ -192,7 +192,7 @@ export class SupervisorLoop {
       this.forgetProcess(child);
       return 'shut_down';
     }
-    this.children.setPid(child, undefined);
+    if (!this.template) this.children.setPid(child, undefined);
     const group = this.groupOf(child);
     await this.stopInOrder(group.filter((member) => member !== child));
     await this.startAgain(group.filter((member) => this.children.has(member)));

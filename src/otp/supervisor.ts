@@ -216,7 +216,8 @@ const isSupervisorInit = (given: unknown): given is SupervisorInit =>
 async function react(message: Info, state: State): Promise<Verdict> {
   if (isExit(message)) {
     const child = state.children.findByPid(message.from);
-    return child ? state.childExited(child, message.reason) : 'go_on';
+    // An instance that is restarting is known by a pid that has had its say already.
+    return child && child.pid === message.from ? state.childExited(child, message.reason) : 'go_on';
   }
   if (isTryAgain(message)) return state.tryAgain(message.child);
   const { process, runtime } = state.self;

@@ -18,7 +18,7 @@ import {
 import { startLink as startProcess } from '../../src/otp/proc-lib';
 import { currentProcess } from '../../src/otp/process';
 import { link } from '../../src/otp/signals';
-import { idler } from '../support/runtime';
+import { failureOf, idler } from '../support/runtime';
 import { type Family, inFamily } from '../support/supervision';
 
 const {
@@ -1137,6 +1137,480 @@ describe('restarting', () => {
     }),
   );
 });
+
+describe('the run-time API', () => {
+  const OK = { ok: true, value: 'ok' };
+
+  it(
+    'fact 82: startChild gives the pid, and what the start told besides',
+    inFamily(async (family) => {
+      await family.start({}, []);
+      expect(await family.ask((sup) => startChild(sup, family.child('a')))).toEqual({
+        ok: true,
+        value: { pid: family.pidOf('a') },
+      });
+      const told = async () => ({ ...((await family.startWorker('b')) as object), info: 'told' });
+      const spec = { id: 'b', start: told } as ChildSpec;
+      expect(await family.ask((sup) => startChild(sup, spec))).toEqual({
+        ok: true,
+        value: { pid: family.pidOf('b'), info: 'told' },
+      });
+      expect(await family.state()).toEqual([
+        ['a', 1],
+        ['b', 1],
+      ]);
+    }),
+  );
+
+  it(
+    'fact 82: an ignored child is kept without a pid, unless temporary',
+    inFamily(async (family) => {
+      await family.start({}, []);
+      for (const [id, restart] of [
+        ['p', 'permanent'],
+        ['t', 'temporary'],
+      ] as const) {
+        family.next(id, () => 'ignore');
+        const result = await family.ask((sup) => startChild(sup, family.child(id, { restart })));
+        expect(result).toEqual({ ok: true, value: { pid: undefined } });
+      }
+      expect(await family.state()).toEqual([['p', 'down']]);
+    }),
+  );
+
+  it(
+    'fact 82: startChild of an id that is there is already_started or already_present',
+    inFamily(async (family) => {
+      await begin(family, {}, 'ab');
+      await family.ask((sup) => terminateChild(sup, 'b'));
+      family.takeEvents();
+      expect(await family.ask((sup) => startChild(sup, family.child('a')))).toEqual(
+        failed(['already_started', family.pidOf('a')]),
+      );
+      expect(await family.ask((sup) => startChild(sup, family.child('b')))).toEqual(failed('already_present'));
+      expect(family.takeEvents()).toEqual([]);
+    }),
+  );
+
+  it(
+    'fact 82: a failed startChild gives reason and specification, and saves nothing',
+    inFamily(async (family) => {
+      await family.start({}, []);
+      family.fail('a', 1);
+      const spec = family.child('a', { restart: 'transient' });
+      const full = { ...spec, shutdown: 5000, type: 'worker', significant: false, modules: ['a'] };
+      expect(await family.ask((sup) => startChild(sup, spec))).toEqual(failed(['broken', full]));
+      expect(await family.state()).toEqual([]);
+      expect(await family.ask((sup) => startChild(sup, spec))).toMatchObject({ ok: true });
+    }),
+  );
+
+  it(
+    'fact 82: a start that finds its process running says so itself',
+    inFamily(async (family) => {
+      await family.start({}, []);
+      const holder = family.world.spawn(idler);
+      family.world.runtime.registry.register('taken', holder);
+      const start = () => genServer.startLink({ init: () => raise('never') }, undefined, { name: 'taken' });
+      const answer = await family.ask((sup) => startChild(sup, { id: 'a', start }));
+      expect(answer).toEqual(failed(['already_started', holder]));
+      expect(await family.state()).toEqual([]);
+      family.world.kill(holder);
+    }),
+  );
+
+  it(
+    'fact 82: simple_one_for_one appends the arguments, and gives the bare error',
+    inFamily(async (family) => {
+      const given: unknown[] = [];
+      const start = (...args: unknown[]) => (given.push(args), family.startWorker('x'));
+      await family.start({ strategy: 'simple_one_for_one' }, [{ id: 'x', start }]);
+      expect(await family.ask((sup) => startChild(sup, [1, 'two']))).toEqual({
+        ok: true,
+        value: { pid: family.pidOf('x') },
+      });
+      expect(given).toEqual([[1, 'two']]);
+      family.fail('x', 1);
+      expect(await family.ask((sup) => startChild(sup, []))).toEqual(failed('broken'));
+      family.next('x', () => raise(CRASH));
+      expect(await family.ask((sup) => startChild(sup, []))).toEqual(failed(['EXIT', CRASH]));
+      family.next('x', () => 'ignore');
+      expect(await family.ask((sup) => startChild(sup, []))).toEqual({ ok: true, value: { pid: undefined } });
+      expect(await family.ask((sup) => countChildren(sup))).toEqual({
+        specs: 1,
+        active: 1,
+        supervisors: 0,
+        workers: 1,
+      });
+      // A restart is given the same arguments.
+      given.length = 0;
+      await family.lose(CRASH, 'x');
+      expect(given).toEqual([[1, 'two']]);
+    }),
+  );
+
+  it.each(STRATEGIES)(
+    'fact 83: %s: terminateChild stops one child only, again is ok, and never counts',
+    async (strategy) => {
+      await inFamily(async (family) => {
+        await begin(family, { strategy, intensity: 0 }, 'abc');
+        family.takeEvents();
+        for (let times = 0; times < 3; times += 1) {
+          expect(await family.ask((sup) => terminateChild(sup, 'b'))).toEqual(OK);
+        }
+        expect(family.takeEvents()).toEqual(['-b']);
+        expect(await family.state()).toEqual([
+          ['a', 1],
+          ['b', 'down'],
+          ['c', 1],
+        ]);
+        expect(await family.ask((sup) => terminateChild(sup, 'x'))).toEqual(failed('not_found'));
+        expect(family.end.ended).toBe(false);
+      })();
+    },
+  );
+
+  it(
+    'fact 83: terminateChild removes a temporary child',
+    inFamily(async (family) => {
+      await begin(family, {}, 'a', { restart: 'temporary' });
+      expect(await family.ask((sup) => terminateChild(sup, 'a'))).toEqual(OK);
+      expect(await family.ask((sup) => terminateChild(sup, 'a'))).toEqual(failed('not_found'));
+      expect(await family.state()).toEqual([]);
+    }),
+  );
+
+  it.each(STRATEGIES)('fact 83: %s: terminateChild cancels a restart that is pending', async (strategy) => {
+    await inFamily(async (family) => {
+      await begin(family, { strategy, intensity: 2 }, 'a');
+      family.fail('a', 1);
+      family.die(CRASH, 'a');
+      const answers = await family.ask((sup) =>
+        Promise.all([restartChild(sup, 'a'), terminateChild(sup, 'a'), restartChild(sup, 'a'), deleteChild(sup, 'a')]),
+      );
+      expect(answers).toMatchObject([failed('restarting'), OK, { ok: true }, failed('running')]);
+      expect(await family.state()).toEqual([['a', 2]]);
+    })();
+  });
+
+  it(
+    'fact 83: a cancelled restart stays cancelled for a new child of that id',
+    inFamily(async (family) => {
+      await begin(family, { intensity: 2 }, 'a');
+      family.fail('a', 1);
+      family.die(CRASH, 'a');
+      await family.ask((sup) =>
+        Promise.all([
+          terminateChild(sup, 'a'),
+          deleteChild(sup, 'a'),
+          startChild(sup, family.child('a', { restart: 'transient' })),
+        ]),
+      );
+      expect(await family.state()).toEqual([['a', 2]]);
+      expect(family.complaints()).toEqual(['child_terminated a Error: crash', 'start_error a broken']);
+    }),
+  );
+
+  it(
+    'fact 83: terminateChild of a simple_one_for_one instance that is restarting cancels that and removes it',
+    inFamily(async (family) => {
+      await family.start({ strategy: 'simple_one_for_one', ...PLENTY }, [family.child('x')]);
+      await family.ask((sup) => startChild(sup, []));
+      const pid = family.pidOf('x');
+      family.fail('x', 1);
+      family.die(CRASH, 'x');
+      const answers = await family.ask((sup) =>
+        Promise.all([whichChildren(sup), terminateChild(sup, pid), countChildren(sup), whichChildren(sup)]),
+      );
+      expect(answers).toEqual([
+        [{ id: undefined, pid: 'restarting', type: 'worker', modules: ['x'], restarts: 0 }],
+        OK,
+        { specs: 1, active: 0, supervisors: 0, workers: 0 },
+        [],
+      ]);
+      expect(await family.state()).toEqual([]);
+      expect(family.pids.get('x')).toHaveLength(1);
+    }),
+  );
+
+  it(
+    'fact 84: restartChild starts a child that is stopped, and does not count',
+    inFamily(async (family) => {
+      await begin(family, { intensity: 0 }, 'a');
+      for (let times = 2; times < 5; times += 1) {
+        await family.ask((sup) => terminateChild(sup, 'a'));
+        const answer = await family.ask((sup) => restartChild(sup, 'a'));
+        expect(answer).toEqual({ ok: true, value: { pid: family.pidOf('a') } });
+        expect(await family.state()).toEqual([['a', times]]);
+      }
+      expect(await family.ask((sup) => restartChild(sup, 'a'))).toEqual(failed('running'));
+      expect(await family.ask((sup) => restartChild(sup, 'x'))).toEqual(failed('not_found'));
+    }),
+  );
+
+  it(
+    'fact 84: restartChild gives the info, an ignored start, and the bare error of a failed one',
+    inFamily(async (family) => {
+      await begin(family, {}, 'a');
+      await family.ask((sup) => terminateChild(sup, 'a'));
+      const again = () => family.ask((sup) => restartChild(sup, 'a'));
+      family.fail('a', 1);
+      expect(await again()).toEqual(failed('broken'));
+      expect(await family.state()).toEqual([['a', 'down']]);
+      family.next('a', () => 'ignore');
+      expect(await again()).toEqual({ ok: true, value: { pid: undefined } });
+      family.next('a', async () => ({ ...((await family.startWorker('a')) as object), info: 1 }));
+      expect(await again()).toEqual({ ok: true, value: { pid: family.pidOf('a'), info: 1 } });
+    }),
+  );
+
+  it(
+    'fact 85: deleteChild forgets a child that is stopped, and no other',
+    inFamily(async (family) => {
+      await begin(family, PLENTY, 'abc');
+      const forget = (id: string) => family.ask((sup) => deleteChild(sup, id));
+      expect(await forget('b')).toEqual(failed('running'));
+      expect(await forget('x')).toEqual(failed('not_found'));
+      await family.ask((sup) => terminateChild(sup, 'b'));
+      expect(await forget('b')).toEqual(OK);
+      expect(await forget('b')).toEqual(failed('not_found'));
+      expect(await family.ask((sup) => restartChild(sup, 'b'))).toEqual(failed('not_found'));
+      await family.ask((sup) => startChild(sup, family.child('b')));
+      expect((await family.state()).map(([id]) => id)).toEqual(['a', 'c', 'b']);
+    }),
+  );
+
+  it(
+    'fact 86: simple_one_for_one knows its instances by pid only',
+    inFamily(async (family) => {
+      await family.start({ strategy: 'simple_one_for_one', intensity: 0 }, [family.child('x')]);
+      await family.ask((sup) => startChild(sup, []));
+      const pid = family.pidOf('x');
+      const stranger = family.world.spawn(idler);
+      const refused = failed('simple_one_for_one');
+      expect(await family.ask((sup) => terminateChild(sup, 'x'))).toEqual(refused);
+      expect(await family.ask((sup) => restartChild(sup, 'x'))).toEqual(refused);
+      expect(await family.ask((sup) => deleteChild(sup, 'x'))).toEqual(refused);
+      expect(await family.ask((sup) => terminateChild(sup, stranger))).toEqual(failed('not_found'));
+      expect(await family.ask((sup) => terminateChild(sup, pid))).toEqual(OK);
+      expect(await family.ask((sup) => terminateChild(sup, pid))).toEqual(OK);
+      family.world.kill(stranger);
+      expect(await family.ask((sup) => terminateChild(sup, stranger))).toEqual(OK);
+      expect(await family.state()).toEqual([]);
+    }),
+  );
+
+  it(
+    'fact 86: elsewhere a pid is an unknown id',
+    inFamily(async (family) => {
+      await begin(family, {}, 'a');
+      expect(await family.ask((sup) => terminateChild(sup, family.pidOf('a')))).toEqual(failed('not_found'));
+      expect(await family.state()).toEqual([['a', 1]]);
+    }),
+  );
+
+  it(
+    'fact 87: whichChildren and countChildren tell of every child, last started first',
+    inFamily(async (family) => {
+      family.next('c', () => 'ignore');
+      await family.start({}, [
+        family.child('a', { modules: ['m', 'n'] }),
+        family.child('b', { type: 'supervisor' }),
+        family.child('c'),
+      ]);
+      await family.ask((sup) => terminateChild(sup, 'b'));
+      expect(await family.ask((sup) => whichChildren(sup))).toEqual([
+        { id: 'c', pid: undefined, type: 'worker', modules: ['c'], restarts: 0 },
+        { id: 'b', pid: undefined, type: 'supervisor', modules: ['b'], restarts: 0 },
+        { id: 'a', pid: family.pidOf('a'), type: 'worker', modules: ['m', 'n'], restarts: 0 },
+      ]);
+      expect(await family.ask((sup) => countChildren(sup))).toEqual({
+        specs: 3,
+        active: 1,
+        supervisors: 1,
+        workers: 2,
+      });
+    }),
+  );
+
+  it(
+    'fact 87: countChildren does not take a child for active whose end is not dealt with yet',
+    inFamily(async (family) => {
+      await begin(family, PLENTY, 'abc');
+      const counting = family.request((sup) => countChildren(sup));
+      family.die(CRASH, 'a', 'c');
+      await family.world.idle();
+      expect(await counting).toEqual({ specs: 3, active: 1, supervisors: 0, workers: 3 });
+    }),
+  );
+
+  it(
+    'fact 87: a simple_one_for_one supervisor counts one specification and its instances',
+    inFamily(async (family) => {
+      for (const type of ['worker', 'supervisor'] as const) {
+        await family.start({ strategy: 'simple_one_for_one' }, [family.child('x', { type })]);
+        for (const suffix of ['1', '2']) await family.ask((sup) => startChild(sup, [suffix]));
+        expect(await family.ask((sup) => countChildren(sup))).toEqual({
+          specs: 1,
+          active: 2,
+          supervisors: type === 'supervisor' ? 2 : 0,
+          workers: type === 'worker' ? 2 : 0,
+        });
+        const rows = await family.ask((sup) => whichChildren(sup));
+        expect(rows.map(({ id }) => id)).toEqual([undefined, undefined]);
+        expect(new Set(rows.map(({ pid }) => pid))).toEqual(new Set([family.pidOf('x1'), family.pidOf('x2')]));
+      }
+    }),
+  );
+
+  it(
+    'fact 87: a call to a dead supervisor exits with noproc, one that dies meanwhile with its reason',
+    inFamily(async (family) => {
+      await begin(family, { intensity: 0 }, 'a');
+      const { sup } = family;
+      const told = (cause: Reason) => [cause, ['gen_server', 'call', [sup, { type: 'count_children' }, FOREVER]]];
+      family.die(CRASH, 'a');
+      const counting = family.request(countChildren);
+      await family.world.idle();
+      expect(await failureOf(() => counting)).toMatchObject({ reason: told('shutdown') });
+      expect(await failureOf(() => family.ask(() => countChildren(sup)))).toMatchObject({ reason: told('noproc') });
+    }),
+  );
+});
+
+const FOREVER = Number.POSITIVE_INFINITY;
+
+describe('significant children', () => {
+  const RESTARTS = ['transient', 'temporary'] as const;
+
+  it(
+    'fact 89: a significant child needs a supervisor that cares, and an end: else bad_combination',
+    inFamily(async (family) => {
+      const caring = { autoShutdown: 'any_significant' } as const;
+      const significant = (restart: RestartType) => family.child('a', { restart, significant: true });
+      const notCaring = ['bad_combination', [AUTO_NEVER, SIGNIFICANT]];
+      const endless = ['bad_combination', [['restart', 'permanent'], SIGNIFICANT]];
+      for (const restart of RESTARTS) {
+        expect(await family.start({}, [significant(restart)])).toEqual(failed(['start_spec', notCaring]));
+        await family.start({}, []);
+        expect(await family.ask((sup) => startChild(sup, significant(restart)))).toEqual(failed(notCaring));
+        expect(checkSpecs([significant(restart)])).toEqual(failed(notCaring));
+        expect(checkSpecs([significant(restart)], 'any_significant')).toEqual(OK_CHECK);
+      }
+      expect(await family.start(caring, [significant('permanent')])).toEqual(failed(['start_spec', endless]));
+      await family.start(caring, []);
+      expect(await family.ask((sup) => startChild(sup, significant('permanent')))).toEqual(failed(endless));
+      expect(await family.ask((sup) => startChild(sup, significant('transient')))).toMatchObject({ ok: true });
+    }),
+  );
+
+  it(
+    'fact 89: simple_one_for_one does not shut down by itself',
+    inFamily(async (family) => {
+      const flags = { strategy: 'simple_one_for_one', autoShutdown: 'all_significant' } as const;
+      const complaint = [
+        'bad_combination',
+        [
+          ['auto_shutdown', 'all_significant'],
+          ['strategy', 'simple_one_for_one'],
+        ],
+      ];
+      expect(await family.start(flags, [family.child('a')])).toEqual(failed(['supervisor_data', complaint]));
+    }),
+  );
+
+  const significantCases = RESTARTS.flatMap((restart) =>
+    TABLE.filter(([type]) => type === restart).map(([, ending, outcome]) => [restart, ending, outcome] as const),
+  );
+  it.each(significantCases)('fact 90: any_significant: %s_%s: it is %s', async (restart, ending, outcome) => {
+    await inFamily(async (family) => {
+      await family.start({ autoShutdown: 'any_significant' }, [
+        family.child('a'),
+        family.child('b', { restart, significant: true }),
+        family.child('c', { restart, significant: true }),
+        family.child('d', { restart }),
+      ]);
+      await family.lose(ENDINGS.normal, 'd');
+      expect(family.end.ended).toBe(false);
+      family.takeEvents();
+      await family.lose(ENDINGS[ending], 'b');
+      expect(family.end.ended).toBe(outcome !== 'restarted');
+      if (outcome === 'restarted') return;
+      expect(family.end.reason).toBe('shutdown');
+      expect(family.takeEvents()).toEqual(['-b', '-c', '-a']);
+      expect(family.complaints().filter((line) => line.startsWith('shutdown'))).toEqual([]);
+    })();
+  });
+
+  it.each(significantCases)('fact 90: all_significant: %s_%s: it is %s', async (restart, ending, outcome) => {
+    await inFamily(async (family) => {
+      await family.start({ autoShutdown: 'all_significant', ...PLENTY }, [
+        family.child('a'),
+        family.child('b', { restart, significant: true }),
+        family.child('c', { restart, significant: true }),
+      ]);
+      await family.lose(ENDINGS[ending], 'b');
+      expect(family.end.ended).toBe(false);
+      await family.lose(ENDINGS[ending], 'c');
+      expect(family.end.ended).toBe(outcome !== 'restarted');
+    })();
+  });
+
+  it.each(['any_significant', 'all_significant'] as const)(
+    'fact 90: %s: being terminated by terminateChild or by a sibling’s restart never triggers it',
+    async (autoShutdown) => {
+      await inFamily(async (family) => {
+        for (const restart of RESTARTS) {
+          await family.start({ strategy: 'one_for_all', autoShutdown, ...PLENTY }, [
+            family.child('a'),
+            family.child('s', { restart, significant: true }),
+          ]);
+          await family.lose(CRASH, 'a');
+          expect(family.end.ended).toBe(false);
+          if (restart === 'transient') await family.ask((sup) => terminateChild(sup, 's'));
+          else await family.ask((sup) => startChild(sup, family.child('s', { restart, significant: true })));
+          await family.ask((sup) => terminateChild(sup, 's'));
+          expect(family.end.ended).toBe(false);
+          expect((await family.state()).map(([id]) => id)).toEqual(restart === 'transient' ? ['a', 's'] : ['a']);
+        }
+      })();
+    },
+  );
+
+  it(
+    'fact 90: all_significant: the last one that still runs counts, not those that were stopped',
+    inFamily(async (family) => {
+      const significant = { restart: 'transient', significant: true } as const;
+      await begin(family, { autoShutdown: 'all_significant' }, 'abc', significant);
+      await family.ask((sup) => terminateChild(sup, 'a'));
+      await family.lose('normal', 'b');
+      expect(family.end.ended).toBe(false);
+      await family.lose(['shutdown', 'done'], 'c');
+      expect(family.end).toEqual({ ended: true, reason: 'shutdown' });
+    }),
+  );
+
+  it(
+    'fact 90: a significant child that is restarting still counts as running',
+    inFamily(async (family) => {
+      const significant = { restart: 'transient', significant: true } as const;
+      await begin(family, { autoShutdown: 'all_significant', ...PLENTY }, 'ab', significant);
+      family.fail('a', 1);
+      family.die(CRASH, 'a');
+      family.die('normal', 'b');
+      await family.world.idle();
+      expect(family.end.ended).toBe(false);
+      expect(await family.state()).toEqual([
+        ['a', 2],
+        ['b', 'down'],
+      ]);
+    }),
+  );
+});
+
+const SIGNIFICANT = ['significant', true];
+const AUTO_NEVER = ['auto_shutdown', 'never'];
+const OK_CHECK = { ok: true, value: 'ok' };
 
 describe('reports', () => {
   it(
