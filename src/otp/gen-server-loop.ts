@@ -45,7 +45,8 @@ type Callbacks = GenServer<unknown, unknown, AnyAsk, unknown, unknown, unknown>;
 type Result = Answered<unknown, unknown, unknown>;
 
 /** What carrying out a result leaves to do: another event at once, something to wait for, or nothing. */
-type Step = { readonly event: unknown } | Promise<void> | undefined;
+type Step = Now | Promise<Now>;
+type Now = { readonly event: unknown } | undefined;
 
 export class ServerLoop {
   private state: unknown;
@@ -85,13 +86,13 @@ export class ServerLoop {
   }
 
   private begun(value: unknown, starting: Starting): void | Promise<void> {
-    const result = isTagged(value) ? (value as InitResult<unknown, unknown>) : undefined;
+    if (!this.self.isAlive) throw new DeadProcess();
+    const result = isTagged(value) && hasNext(value) ? (value as InitResult<unknown, unknown>) : undefined;
     switch (result?.type) {
       case 'started':
         this.state = result.state;
         starting.started();
-        this.self.serve(this.onMessage);
-        return this.proceed(this.next(result.next, undefined));
+        return this.serveAfter(this.proceed(this.next(result.next)));
       case 'ignore':
         return starting.failed('ignore', 'normal');
       case 'stop':
@@ -101,6 +102,12 @@ export class ServerLoop {
       default:
         return this.initFailed(['bad_return_value', value], starting);
     }
+  }
+
+  /** No message is taken before a continue of `init` is over, however long it takes (fact 38). */
+  private serveAfter(first: void | Promise<void>): void | Promise<void> {
+    if (first) return first.then(() => this.self.serve(this.onMessage));
+    return this.self.serve(this.onMessage);
   }
 
   private initFailed(reason: Reason, starting: Starting): void {
@@ -117,34 +124,57 @@ export class ServerLoop {
     return this.proceed({ event: message });
   };
 
-  /** Runs events until none follows at once. */
+  /** Runs events until none follows at once; synchronously as long as the callbacks are. */
   private proceed(first: Step): void | Promise<void> {
+    const turnsMax = this.self.runtime.batchMessagesMax;
     let step = first;
-    while (step && !(step instanceof Promise)) {
-      const { event } = step;
-      let result: unknown;
-      try {
-        result = this.invoke(event);
-      } catch (thrown) {
-        return this.callbackFailed(thrown, event);
-      }
-      if (result instanceof Promise) return this.proceedLater(result, event);
-      step = this.carryOut(result, event);
-    }
-    return step;
+    for (let turns = 0; step && !(step instanceof Promise) && turns < turnsMax; turns += 1)
+      step = this.take(step.event);
+    return step && this.proceedLater(step);
   }
 
-  private async proceedLater(pending: Promise<unknown>, event: unknown): Promise<void> {
+  /**
+   * The rest of what `proceed` does, in one promise however long it is. A server that always has
+   * something to do next gives others a turn after every batch.
+   */
+  private async proceedLater(first: Step): Promise<void> {
+    const turnsMax = this.self.runtime.batchMessagesMax;
+    let step = first;
+    for (let turns = 0; step; turns += 1) {
+      if (step instanceof Promise) step = await step;
+      else if (turns % turnsMax > 0) step = this.take(step.event);
+      else step = await this.takeAfterOthers(step.event);
+    }
+  }
+
+  private async takeAfterOthers(event: unknown): Promise<Now> {
+    await this.self.yield();
+    const step = event instanceof IdleTimeout ? this.expireAtOnce() : { event };
+    return step && this.take(event);
+  }
+
+  /** One event: its callback, and what the result of that says. */
+  private take(event: unknown): Step {
+    let result: unknown;
+    try {
+      result = this.invoke(event);
+    } catch (thrown) {
+      return this.callbackFailed(thrown, event);
+    }
+    return result instanceof Promise ? this.takeLater(result, event) : this.carryOut(result, event);
+  }
+
+  private async takeLater(pending: Promise<unknown>, event: unknown): Promise<Now> {
     let result: unknown;
     try {
       result = await pending;
     } catch (thrown) {
       return this.callbackFailed(thrown, event);
     }
-    return this.proceed(this.carryOut(result, event));
+    return this.carryOut(result, event);
   }
 
-  private callbackFailed(thrown: unknown, event: unknown): void | Promise<void> {
+  private callbackFailed(thrown: unknown, event: unknown): Promise<undefined> | undefined {
     if (!this.self.isAlive) throw new DeadProcess();
     return this.terminate(reasonOf(thrown), event);
   }
@@ -187,10 +217,10 @@ export class ServerLoop {
     switch (result.type) {
       case 'noreply':
         if (this.debug) this.note({ type: 'noreply', state: this.state });
-        return this.next(result.next, event);
+        return this.next(result.next);
       case 'reply':
         this.answer(event as CallMessage, result.answer);
-        return this.next(result.next, event);
+        return this.next(result.next);
       case 'stop':
         return this.terminate(result.reason, event);
       case 'stop_reply':
@@ -203,13 +233,23 @@ export class ServerLoop {
     if (this.debug) this.note({ type: 'out', message: answer, to: from.pid?.toString() });
   }
 
-  private next(then: Then<unknown> | undefined, event: unknown): Step {
-    if (then === undefined || then === 'hibernate') return undefined;
-    if ('continue' in then) return { event: new ContinueEvent(then.continue) };
-    if (!isTimeout(then.timeoutMs)) return this.terminate(['bad_return_value', then], event);
-    // With 0, a message that is already here wins and the timeout is dropped (fact 39).
-    if (then.timeoutMs === 0) return this.self.process.mailbox.length > 0 ? undefined : { event: new IdleTimeout() };
-    if (then.timeoutMs !== Number.POSITIVE_INFINITY) this.startIdle(then.timeoutMs);
+  private next(next: Then<unknown> | undefined): Step {
+    if (next === undefined || next === 'hibernate') return undefined;
+    if ('continue' in next) return { event: new ContinueEvent(next.continue) };
+    if (next.timeoutMs === 0) return this.expireAtOnce();
+    if (next.timeoutMs !== Number.POSITIVE_INFINITY) this.startIdle(next.timeoutMs);
+    return undefined;
+  }
+
+  /** A timeout of 0: a message that is already here wins; a system request only goes first (fact 39). */
+  private expireAtOnce(): Step {
+    const { mailbox } = this.self.process;
+    if (mailbox.length === 0) return { event: new IdleTimeout() };
+    for (let position = 0; position < mailbox.length; position += 1) {
+      const message = mailbox.at(position);
+      if (!(message instanceof SystemMessage || message instanceof IdleTimeout)) return undefined;
+    }
+    this.startIdle(0);
     return undefined;
   }
 
@@ -229,7 +269,7 @@ export class ServerLoop {
   }
 
   /** Last words, then the end (facts 49 to 52). A waiting caller is answered in between (fact 47). */
-  private terminate(reason: Reason, lastEvent: unknown, answer = () => {}): Promise<void> | undefined {
+  private terminate(reason: Reason, lastEvent: unknown, answer = () => {}): Promise<undefined> | undefined {
     const end = (why: Reason): never => {
       if (!this.self.isAlive) throw new DeadProcess();
       answer();
@@ -364,7 +404,15 @@ function resultOf(value: unknown, event: unknown): Result | undefined {
     type === 'noreply' ||
     type === 'stop' ||
     ((type === 'reply' || type === 'stop_reply') && event instanceof CallMessage);
-  return isResult ? (value as Result) : undefined;
+  return isResult && hasNext(value) ? (value as Result) : undefined;
+}
+
+/** Whether what a result asks for next, if anything, makes sense. */
+function hasNext(result: object): boolean {
+  const next = 'next' in result ? result.next : undefined;
+  if (next === undefined || next === 'hibernate') return true;
+  if (typeof next !== 'object' || next === null) return false;
+  return 'continue' in next || ('timeoutMs' in next && isTimeout(next.timeoutMs));
 }
 
 /** A message as its sender wrote it. */
@@ -376,4 +424,4 @@ function visible(message: unknown): unknown {
 const isTagged = (value: unknown): value is { readonly type: unknown } =>
   typeof value === 'object' && value !== null && 'type' in value;
 
-const isTimeout = (ms: number) => ms === Number.POSITIVE_INFINITY || (Number.isSafeInteger(ms) && ms >= 0);
+const isTimeout = (ms: unknown) => ms === Number.POSITIVE_INFINITY || (Number.isSafeInteger(ms) && Number(ms) >= 0);
