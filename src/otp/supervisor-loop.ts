@@ -6,7 +6,7 @@
  * itself to try again by a message, so that its API answers in between (fact 78).
  */
 import type { ChildSpec, Flags, FullChildSpec, StartedChild } from './child-spec';
-import { reasonOf } from './errors';
+import { DeadProcess, reasonOf } from './errors';
 import type { Offender } from './logger';
 import type { Mailbox } from './mailbox';
 import { Pid, type Process } from './process';
@@ -89,8 +89,15 @@ export class SupervisorLoop {
   }
 
   private async callStart({ spec, args }: Child): Promise<StartedChild> {
+    const outcome = await this.outcomeOf(() => spec.start(...(args as never[])));
+    // A supervisor that was killed while it waited has nothing more to do or to report (fact 5).
+    if (!this.self.isAlive) throw new DeadProcess();
+    return outcome;
+  }
+
+  private async outcomeOf(start: () => StartedChild | Promise<StartedChild>): Promise<StartedChild> {
     try {
-      const outcome: unknown = await this.self.run(() => spec.start(...(args as never[])));
+      const outcome: unknown = await this.self.run(start);
       return isStartedChild(outcome) ? outcome : err(outcome);
     } catch (thrown) {
       return err(['EXIT', reasonOf(thrown)]);

@@ -59,6 +59,8 @@ export class Family {
   readonly inbox: unknown[] = [];
   /** Every pid that a child ever had, oldest first. */
   readonly pids = new Map<string, Pid[]>();
+  /** What the last start gave; undefined while it lasts. */
+  result: StartResult | undefined;
   private readonly substitutes = new Map<string, Substitute[]>();
   private owner: Pid | undefined;
   private ref: SupervisorRef | undefined;
@@ -142,15 +144,19 @@ export class Family {
   ): Promise<StartResult> {
     this.endOwner();
     await this.world.idle();
-    let result: StartResult | undefined;
+    this.result = undefined;
     const module = { init } as supervisor.Supervisor<void>;
     this.owner = this.world.spawn<unknown>(async (self) => {
       self.trapExit(true);
       self.serve((message) => void this.inbox.push(message));
-      const starting = self.run(() => supervisor.startLink(module, undefined, { name: 'sup' }));
-      result = await starting;
+      this.result = await self.run(() => supervisor.startLink(module, undefined, { name: 'sup' }));
     });
     await this.world.idle();
+    return this.started();
+  }
+
+  private started(): StartResult {
+    const { result } = this;
     if (result === undefined) return { ok: false, error: 'still starting' };
     if (result === 'ignore' || !result.ok) return result;
     this.ref = result.value as SupervisorRef;
