@@ -7,10 +7,12 @@
  */
 import { DeadProcess } from './errors';
 import { assertNotDead, block, currentProcess, type Pid, type Process, runAs, type Settle } from './process';
+import { checkName } from './registry';
 import { currentRuntime, type Runtime } from './runtime';
 import { type Self, spawn } from './self';
-import { end, link, unlink, watch } from './signals';
+import { end, link, separate, unlink, watch } from './signals';
 import { isExpectedExit, type Reason } from './term';
+import { checkTimeout } from './timers';
 
 /** What starting a process gives: it runs, it did not want to, or it could not. */
 export type StartResult<P = Pid> =
@@ -59,6 +61,9 @@ export function start(body: Start, options: StartOptions): Promise<StartResult> 
 
 function startProcess(body: Start, options: StartOptions, parent: Process | undefined): Promise<StartResult> {
   assertNotDead();
+  // What is wrong with the options shows before there is a process.
+  if (options.name !== undefined) checkName(options.name);
+  checkTimeout(options.timeoutMs ?? Number.POSITIVE_INFINITY);
   const runtime = currentRuntime();
   const caller = currentProcess();
   const holder = options.name === undefined ? undefined : runtime.whereis(options.name)?.process;
@@ -92,7 +97,10 @@ function launch(
   const process = pid.process as Process;
   if (parent) link(parent, pid);
   if (name !== undefined) runtime.registry.register(name, pid);
-  const unwatch = watch(undefined, process, (error) => settle.resolve({ ok: false, error }));
+  const unwatch = watch(undefined, process, (error) => {
+    if (parent?.trapExit) separate(parent, process);
+    settle.resolve({ ok: false, error });
+  });
   const giveUp = () => {
     unwatch();
     if (parent) unlink(parent, pid);

@@ -38,6 +38,11 @@ export const nameOf = <M = never>(name: string): Name<M> => name as Name<M>;
 export const isVia = (value: unknown): value is Via<never> =>
   typeof value === 'object' && value !== null && 'via' in value && 'name' in value;
 
+/** @throws BadArgument when this can be nobody's name (fact 91) */
+export function checkName(name: string): void {
+  if (name === '' || name === 'undefined') throw new BadArgument(`Cannot register: "${name}" is no name`);
+}
+
 export class Registry {
   private readonly holders = new Map<string, Process>();
 
@@ -45,7 +50,7 @@ export class Registry {
   register(name: string, pid: Pid): true {
     assertNotDead();
     const process = pid.process;
-    if (name === '' || name === 'undefined') throw new BadArgument(`Cannot register: "${name}" is no name`);
+    checkName(name);
     if (this.holders.has(name)) throw new BadArgument(`Cannot register: "${name}" is taken`);
     if (process === undefined) throw new BadArgument(`Cannot register "${name}": ${String(pid)} is dead`);
     if (process.name !== undefined)

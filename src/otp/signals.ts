@@ -58,9 +58,14 @@ export function link(self: Process, to: Pid): true {
 export function unlink(self: Process, to: Pid): true {
   const other = to.process;
   if (other === undefined) return true;
-  self.links.delete(other);
-  other.links.delete(self);
+  separate(self, other);
   return true;
+}
+
+/** Removes a link between two processes, also between a dead one and one that was not told yet. */
+export function separate(a: Process, b: Process): void {
+  a.links.delete(b);
+  b.links.delete(a);
 }
 
 /**
@@ -139,12 +144,12 @@ function endOne(process: Process, reason: Reason): Process[] {
   for (const timer of process.timers.takeAll()) process.kernel.cancelTimer(timer);
   for (const held of process.monitors.takeAll()) held.target?.monitoredBy.delete(held);
   process.kernel.ended(process);
-  const linked = [...process.links.takeAll()];
-  for (const other of linked) other.links.delete(process);
   for (const monitor of process.monitoredBy.takeAll()) {
     monitor.watcher?.monitors.delete(monitor);
     monitor.notify(reason);
   }
+  const linked = [...process.links.takeAll()];
+  for (const other of linked) other.links.delete(process);
   return linked;
 }
 

@@ -237,6 +237,20 @@ describe('start', () => {
   );
 
   it(
+    'fact 33: a name that is none is badarg and starts nothing',
+    inWorld(async (world) => {
+      await world.run(async (self) => {
+        for (const name of ['', 'undefined']) {
+          const failure = await failureOf(() => self.run(() => genServer.startLink(server({}), undefined, { name })));
+          expect(failure).toMatchObject({ name: 'badarg' });
+        }
+        expect(world.runtime.processInfo(self.pid)).toMatchObject({ links: [], status: 'running' });
+      });
+      expect(world.runtime.processCount).toBe(0);
+    }),
+  );
+
+  it(
     'fact 34: the name is registered before init runs, and a call to a server that is still in init waits',
     inWorld(
       async (world) => {
@@ -285,6 +299,56 @@ describe('start', () => {
         await world.idle();
         expect(ending).toEqual({ ended: true, reason });
       }
+    }),
+  );
+
+  it(
+    'fact 35: a caller that traps exits gets the error, finds the process dead and no EXIT in its mailbox',
+    inWorld(
+      async (world) => {
+        const pids: Pid[] = [];
+        const inits: [Callbacks['init'], unknown][] = [
+          [() => cannotStart('bad'), { ok: false, error: 'bad' }],
+          [() => raise('ball'), { ok: false, error: ['nocatch', 'ball'] }],
+          [() => ignore(), 'ignore'],
+          [(_args, self) => void self.sendExit(self.pid, 'kill') as never, { ok: false, error: 'killed' }],
+          [async (_args, self) => (await self.yield(), self.exit('later')), { ok: false, error: 'later' }],
+        ];
+        for (const [init, expected] of inits) {
+          const callbacks = server({ init: (args, self) => (pids.push(self.pid), init(args, self)) });
+          const seen = await world.run(
+            async (self) => {
+              self.trapExit(true);
+              const result = await self.run(() => genServer.startLink(callbacks, undefined));
+              const dead = !pids.some((pid) => world.runtime.isAlive(pid));
+              return [result, dead, await self.receive({ timeoutMs: 1 })];
+            },
+            { advanceMs: 5 },
+          );
+          expect(seen).toEqual([expected, true, TIMEOUT]);
+        }
+      },
+      { seeds: MANY_SEEDS },
+    ),
+  );
+
+  it(
+    'fact 35: a process that is killed from outside during its init gives its reason and leaves no EXIT',
+    inWorld(async (world) => {
+      const seen = await world.run(
+        async (self) => {
+          self.trapExit(true);
+          const init = async (_args: unknown, inner: Self<unknown>) => {
+            self.spawn((killer) => void killer.sendExit(inner.pid, 'murder'));
+            await inner.sleep(1000);
+            return started(0);
+          };
+          const result = await self.run(() => genServer.startLink(server({ init }), undefined));
+          return [result, await self.receive({ timeoutMs: 1 })];
+        },
+        { advanceMs: 5 },
+      );
+      expect(seen).toEqual([{ ok: false, error: 'murder' }, TIMEOUT]);
     }),
   );
 
