@@ -18,9 +18,16 @@ export class Child {
   constructor(
     readonly spec: FullChildSpec,
     /** What `startChild` added to the arguments of a simple_one_for_one instance. */
-    readonly args: readonly unknown[] = [],
+    public args: readonly unknown[] = NONE,
   ) {}
+
+  /** A temporary child is never started again, so nothing holds on to what it was started with (fact 88). */
+  dropArgs(): void {
+    if (this.spec.restart === 'temporary') this.args = NONE;
+  }
 }
+
+const NONE: readonly unknown[] = [];
 
 export class Children {
   private readonly all = new Map<string | Child, Child>();
@@ -37,7 +44,7 @@ export class Children {
     this.all.set(this.keyOf(child), child);
   }
 
-  /** Forgets a child, its arguments included (fact 88). */
+  /** Forgets a child. */
   remove(child: Child): void {
     this.setPid(child, undefined);
     this.all.delete(this.keyOf(child));

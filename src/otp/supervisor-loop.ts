@@ -83,6 +83,7 @@ export class SupervisorLoop {
       return ok({ pid: undefined, info: undefined });
     }
     if (!outcome.ok) return outcome;
+    child.dropArgs();
     this.children.setPid(child, outcome.value);
     if (!this.template) this.reportProgress(child);
     return ok({ pid: outcome.value, info: outcome.info });

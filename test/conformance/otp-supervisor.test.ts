@@ -22,6 +22,7 @@ import {
 import { startLink as startProcess } from '../../src/otp/proc-lib';
 import { currentProcess } from '../../src/otp/process';
 import { link } from '../../src/otp/signals';
+import type { SupervisorLoop } from '../../src/otp/supervisor-loop';
 import { failureOf, idler } from '../support/runtime';
 import { type Family, inFamily } from '../support/supervision';
 
@@ -1475,6 +1476,18 @@ describe('the run-time API', () => {
       await family.world.idle();
       expect(await failureOf(() => counting)).toMatchObject({ reason: told('shutdown') });
       expect(await failureOf(() => family.ask(() => countChildren(sup)))).toMatchObject({ reason: told('noproc') });
+    }),
+  );
+
+  it(
+    'fact 88: what a temporary instance was started with is not kept, what others were is',
+    inFamily(async (family) => {
+      for (const restart of RESTART_TYPES) {
+        await family.start({ strategy: 'simple_one_for_one' }, [family.child('x', { restart })]);
+        await family.ask((sup) => startChild(sup, ['1']));
+        const state = (await family.ask((sup) => sys.getState(sup))) as SupervisorLoop;
+        expect(state.children.list().map(({ args }) => args)).toEqual([restart === 'temporary' ? [] : ['1']]);
+      }
     }),
   );
 });
