@@ -110,7 +110,7 @@ function endedByCommander({ code, message, exitCode }: CommanderError, args: rea
 function inOurWords(message: string): string {
   const [, state = '', , guess] = /^(?:error: )?(.*?)(\n\(Did you mean (?:one of )?(.*)\?\))?$/s.exec(message) ?? [];
   const [, unknown] = /^unknown command '(.*)'$/.exec(state) ?? [];
-  const quoted = state.replaceAll("'", '"');
+  const quoted = state.replaceAll("'", '"').replace('. Expected', ': expected').replace(/\.$/, '');
   if (unknown !== undefined) return `Cannot run: ${quoted}${didYouMean(unknown, [...Object.keys(ENTRIES), 'help'])}`;
   return `Cannot run: ${quoted}${guess === undefined ? '' : `; did you mean "${guess}"?`}`;
 }
