@@ -19,8 +19,11 @@ export function isReportable(restart: RestartType, reason: Reason): boolean {
   return restart === 'permanent' || !isExpectedExit(reason);
 }
 
-/** The restarts that still count, as whole seconds of monotonic time, newest first. */
-export type Restarts = readonly number[];
+/**
+ * The restarts that still count: for each whole second of monotonic time how many, oldest first.
+ * So a list has at most one entry more than the period has seconds, however many children die.
+ */
+export type Restarts = readonly { readonly second: number; readonly count: number }[];
 
 /**
  * Adds a restart at `nowMs`.
@@ -35,8 +38,11 @@ export function addRestart(
   nowMs: number,
   { intensity, periodMs }: Pick<Flags, 'intensity' | 'periodMs'>,
 ): { readonly restarts: Restarts; readonly exceeded: boolean } {
-  const now = Math.floor(nowMs / MS_PER_SECOND);
-  const oldest = now - periodMs / MS_PER_SECOND;
-  const counting = [now, ...restarts.filter((time) => time >= oldest)];
-  return { restarts: counting, exceeded: counting.length > intensity };
+  const second = Math.floor(nowMs / MS_PER_SECOND);
+  const oldest = second - periodMs / MS_PER_SECOND;
+  const earlier = restarts.filter((restart) => restart.second >= oldest && restart.second !== second);
+  const count = 1 + (restarts.find((restart) => restart.second === second)?.count ?? 0);
+  const counting = [...earlier, { second, count }];
+  const total = counting.reduce((sum, restart) => sum + restart.count, 0);
+  return { restarts: counting, exceeded: total > intensity };
 }
