@@ -12,6 +12,7 @@ import { isVia, type Name, type Via } from './registry';
 import { currentRuntime } from './runtime';
 import { watch } from './signals';
 import type { Reason } from './term';
+import { checkTimeout } from './timers';
 
 /** A call's answer is due within this unless it says otherwise. */
 export const CALL_TIMEOUT_MS = 5000;
@@ -89,7 +90,7 @@ export interface ResponseMessage {
   readonly response: Response;
 }
 
-/** The answer, or why there is none. */
+/** The answer, or why there is none: `[cause, server]`. */
 export type Response<Answer = unknown> =
   | { readonly type: 'reply'; readonly answer: Answer }
   | { readonly type: 'error'; readonly reason: Reason };
@@ -112,14 +113,15 @@ interface Telling {
  *   `noproc`, `calling_self` or the reason for which the server ended (fact 42)
  */
 export function exchange(server: AnyServer, telling: Telling, envelope: (from: From) => unknown): Promise<unknown> {
+  const timeoutMs = checkTimeout(telling.timeoutMs ?? CALL_TIMEOUT_MS);
   const caller = currentProcess();
   const target = findServer(server);
   const failure = (cause: Reason) => new Exit([cause, [...telling.origin, argumentsOf(server, telling)]]);
   if (target === undefined) return Promise.reject(failure('noproc'));
   if (target === caller) return Promise.reject(failure('calling_self'));
-  const timeoutMs = telling.timeoutMs ?? CALL_TIMEOUT_MS;
   return block(caller, (settle: Settle<unknown>) => {
-    const from = new From(caller?.pid, settle.resolve);
+    target.kernel.sending(telling.request);
+    const from = new From(caller?.pid, (answer) => settle.resolve(target.kernel.sending(answer)));
     const unwatch = watch(caller, target, (reason) => settle.reject(failure(reason)));
     const stopTimer = startTimeout(target, timeoutMs, () => settle.reject(failure('timeout')));
     target.deliver(envelope(from));
@@ -132,7 +134,7 @@ export function exchange(server: AnyServer, telling: Telling, envelope: (from: F
 }
 
 /** Sends a request whose answer comes as a {@link ResponseMessage} to the running process. */
-export function request(server: AnyServer, envelope: (from: From) => unknown): RequestId {
+export function request(server: AnyServer, asked: unknown, envelope: (from: From) => unknown): RequestId {
   const caller = currentProcess();
   if (caller === undefined)
     throw new Error('Cannot send a request: its answer is a message, and no process is running');
@@ -143,15 +145,16 @@ export function request(server: AnyServer, envelope: (from: From) => unknown): R
   };
   const target = findServer(server);
   if (target === undefined) {
-    respond({ type: 'error', reason: 'noproc' });
+    respond({ type: 'error', reason: ['noproc', server] });
     return id;
   }
-  const from = new From(caller.pid, (answer) => respond({ type: 'reply', answer }));
-  const unwatch = watch(caller, target, (reason) => respond({ type: 'error', reason }));
+  const from = new From(caller.pid, (answer) => respond({ type: 'reply', answer: target.kernel.sending(answer) }));
+  const unwatch = watch(caller, target, (reason) => respond({ type: 'error', reason: [reason, server] }));
   id.abandon = () => {
     from.close();
     unwatch();
   };
+  target.kernel.sending(asked);
   target.deliver(envelope(from));
   return id;
 }

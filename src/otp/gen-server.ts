@@ -34,6 +34,7 @@ import type { Self } from './self';
 import { watch } from './signals';
 import { SystemMessage } from './sys';
 import { equalTerms, type Reason } from './term';
+import { checkTimeout } from './timers';
 
 /** What reaches a server started with these callbacks. */
 export type RefOf<Server> =
@@ -97,12 +98,13 @@ export function call<Call extends AnyAsk, Type extends Call['type']>(
 
 /** Tells the server something. Always succeeds, whether or not anybody is there (fact 48). */
 export function cast<Cast>(server: ServerRef<never, Cast>, message: NoInfer<Cast>): void {
-  findServer(server)?.deliver(new CastMessage(message));
+  const target = findServer(server);
+  target?.deliver(new CastMessage(target.kernel.sending(message)));
 }
 
 /** Asks without waiting; the answer comes as a message with the given id. */
 export function sendRequest<Call extends AnyAsk>(server: ServerRef<Call>, request: NoInfer<Call>): RequestId {
-  return sendRequestTo(server, (from) => new CallMessage(from, request));
+  return sendRequestTo(server, request, (from) => new CallMessage(from, request));
 }
 
 /** Waits for the response; after a timeout the request may still be waited for again. */
@@ -134,10 +136,11 @@ export function stop(
   reason: Reason = 'normal',
   timeoutMs = Number.POSITIVE_INFINITY,
 ): Promise<'ok'> {
+  checkTimeout(timeoutMs);
   const caller = currentProcess();
   const target = findServer(server);
   if (target === undefined) return Promise.reject(new Exit('noproc'));
-  if (target === caller) return Promise.reject(new Exit(['calling_self', ['gen_server', 'stop', [server, reason]]]));
+  if (target === caller) return Promise.reject(new Exit('calling_self'));
   return block(caller, (settle) => {
     const unwatch = watch(caller, target, (why) =>
       equalTerms(why, reason) ? settle.resolve('ok') : settle.reject(new Exit(why)),

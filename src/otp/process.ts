@@ -53,6 +53,8 @@ export class Pid<in M = never> {
 export interface Kernel {
   /** Most messages that one wake-up takes, so that no process starves the event loop. */
   readonly batchMessagesMax: number;
+  /** Every message passes here on its way, so that a debugging runtime can freeze it. */
+  sending<T>(message: T): T;
   startTimer(delayMs: number, fire: () => void): Timer;
   cancelTimer(timer: Timer): number | false;
   /** Ends `process` with `reason` and tells its links and monitors. */

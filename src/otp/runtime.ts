@@ -130,10 +130,15 @@ export class Runtime implements Kernel {
   /** Sends a message. A pid that is dead takes it silently; so does an alias that was given up. */
   send<M>(to: Destination<M>, message: M): void {
     assertNotDead();
-    if (this.options.freezeMessages) deepFreeze(message);
+    this.sending(message);
     if (to instanceof Pid) to.process?.deliver(message);
     else if (to instanceof Reference) to.alias?.(message);
     else this.holderOf(to).deliver(message);
+  }
+
+  sending<T>(message: T): T {
+    if (this.options.freezeMessages) deepFreeze(message);
+    return message;
   }
 
   /** `exit(Pid, Reason)` from outside of any process. */

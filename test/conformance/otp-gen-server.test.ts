@@ -105,6 +105,7 @@ describe('start', () => {
     ),
   );
 
+
   it(
     'fact 31: start_monitor that fails leaves no DOWN behind',
     inWorld(async (world) => {
@@ -774,6 +775,25 @@ describe('call and reply', () => {
   );
 
   it(
+    'fact 42: Infinity waits for ever, without a timer; a timeout that is no time is badarg',
+    inWorld(
+      async (world) => {
+        const ref = await startIn(world, silent);
+        const caller = world.spawn(async (self) => {
+          await self.run(() => genServer.call(ref, CALL, Number.POSITIVE_INFINITY));
+        });
+        await world.advance(1e9);
+        expect([world.runtime.isAlive(caller), world.runtime.timerCount]).toEqual([true, 0]);
+        for (const timeoutMs of [-1, Number.NaN, 1.5]) {
+          const failure = await failureOf(() => world.outside(async () => genServer.call(ref, CALL, timeoutMs)));
+          expect(failure).toMatchObject({ name: 'badarg' });
+        }
+      },
+      { leaves: 2 },
+    ),
+  );
+
+  it(
     'fact 42: a dead pid and an unknown name are noproc at once, and a server that calls itself is told so',
     inWorld(
       async (world) => {
@@ -1009,6 +1029,46 @@ describe('call and reply', () => {
   );
 
   it(
+    'fact 48: a request and its response: received, waited for again, checked, abandoned, dead',
+    inWorld(async (world) => {
+      const ref = await startIn(world, {
+        handleCall: async ({ what }, _from, state, self) => {
+          await self.sleep(20);
+          return what === 'die' ? stop('died', state) : reply(what, state);
+        },
+      });
+      const dead = world.spawn(() => {}) as unknown as Ref;
+      const seen = await world.run(
+        async (self) => {
+          const request = (to: Ref, what: string) => self.run(() => genServer.sendRequest(to, ask(what)));
+          const received = await genServer.receiveResponse(self, request(ref, 'a'), 100);
+          const slow = request(ref, 'b');
+          const waited = [await genServer.waitResponse(self, slow, 5), await genServer.waitResponse(self, slow, 100)];
+          const checked = request(ref, 'c');
+          const message = await self.receive<ResponseMessage>();
+          const both = [genServer.checkResponse(message, slow), genServer.checkResponse(message, checked)];
+          const abandoned = await genServer.receiveResponse(self, request(ref, 'd'), 5);
+          const nothing = await self.receive({ timeoutMs: 50 });
+          const toDead = await genServer.receiveResponse(self, request(dead, 'e'), 5);
+          const dying = await genServer.receiveResponse(self, request(ref, 'die'), 100);
+          return { received, waited, both, abandoned, nothing, toDead, dying, left: self.process.monitors.size };
+        },
+        { advanceMs: 1000 },
+      );
+      expect(seen).toEqual({
+        received: { type: 'reply', answer: 'a' },
+        waited: ['timeout', { type: 'reply', answer: 'b' }],
+        both: ['no_reply', { type: 'reply', answer: 'c' }],
+        abandoned: 'timeout',
+        nothing: TIMEOUT,
+        toDead: { type: 'error', reason: ['noproc', dead] },
+        dying: { type: 'error', reason: ['died', ref] },
+        left: 0,
+      });
+    }),
+  );
+
+  it(
     'calls do not search the mailbox of the caller: 1 000 calls beside 500 000 queued messages',
     inWorld(
       async (world) => {
@@ -1030,6 +1090,24 @@ describe('call and reply', () => {
         }
       },
       { leaves: 1, seeds: 1 },
+    ),
+  );
+
+  it(
+    'freezeMessages freezes requests, casts and answers as well',
+    inWorld(
+      async (world) => {
+        const seen: boolean[] = [];
+        const look = (value: unknown) => void seen.push(Object.isFrozen(value));
+        const ref = await startIn(world, {
+          handleCall: (request, _from, state) => (look(request), reply({ made: 'here' }, state)),
+          handleCast: (message, state) => (look(message), noReply(state)),
+        });
+        world.runtime.run(() => genServer.cast(ref, { a: 1 }));
+        look(await world.outside(() => genServer.call(ref, { type: 'do', what: 'x' })));
+        expect(seen).toEqual([true, true, true]);
+      },
+      { leaves: 1, seeds: 1, freezeMessages: true },
     ),
   );
 });
@@ -1159,6 +1237,7 @@ describe('termination', () => {
     }),
   );
 
+
   it(
     'fact 52: an error or an exit in terminate replaces the reason, a throw is ignored',
     inWorld(async (world) => {
@@ -1202,6 +1281,38 @@ describe('termination', () => {
   );
 
   it(
+    'fact 53: stop of a dead server is noproc, inside itself calling_self, too slow is timeout and still stops',
+    inWorld(
+      async (world) => {
+        const dead = world.spawn(() => {});
+        await world.idle();
+        const failure = await failureOf(() => world.outside(() => genServer.stop(dead)));
+        expect((failure as Exit).reason).toBe('noproc');
+        const slow = await startIn(world, {
+          handleCast: async (_m, state, self) => (await self.sleep(100), noReply(state)),
+        });
+        world.runtime.run(() => genServer.cast(slow, 1));
+        const late = await world.run(
+          async (self) => [
+            await failureOf(() => self.run(() => genServer.stop(slow, 'normal', 10))),
+            world.runtime.isAlive(slow),
+          ],
+          { advanceMs: 50 },
+        );
+        expect(late).toEqual([new Exit('timeout'), true]);
+        await world.advance(100);
+        expect(world.runtime.isAlive(slow)).toBe(false);
+        const ref = await startIn(world, {
+          handleCall: async (_request, _from, state, self) =>
+            reply(await failureOf(() => genServer.stop(self.pid as Ref)), state),
+        });
+        expect(await world.outside(() => genServer.call(ref, CALL))).toEqual(new Exit('calling_self'));
+      },
+      { leaves: 1 },
+    ),
+  );
+
+  it(
     'fact 53: stop works on a suspended server',
     inWorld(async (world) => {
       const calls: unknown[] = [];
@@ -1211,6 +1322,7 @@ describe('termination', () => {
       expect(calls).toEqual(['shutdown']);
     }),
   );
+
 });
 
 describe('on the scheduler of nact', () => {
