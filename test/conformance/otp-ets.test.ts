@@ -538,7 +538,8 @@ describe.each(TYPES)('rows of a table of type %s', (type) => {
           if (row) ets.insert(table, row);
         });
         expect(visited.toSorted()).toEqual(['a', 'b', 'c']);
-        expect(ets.info(table)?.size).toBe(3);
+        ets.safeFixtable(table, false);
+        expect(sorted(ets.toArray(table))).toEqual(ROWS);
       });
     }),
   );
@@ -557,7 +558,7 @@ describe.each(TYPES)('rows of a table of type %s', (type) => {
       expect(fixed()).toBe(false);
       third.run(() => ets.safeFixtable(table, true));
       owner.run(() => ets.deleteTable(table));
-      world.kill(third.pid);
+      expect(third.self.process.owned.size).toBe(0);
     }),
   );
 
