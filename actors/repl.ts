@@ -309,7 +309,8 @@ function reconnected(
   self: Self<Info>,
 ): Handled<State> {
   if (!result.ok) return answered(result, state, self);
-  state.args.notices.write(`Reconnected to ${state.args.addresses.map(formatAddress).join(', ')}\n`);
+  const address = result.value.connectedTo;
+  state.args.notices.write(`Reconnected${address === undefined ? '' : ` to ${formatAddress(address)}`}\n`);
   const connected = showConnection(true, { ...state, link: linkOf(result.value, self) });
   return noReply(begin(request, connected, self));
 }

@@ -47,9 +47,14 @@ export class Client {
     private readonly settings: ClientSettings,
   ) {}
 
-  /** Whether a connection is up. Requests may be made either way. */
+  /** A node with which a connection is up; undefined where none is. Requests may be made either way. */
+  get connectedTo(): Address | undefined {
+    return this.pool.connectedTo;
+  }
+
+  /** Whether a connection is up. */
   get isConnected(): boolean {
-    return this.pool.isConnected;
+    return this.connectedTo !== undefined;
   }
 
   /**

@@ -91,6 +91,11 @@ export class Connection implements Carrier {
     return this.pending.size;
   }
 
+  /** Whether the node has ever said anything on it. */
+  get wasHeard(): boolean {
+    return this.heard > 0;
+  }
+
   /** Whether send() may be called now. */
   get accepting(): boolean {
     return this.state === 'open' && !this.socket.writableNeedDrain && this.writer.bytes < UNWRITTEN_BYTES_MAX;

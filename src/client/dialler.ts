@@ -2,7 +2,8 @@
  * The dialler: gets a connection to one of several nodes, and keeps trying without pestering them.
  *
  * One round tries each address in turn, beginning with the one that worked last. A round that fails
- * is followed by a wait that grows with each failure; see backoff.ts.
+ * is followed by a wait that grows with each failure; see backoff.ts. A node that takes connections
+ * and ends them without a word counts as a failure too, and only one that has answered ends the row.
  */
 import type { Socket } from 'node:net';
 import { err, ok, type Result } from '../result';
@@ -63,6 +64,13 @@ export class Dialler {
     return result;
   }
 
+  /** A connection that was dialled has ended: the next round begins at once if it was of any use, else after a wait. */
+  connectionEnded(wasOfUse: boolean): void {
+    if (!wasOfUse) return this.rest();
+    this.failures = 0;
+    this.restUntilMs = Number.NEGATIVE_INFINITY;
+  }
+
   /** Stops for good. */
   close(): void {
     this.stopTimer();
@@ -83,17 +91,20 @@ export class Dialler {
   }
 
   private succeeded(dialled: Dialled): void {
-    this.failures = 0;
     this.lastFailure = undefined;
     if (this.aborter.signal.aborted) dialled.socket.destroy();
     else this.events.connected(dialled);
   }
 
   private failed(error: ClientError): void {
+    this.lastFailure = error;
+    this.rest();
+    if (!this.aborter.signal.aborted) this.events.failed(error);
+  }
+
+  private rest(): void {
     const { environment } = this.options;
     this.failures += 1;
-    this.lastFailure = error;
     this.restUntilMs = environment.nowMs() + backoffMs(this.failures, this.options, environment.random());
-    if (!this.aborter.signal.aborted) this.events.failed(error);
   }
 }

@@ -48,9 +48,10 @@ export class Pool {
     });
   }
 
-  /** Whether a connection is up that takes calls. */
-  get isConnected(): boolean {
-    return this.connections.size > 0;
+  /** A node with which a connection is up that takes calls; undefined where there is none. */
+  get connectedTo(): Address | undefined {
+    for (const connection of this.connections) return connection.address;
+    return undefined;
   }
 
   /** Opens the first connection: one attempt for each address. */
@@ -151,6 +152,7 @@ export class Pool {
   private lost(connection: Connection, { why, written, unwritten, worthRetrying }: Loss): void {
     const wasInUse = this.connections.delete(connection);
     this.retired.delete(connection);
+    this.dialler.connectionEnded(connection.wasHeard);
     this.inFlight -= written.length + unwritten.length;
     const repeats = (call: Call) => worthRetrying && !this.closed && call.question.retryIndeterminate;
     for (const call of written) {

@@ -13,6 +13,7 @@ import {
   type Source,
   variableOf,
 } from '../../src/config';
+import { ERRORS } from '../../src/errors';
 import { didYouMean, editDistance, nearest } from '../../src/nearest';
 import { parseDuration, parseSize } from '../../src/units';
 
@@ -187,4 +188,11 @@ describe('units', () => {
     ['64', undefined],
     ['64KB', undefined],
   ])('parseSize("%s") is %s', (text, bytes) => expect(parseSize(text)).toBe(bytes));
+});
+
+describe('ERRORS', () => {
+  test.each(Object.entries(ERRORS))('%s says what it means and what to do', (_code, { meaning, advice }) => {
+    expect(meaning).toMatch(/^[A-Z].*[^.]$/);
+    expect(advice).toMatch(/^[A-Z].*[^.]$/);
+  });
 });

@@ -297,6 +297,7 @@ describe('connections', () => {
     const lost = eventOnce('lost');
     const client = await open({ onConnectionEvent: lost.onConnectionEvent });
     expect(client.isConnected).toBe(true);
+    expect(client.connectedTo).toEqual({ host: '127.0.0.1', port: server.port });
     server.cut();
     await lost.happened;
     expect(client.isConnected).toBe(false);

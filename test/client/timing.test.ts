@@ -136,6 +136,25 @@ describe('Dialler', () => {
     expect(told).toEqual(Array.from({ length: 4 }, () => `Cannot connect to 127.0.0.1:${port}: connection refused`));
   });
 
+  test('waits after a connection that ended without a word, and not after one that was of use', async () => {
+    const server = await FakeServer.listen();
+    const { environment, dialler } = world([{ host: '127.0.0.1', port: server.port }]);
+    for (const waitMs of [37.5, 75, 150]) {
+      await dialler.round();
+      dialler.connectionEnded(false);
+      dialler.start();
+      expect(environment.timers.map(({ atMs }) => atMs)).toEqual([waitMs]);
+      environment.timers = [];
+    }
+    dialler.connectionEnded(true);
+    expect((await dialler.round()).ok).toBe(true);
+    dialler.start();
+    // The one timer is that of an attempt under way: how long it may take.
+    expect(environment.timers.map(({ atMs }) => atMs)).toEqual([10_000]);
+    dialler.close();
+    await server.close();
+  });
+
   test('begins with the address that worked last', async () => {
     const dead = await freePort();
     const server = await FakeServer.listen();
