@@ -128,7 +128,7 @@ export interface GenServer<Args, State, Call extends AnyAsk = never, Cast = neve
   handleContinue?(message: Continue, state: State, self: Self<Info>): MaybeAsync<Handled<State, Continue>>;
   /** Last words. Called as fact 50 says: not when the process is killed. */
   terminate?(reason: Reason, state: State, self: Self<Info>): MaybeAsync<void>;
-  /** What `sys.getState` and reports show: leave out secrets and what users stored. */
+  /** What `sys.getStatus` and reports show: leave out secrets and what users stored. */
   formatStatus?(state: State): unknown;
   /** Converts the state for new code; see `sys.changeCode`. */
   codeChange?(oldVersion: unknown, state: State, extra: unknown): State;

@@ -265,7 +265,7 @@ export class ServerLoop {
   }
 
   private isParentExit(message: unknown): message is ExitMessage {
-    return isExit(message) && message.from === this.parent;
+    return this.parent !== undefined && isExit(message) && message.from === this.parent;
   }
 
   /** Last words, then the end (facts 49 to 52). A waiting caller is answered in between (fact 47). */
@@ -391,8 +391,13 @@ export class ServerLoop {
     };
   }
 
+  /** A `formatStatus` that fails shows nothing: it is there to hide something. */
   private visibleState(): unknown {
-    return this.callbacks.formatStatus ? this.callbacks.formatStatus(this.state) : this.state;
+    try {
+      return this.callbacks.formatStatus ? this.callbacks.formatStatus(this.state) : this.state;
+    } catch {
+      return ['failed', 'formatStatus'];
+    }
   }
 }
 
@@ -418,6 +423,7 @@ function hasNext(result: object): boolean {
 /** A message as its sender wrote it. */
 function visible(message: unknown): unknown {
   if (message instanceof CallMessage) return message.request;
+  if (message instanceof IdleTimeout) return { type: 'timeout' };
   return message instanceof CastMessage || message instanceof ContinueEvent ? message.message : message;
 }
 

@@ -28,10 +28,16 @@ import { Exit } from './errors';
 import type { GenServer } from './gen-server-callbacks';
 import { CallMessage, CastMessage, ServerLoop } from './gen-server-loop';
 import { block, currentProcess, type Pid, TIMEOUT } from './process';
-import { type StartOptions, type StartResult, start as startAlone, startLink as startLinked } from './proc-lib';
+import {
+  type Start,
+  type StartOptions,
+  type StartResult,
+  start as startAlone,
+  startLink as startLinked,
+} from './proc-lib';
 import type { Reference } from './reference';
 import type { Self } from './self';
-import { watch } from './signals';
+import { monitor, watch } from './signals';
 import { SystemMessage } from './sys';
 import { equalTerms, type Reason } from './term';
 import { checkTimeout } from './timers';
@@ -74,9 +80,20 @@ export async function startMonitor<Args, State, Call extends AnyAsk, Cast, Info,
   self: Self,
   options: StartOptions = {},
 ): Promise<StartResult<{ readonly pid: ServerPid<Call, Cast, Info>; readonly ref: Reference }>> {
-  const result = await self.run(() => start(callbacks, args, options));
-  if (result === 'ignore' || !result.ok) return result;
-  return { ok: true, value: { pid: result.value, ref: self.monitor(result.value) } };
+  const refs: Reference[] = [];
+  const body = ServerLoop.body(callbacks, args, undefined, moduleOf(options));
+  // Watched from its first step on, so that its true reason is known however soon it ends.
+  const watched: Start = (inner, starting) => {
+    if (self.isAlive) refs.push(monitor(self.process, inner.process, inner.pid));
+    return body(inner, starting);
+  };
+  const result = await self.run(() => startAlone(watched, options));
+  const [ref] = refs;
+  if (result !== 'ignore' && result.ok && ref) {
+    return { ok: true, value: { pid: result.value as ServerPid<Call, Cast, Info>, ref } };
+  }
+  if (ref) self.demonitor(ref, { flush: true });
+  return result as StartResult<never>;
 }
 
 /**

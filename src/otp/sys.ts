@@ -130,7 +130,7 @@ export class CallbackFailed {
   ) {}
 }
 
-/** The server's state, as `formatStatus` of its module shows it. */
+/** The server's state as it is; `getStatus` shows it as `formatStatus` of its module does. */
 export const getState = (server: AnyServer, timeoutMs?: number) => ask(server, { type: 'get_state' }, timeoutMs);
 
 export const getStatus = (server: AnyServer, timeoutMs?: number) =>

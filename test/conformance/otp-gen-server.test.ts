@@ -105,6 +105,23 @@ describe('start', () => {
     ),
   );
 
+  it(
+    'fact 31: start_monitor gives a pid and a reference, and no death is missed in between',
+    inWorld(
+      async (world) => {
+        const downs = await world.run(async (self) => {
+          const dying = server({ init: () => started(0, { continue: 1 }), handleContinue: () => stop('at once', 0) });
+          const result = await genServer.startMonitor(dying, undefined, self);
+          if (result === 'ignore' || !result.ok) return raise(result);
+          const { pid, ref } = result.value;
+          const down = await self.receive();
+          return [isDown(down) && down.ref === ref && down.from === pid, isDown(down) && down.reason];
+        });
+        expect(downs).toEqual([true, 'at once']);
+      },
+      { seeds: MANY_SEEDS },
+    ),
+  );
 
   it(
     'fact 31: start_monitor that fails leaves no DOWN behind',
@@ -735,13 +752,11 @@ describe('callbacks', () => {
 
 /** Steps until the promise has settled. */
 async function answered<T>(world: World, promise: Promise<T>): Promise<T> {
-  let settled = false;
-  const done = () => {
-    settled = true;
-  };
+  const settled: true[] = [];
+  const done = () => void settled.push(true);
   promise.then(done, done);
-  for (let steps = 0; steps < 1000 && !settled; steps += 1) await world.scheduler.step();
-  if (!settled) throw new Error('no answer after 1000 steps');
+  for (let steps = 0; steps < 1000 && settled.length === 0; steps += 1) await world.scheduler.step();
+  if (settled.length === 0) throw new Error('no answer after 1000 steps');
   return promise;
 }
 
@@ -803,7 +818,7 @@ describe('call and reply', () => {
         expect(await callFailure(world, nameOf('nobody') as ServerRef<Call>)).toBe('noproc');
         const ref = await startIn(world, {
           handleCall: async (_request, _from, state, self) => {
-            const failure = await failureOf(() => genServer.call(self.pid as Ref, CALL));
+            const failure = await failureOf(() => genServer.call(self.pid, CALL));
             return reply(causeOf(failure), state);
           },
         });
@@ -873,7 +888,7 @@ describe('call and reply', () => {
     'fact 44: a call that timed out leaves the server alone, and its late reply is never seen',
     inWorld(
       async (world) => {
-        const froms: From<unknown>[] = [];
+        const froms: From[] = [];
         const ref = await startIn(world, {
           handleCall: ({ what }, from, state) => (what ? reply(what, state) : (froms.push(from), noReply(state))),
         });
@@ -922,7 +937,7 @@ describe('call and reply', () => {
     'fact 45: a caller that does not trap exits dies at once in its call, and its late answer is dropped',
     inWorld(
       async (world) => {
-        const froms: From<unknown>[] = [];
+        const froms: From[] = [];
         const ref = await startIn(world, { handleCall: (_r, from, state) => (froms.push(from), noReply(state)) });
         const ran: string[] = [];
         const caller = world.spawn(async (self) => {
@@ -1023,7 +1038,7 @@ describe('call and reply', () => {
       await world.idle();
       world.runtime.run(() => {
         genServer.cast(dead, 1);
-        genServer.cast(nameOf('nobody') as ServerRef<never, unknown>, 1);
+        genServer.cast<unknown>(nameOf('nobody'), 1);
       });
     }),
   );
@@ -1237,6 +1252,30 @@ describe('termination', () => {
     }),
   );
 
+  it(
+    'fact 51: exits from others go to handle_info, and a server that does not trap survives a normal parent',
+    inWorld(
+      async (world) => {
+        const seen: unknown[] = [];
+        const trapping = await startIn(world, {
+          init: (_args, self) => (self.trapExit(true), started(0)),
+          handleInfo: (message, state) => noReply((seen.push(isExit(message) && message.reason), state)),
+        });
+        world.spawn((self) => {
+          self.sendExit(trapping, 'signal');
+          self.link(trapping);
+        });
+        world.runtime.send<unknown>(trapping, { type: 'EXIT', reason: 'forged, from nobody' });
+        await world.idle();
+        expect(new Set(seen)).toEqual(new Set(['forged, from nobody', 'normal', 'signal']));
+        const refs: Ref[] = [];
+        world.spawn(async (self) => void refs.push(await startLinkedTo(self, {})));
+        await world.idle();
+        expect(refs.map((ref) => world.runtime.isAlive(ref))).toEqual([true]);
+      },
+      { leaves: 2 },
+    ),
+  );
 
   it(
     'fact 52: an error or an exit in terminate replaces the reason, a throw is ignored',
@@ -1323,6 +1362,22 @@ describe('termination', () => {
     }),
   );
 
+  it(
+    'a formatStatus that throws does not change how the server ends',
+    inWorld(async (world) => {
+      const ref = await startIn(world, {
+        handleCast: (_m, state) => stop('first', state),
+        formatStatus: () => raise(new Error('cannot format')),
+      });
+      const ending = world.watch(ref);
+      const status = await world.outside(() => sys.getStatus(ref));
+      expect(JSON.stringify(status.state)).not.toContain('state');
+      world.runtime.run(() => genServer.cast(ref, 1));
+      await world.idle();
+      expect(ending.reason).toBe('first');
+      expect(world.reports.map((report) => report.type)).toEqual(['terminate', 'crash']);
+    }),
+  );
 });
 
 describe('on the scheduler of nact', () => {
