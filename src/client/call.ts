@@ -1,7 +1,7 @@
 /** A call: one request of a caller, from the moment it is made until it has its one outcome. */
 import type { BinaryString, Octets } from '../octets';
 import type { Consistency, Op } from '../protocol/client-protocol';
-import type { Result } from '../result';
+import { err, type Result } from '../result';
 import type { Address } from './address';
 import type { ClientError } from './client-error';
 import type { Due } from './deadlines';
@@ -37,10 +37,22 @@ export class Call implements Due {
   /** How often that connection had been heard of when the call was given to it. */
   heardBefore = 0;
 
+  /** It was written to a connection that was lost, and could have had its effect there: no later answer settles that. */
+  inDoubt = false;
+
   constructor(
     readonly question: Question,
     readonly deadlineAtMs: number,
-    /** Called once, by the pool. */
-    readonly finish: (outcome: Outcome) => void,
+    private readonly settle: (outcome: Outcome) => void,
   ) {}
+
+  /** Its connection is lost, and it had been written. Reading twice harms nobody; writing may have happened. */
+  lostOnTheWay(): void {
+    this.inDoubt = this.question.op === 'put' || this.question.op === 'delete';
+  }
+
+  /** Tells whoever waits. Called once, by the pool. */
+  finish(outcome: Outcome): void {
+    this.settle(outcome.ok || !this.inDoubt ? outcome : err({ ...outcome.error, definite: false }));
+  }
 }

@@ -156,6 +156,7 @@ export class Pool {
     this.inFlight -= written.length + unwritten.length;
     const repeats = (call: Call) => worthRetrying && !this.closed && call.question.retryIndeterminate;
     for (const call of written) {
+      call.lostOnTheWay();
       if (!repeats(call)) this.finish(call, err(connectionLost(call.question.op, why, false)));
     }
     this.waitAgain([...written.filter(repeats), ...unwritten]);
@@ -176,7 +177,7 @@ export class Pool {
   private expire(call: Call): void {
     if (call.carrier === undefined) {
       this.waiting.delete(call);
-      return call.finish(err(this.neverSent(call)));
+      return call.finish(err(this.unsent(call)));
     }
     this.inFlight -= 1;
     const address = call.carrier.address;
@@ -185,7 +186,9 @@ export class Pool {
     this.pump();
   }
 
-  private neverSent({ question: { op, timeoutMs } }: Call): ClientError {
+  /** What to say of a call whose time is over and that no connection has, for the first time or again. */
+  private unsent({ question: { op, timeoutMs }, inDoubt }: Call): ClientError {
+    if (inDoubt) return connectionLost(op, `the connection was lost, and none was found in ${timeoutMs} ms`, false);
     if (this.connections.size > 0) return noTurn(op, timeoutMs);
     return this.dialler.lastFailure ?? cannotConnect(this.addresses, `no answer in ${timeoutMs} ms`);
   }

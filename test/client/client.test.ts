@@ -217,6 +217,19 @@ describe('retries', () => {
     expect(server.requests).toHaveLength(3);
   });
 
+  test('put() that was sent again stays in doubt, whatever comes of the second time', async () => {
+    const client = await open({ retryIndeterminate: true });
+    server.script = (_request, before) =>
+      before === 0 ? { type: 'cut', afterBytes: 0 } : { type: 'status', status: 'server_error' };
+    expect(failureOf(await client.put('k', 'v'))).toEqual(['server_error', 'indeterminate']);
+    server.script = () => ({ type: 'cut', afterBytes: 0 });
+    const before = server.requests.length;
+    const lost = client.put('k', 'v', { timeoutMs: 300 });
+    await server.until(() => server.requests.length > before);
+    await server.close();
+    expect(failureOf(await lost)).toEqual(['connection_lost', 'indeterminate']);
+  });
+
   test('get() waits for a node that comes back, and is answered', async () => {
     const { port } = server;
     const client = await open();
