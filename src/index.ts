@@ -1,0 +1,106 @@
+/**
+ * FunnelKVS as a library: a node inside one's own program, and the client.
+ *
+ *   const started = await startNode(1, 8001);
+ *   if (!started.ok) throw new Error(started.error);
+ *   await put(started.value, 'user:alice', 'Alice Smith');
+ *   await stopNode(started.value);
+ *
+ * The calls on a node mirror those of the original; the client reaches nodes over TCP. The
+ * runtime is a library of its own: `funnelkvs/otp`.
+ */
+import type { Answer, Bytes, ClientError } from './client';
+import { failedStatus } from './client/client-error';
+import { type NodeSettings, nodeSettings } from './config';
+import { type Node, startNode as startWithSettings } from './node';
+import { copyOctets, EMPTY, fromUtf8, type Octets, toBinaryString, toBuffer } from './octets';
+import type { ReportHandler } from './otp';
+import type { Consistency, Request } from './protocol/client-protocol';
+import { err, ok, type Result } from './result';
+import { answerRequest, unavailable } from './store/local-coordinator';
+
+export {
+  type Answer,
+  type Bytes,
+  type Client,
+  type ClientError,
+  type ClientOptions,
+  connect,
+  type RequestOptions,
+  type Stats,
+  type WriteOptions,
+} from './client';
+export type { NodeSettings } from './config';
+export { ERRORS } from './errors';
+export { type Node, readyLine } from './node';
+export type { Result } from './result';
+export { VERSION } from './version';
+
+/** What a node in one's own program may be told besides its number and port. */
+export interface NodeOptions extends Partial<Omit<NodeSettings, 'nodeId' | 'port'>> {
+  /** Where its reports go. @default nowhere */
+  readonly report?: ReportHandler;
+}
+
+/**
+ * Starts a node in this program; port 0 takes any free one.
+ *
+ * @returns the node once it serves, or a sentence that says why it cannot
+ */
+export async function startNode(
+  nodeId: number,
+  port: number,
+  options: NodeOptions = {},
+): Promise<Result<Node, string>> {
+  const { report, ...given } = options;
+  const settings = nodeSettings({ ...given, nodeId, port });
+  return settings.ok ? startWithSettings(settings.value, report) : err(settings.error.join('; '));
+}
+
+/** Stops a node in good order. */
+export const stopNode = (node: Node): Promise<void> => node.stop();
+
+/** Stores a value. */
+export function put(node: Node, key: Bytes, value: Bytes, consistency: Consistency = 'default'): Answer<undefined> {
+  return ask(node, 'put', key, octetsOf(value), consistency, () => undefined);
+}
+
+/** The value stored under a key; the code is `not_found` where there is none. */
+export function get(node: Node, key: Bytes, consistency: Consistency = 'default'): Answer<Buffer> {
+  return ask(node, 'get', key, EMPTY, consistency, (value) => Buffer.from(toBuffer(value)));
+}
+
+/** Removes a key. That it was absent is no failure. */
+export function del(node: Node, key: Bytes, consistency: Consistency = 'default'): Answer<undefined> {
+  return ask(node, 'delete', key, EMPTY, consistency, () => undefined);
+}
+
+async function ask<T>(
+  node: Node,
+  op: 'put' | 'get' | 'delete',
+  key: Bytes,
+  value: Octets,
+  consistency: Consistency,
+  read: (value: Octets) => T,
+): Promise<Result<T, ClientError>> {
+  const request: Request = {
+    type: 'request',
+    version: 2,
+    op,
+    key: typeof key === 'string' ? fromUtf8(key) : toBinaryString(key),
+    value,
+    requestId: 0,
+    consistency,
+    direct: false,
+    wantsMeta: false,
+  };
+  const store = node.store();
+  const response = store ? answerRequest(request, store, Date.now()) : unavailable(request);
+  if (response.status === 'success') return ok(read(response.value));
+  return failedStatus(op, node.settings, response.status, response.value);
+}
+
+/** The bytes in a form of their own: the caller may go on using what he gave. */
+function octetsOf(bytes: Bytes): Octets {
+  return copyOctets(typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : bytes);
+}
