@@ -1,0 +1,42 @@
+/** How much of everything a run measures: enough for steady figures, or little enough for a quick look. */
+export interface Plan {
+  /** How often both sides are measured. */
+  readonly rounds: number;
+  /** Of one measurement of the runtime. */
+  readonly runtimeMs: number;
+  /** Processes whose memory is measured. */
+  readonly processes: number;
+  /** Of one measurement of a server, and before it. */
+  readonly loadMs: number;
+  readonly warmUpMs: number;
+  /** Keys whose memory is measured. */
+  readonly keys: number;
+  readonly starts: number;
+}
+
+/** Takes up to four minutes. */
+export const FULL: Plan = {
+  rounds: 5,
+  runtimeMs: 300,
+  processes: 100_000,
+  loadMs: 2000,
+  warmUpMs: 500,
+  keys: 200_000,
+  starts: 7,
+};
+
+/** Takes up to forty seconds. */
+export const QUICK: Plan = {
+  rounds: 3,
+  runtimeMs: 60,
+  processes: 20_000,
+  loadMs: 400,
+  warmUpMs: 150,
+  keys: 50_000,
+  starts: 3,
+};
+
+/** Says on stderr what is being done. */
+export function progress(line: string): void {
+  process.stderr.write(`bench: ${line}\n`);
+}
