@@ -40,13 +40,12 @@ export function startTimer<M>(runtime: Runtime, ms: number, to: Target<TimeoutMe
   return ref;
 }
 
-/** Sends `message` every `ms`, 1 or more, until cancelled or the receiver is gone (fact 99). */
+/** Sends `message` every `ms`, 1 or more, until cancelled or nobody is there to get it (fact 99). */
 export function sendInterval<M>(runtime: Runtime, ms: number, to: Target<M>, message: M): TimerRef {
   if (checkDelay(ms) === 0) throw new BadArgument('Cannot start an interval: it must be 1 ms or more');
   const ref = new TimerRef();
   const tick = () => {
-    deliver(runtime, to, message);
-    arm(runtime, ref, ms, to, tick);
+    if (deliver(runtime, to, message)) arm(runtime, ref, ms, to, tick);
   };
   arm(runtime, ref, ms, to, tick);
   return ref;
@@ -79,6 +78,10 @@ function arm(runtime: Runtime, ref: TimerRef, ms: number, to: Target<never>, fir
   ref.target = target;
 }
 
-function deliver<M>(runtime: Runtime, to: Target<M>, message: M): void {
-  if (to instanceof Pid || runtime.whereis(to)) runtime.send(to, message);
+/** Says whether there was anybody to get it. */
+function deliver<M>(runtime: Runtime, to: Target<M>, message: M): boolean {
+  const receiver = to instanceof Pid ? to : (runtime.whereis(to) as Pid<M> | undefined);
+  if (receiver === undefined || !runtime.isAlive(receiver)) return false;
+  runtime.send(receiver, message);
+  return true;
 }

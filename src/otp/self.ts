@@ -47,6 +47,14 @@ export interface ReceiveWithin<T> extends ReceiveOptions<T> {
   readonly timeoutMs: number;
 }
 
+/** How a question about a timer is answered. */
+export interface TimerAnswerOptions {
+  /** As a message. @default false */
+  readonly async?: boolean;
+  /** At all. @default true */
+  readonly info?: boolean;
+}
+
 /** The body of a process. One that returns ends its process with `normal`, unless it serves. */
 export type ProcessBody<M> = (self: Self<M>) => void | Promise<void>;
 
@@ -254,20 +262,29 @@ export class Self<in M = never> {
   }
 
   /**
-   * Milliseconds that were left, or false (fact 97). With `async` the answer comes as a message
-   * `{ type: 'cancel_timer', ref, result }` instead, and this one is true.
+   * Milliseconds that were left, or false (fact 97). With `async` they come as a message
+   * `{ type: 'cancel_timer', ref, result }` instead; without `info` they do not come at all.
    */
-  cancelTimer(ref: TimerRef, options: { readonly async?: boolean } = {}): number | boolean {
+  cancelTimer(ref: TimerRef, options: TimerAnswerOptions = {}): number | false | 'ok' {
     this.assertAlive();
-    const result = cancelTimer(this.runtime, ref);
-    if (!options.async) return result;
-    this.process.deliver({ type: 'cancel_timer', ref, result });
-    return true;
+    return this.answerTimer('cancel_timer', ref, cancelTimer(this.runtime, ref), options);
   }
 
-  readTimer(ref: TimerRef): number | false {
+  /** The same without cancelling; the message is a `read_timer`. */
+  readTimer(ref: TimerRef, options: Pick<TimerAnswerOptions, 'async'> = {}): number | false | 'ok' {
     this.assertAlive();
-    return readTimer(this.runtime, ref);
+    return this.answerTimer('read_timer', ref, readTimer(this.runtime, ref), options);
+  }
+
+  private answerTimer(
+    type: string,
+    ref: TimerRef,
+    result: number | false,
+    { async = false, info = true }: TimerAnswerOptions,
+  ): number | false | 'ok' {
+    if (info && !async) return result;
+    if (info) this.process.deliver({ type, ref, result });
+    return 'ok';
   }
 
   private assertAlive(): void {
