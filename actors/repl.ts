@@ -150,7 +150,7 @@ const callbacks: GenServer<Args, State, Call, never, Info> = {
       case 'input_ended':
         return evaluateWaiting({ ...state, inputEnded: true }, self);
       case 'interrupted':
-        return finish(EXIT.interrupted, '', state);
+        return finish(EXIT.interrupted, state.args.terminal ? '\n' : '', state);
       case 'drained':
         return state.busyWith === 'output' ? evaluateWaiting({ ...state, busyWith: 'nothing' }, self) : noReply(state);
       case 'connection':
