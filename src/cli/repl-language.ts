@@ -32,9 +32,16 @@ export type ReplAnswer =
   | { readonly type: 'ping'; readonly value: string }
   | { readonly type: 'stats'; readonly value: Stats };
 
+/** What invites the next line on a terminal. */
 export const PROMPT = 'funnelkvs> ';
+
+/** The same while there is no connection. */
 export const PROMPT_NOT_CONNECTED = 'funnelkvs (not connected)> ';
+
+/** The last line of a session. */
 export const GOODBYE = 'Goodbye!';
+
+/** The answer to a line that asks for nothing there is. */
 export const INVALID = "Invalid command. Type 'help' for usage.";
 
 /** The answer to `help`, word for word the original's. */

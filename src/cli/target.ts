@@ -19,9 +19,13 @@ export interface Target {
   readonly timeoutMs: number;
 }
 
-/** What is asked where nobody said otherwise. */
+/** The host that is asked where nobody said otherwise. */
 export const DEFAULT_HOST = '127.0.0.1';
+
+/** Its port. */
 export const DEFAULT_PORT = 8001;
+
+/** How long a request may take where nobody said otherwise. */
 export const DEFAULT_TIMEOUT = '5s';
 
 /** Flags win over the environment; a list of addresses wins over a host and a port from the same source. */

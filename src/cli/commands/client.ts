@@ -12,6 +12,7 @@ interface Flags extends TargetFlags {
   readonly strict?: boolean;
 }
 
+/** Runs a session until its input or its user ends it. */
 export const subcommand: Subcommand = {
   examples: ['client --port 8001', 'client --strict < commands.txt'],
 

@@ -3,6 +3,7 @@ import { addJsonFlag, addTargetFlags, type Subcommand } from '../command';
 import { printJson, printLine } from '../io';
 import { request, type RequestFlags } from '../request';
 
+/** Removes a key, and does not mind its absence. */
 export const subcommand: Subcommand = {
   examples: ['delete user:alice', 'delete user:alice --connect 127.0.0.1:8001,127.0.0.1:8002'],
 

@@ -8,6 +8,7 @@ interface Flags extends RequestFlags {
   readonly raw?: boolean;
 }
 
+/** Prints the value as text, as exact bytes or in a JSON document. */
 export const subcommand: Subcommand = {
   examples: ['get user:alice', 'get photo --raw > photo.jpg'],
 

@@ -29,6 +29,7 @@ interface Flags extends Partial<Record<SettingName, string | boolean>> {
   readonly json?: boolean;
 }
 
+/** Merges the settings, then runs the node until it ends, or only prints them. */
 export const subcommand: Subcommand = {
   examples: ['node --node-id 1 --port 8001', 'node --config node.json --log-level debug'],
 

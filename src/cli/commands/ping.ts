@@ -3,6 +3,7 @@ import { addJsonFlag, addTargetFlags, type Subcommand } from '../command';
 import { printJson, printLine } from '../io';
 import { request, type RequestFlags } from '../request';
 
+/** Prints `pong` once the node has said it. */
 export const subcommand: Subcommand = {
   examples: ['ping', 'ping --port 8002 --timeout 500ms'],
 

@@ -5,6 +5,7 @@ import { EXIT } from '../exit-codes';
 import { type Io, printError, printJson, printLine } from '../io';
 import { request, type RequestFlags } from '../request';
 
+/** Stores the value that stands on the command line, or all of the standard input. */
 export const subcommand: Subcommand = {
   examples: ['put user:alice "Alice Smith"', 'put photo - < photo.jpg'],
 

@@ -4,6 +4,7 @@ import { addJsonFlag, addTargetFlags, type Subcommand } from '../command';
 import { printJson, printLine } from '../io';
 import { request, type RequestFlags } from '../request';
 
+/** Prints the numbers as the node orders them. */
 export const subcommand: Subcommand = {
   examples: ['stats', 'stats --json | jq .keys'],
 

@@ -25,6 +25,7 @@ interface Failure {
   readonly exitCode: number;
 }
 
+/** Draws the tree, or prints it as the node describes it. */
 export const subcommand: Subcommand = {
   examples: ['tree', 'tree --port 8002 --json'],
 
