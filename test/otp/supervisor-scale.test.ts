@@ -30,7 +30,7 @@ const handled = (pid: Pid) => pid.process?.handled ?? 0;
 /** Counts the messages that are looked at to find some among them, and how often all children are listed. */
 function countWork(): { readonly scans: () => number; readonly scanned: () => number; readonly lists: () => number } {
   let scanned = 0;
-  const original = Reflect.get(Mailbox.prototype, 'discard') as Mailbox['discard'];
+  const original = Reflect.get(Mailbox.prototype, 'discard');
   const discard = jest.spyOn(Mailbox.prototype, 'discard').mockImplementation(function (this: Mailbox, drop) {
     return original.call(this, (message) => ((scanned += 1), drop(message)));
   });
