@@ -3,8 +3,8 @@
  *
  * A binary heap ordered by deadline, and by age among equals, so that timers with the same
  * deadline fire in the order of their creation (fact 96) and a hundred thousand of them cost
- * Node one. A cancelled timer leaves its slot at once when it is on top and is swept out with
- * the rest when more than half of the heap is dead.
+ * Node one. A cancelled timer keeps its slot until it comes to the top, or until more than half of
+ * the heap is dead and swept out.
  */
 import type { Clock } from './clock';
 import { BadArgument } from './errors';
@@ -67,6 +67,16 @@ export class Timers {
 
   private readonly ring = (): void => {
     this.firing = true;
+    try {
+      this.fireDue();
+    } finally {
+      // Whatever one of them threw, the others still have their time.
+      this.firing = false;
+      this.arm();
+    }
+  };
+
+  private fireDue(): void {
     const nowMs = this.clock.nowMs();
     // A timer started by one that fires now is due later even at delay 0: it waits for the next ring.
     const newest = this.sequence;
@@ -79,9 +89,7 @@ export class Timers {
       top.active = false;
       top.fire();
     }
-    this.firing = false;
-    this.arm();
-  };
+  }
 
   private arm(): void {
     if (this.firing) return;
