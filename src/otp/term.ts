@@ -16,7 +16,7 @@ export type Reason = unknown;
  * says where, not what. Pids, references and other objects with an identity equal only themselves.
  */
 export function equalTerms(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true;
+  if (a === b || Object.is(a, b)) return true;
   if (a instanceof Error) return b instanceof Error && a.name === b.name && a.message === b.message;
   if (Array.isArray(a)) {
     return Array.isArray(b) && a.length === b.length && a.every((item, index) => equalTerms(item, b[index]));
