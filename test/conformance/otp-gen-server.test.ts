@@ -1084,7 +1084,7 @@ describe('call and reply', () => {
   );
 
   it(
-    'calls do not search the mailbox of the caller: 1 000 calls beside 500 000 queued messages',
+    'calls do not search the mailbox of the caller: 10 000 calls beside 500 000 queued messages',
     inWorld(
       async (world) => {
         const ref = await startIn(world, {});
@@ -1096,7 +1096,7 @@ describe('call and reply', () => {
         try {
           const queued = await world.run(async (self) => {
             for (let count = 0; count < 500_000; count += 1) self.process.mailbox.push(count);
-            for (let count = 0; count < 1000; count += 1) await self.run(() => genServer.call(ref, CALL));
+            for (let count = 0; count < 10_000; count += 1) await self.run(() => genServer.call(ref, CALL));
             return self.process.mailbox.length;
           });
           expect([queued, looks]).toEqual([500_000, 0]);

@@ -74,7 +74,7 @@ describe('Mailbox', () => {
         }
         expect(mailbox.toArray()).toEqual(array);
       }),
-      { numRuns: 50 },
+      { numRuns: 20 },
     );
   });
 
