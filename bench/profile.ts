@@ -6,7 +6,8 @@
  *
  * The first form loads a node (or the bare server) as server-bench.ts does and samples it once it
  * is warm; the second reads any profile, such as one of `node --cpu-prof`. Self time is given as a
- * part of the time in which the process was not idle. `(program)` is native code and system calls.
+ * part of the time in which the process was not idle, and per request where the number of those is
+ * known. `(program)` is native code; `writeLatin1String` is the system call that sends.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,15 +32,16 @@ interface ProfileNode {
 }
 
 /** One function, and its part of the time. */
-export interface SelfTime {
+interface SelfTime {
   readonly name: string;
   readonly place: string;
+  readonly timeUs: number;
   /** Of the time that was not idle, 0 to 1. */
   readonly part: number;
 }
 
 /** The functions of a profile, those with the most self time first. */
-export function selfTimes({ nodes, samples, timeDeltas }: CpuProfile): SelfTime[] {
+function selfTimes({ nodes, samples, timeDeltas }: CpuProfile): SelfTime[] {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const times = new Map<string, number>();
   let busy = 0;
@@ -56,7 +58,7 @@ export function selfTimes({ nodes, samples, timeDeltas }: CpuProfile): SelfTime[
     .sort(([, a], [, b]) => b - a)
     .map(([key, time]) => {
       const [name = '', place = ''] = key.split('\n');
-      return { name, place, part: time / busy };
+      return { name, place, timeUs: time, part: time / busy };
     });
 }
 
@@ -82,12 +84,18 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'profile-'));
   try {
     const path = given ?? values.save ?? join(folder, 'server.cpuprofile');
+    let requests: number | undefined;
     if (given === undefined) {
       const version = values.v === '2' ? 2 : 1;
       const server = values.bare ? 'bare-server.js' : 'node-entry.js';
-      await takeProfile(server, { version, pipelining: Number(values.pipelining) }, Number(values.seconds), path);
+      requests = await takeProfile(
+        server,
+        { version, pipelining: Number(values.pipelining) },
+        Number(values.seconds),
+        path,
+      );
     }
-    print(selfTimes(JSON.parse(readFileSync(path, 'utf8')) as CpuProfile).slice(0, Number(values.top)));
+    print(selfTimes(JSON.parse(readFileSync(path, 'utf8')) as CpuProfile).slice(0, Number(values.top)), requests);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -98,7 +106,7 @@ async function takeProfile(
   shape: Pick<Load, 'version' | 'pipelining'>,
   seconds: number,
   path: string,
-): Promise<void> {
+): Promise<number> {
   const generator = await Child.start<undefined>('load-generator.js');
   const server = await Child.start<number>(module);
   try {
@@ -106,21 +114,26 @@ async function takeProfile(
     await generator.ask('preload', { port: server.ready, keys: KEYS });
     await generator.ask<Outcome>('load', load);
     await server.ask('startProfile');
-    const { requestsPerSecond } = await generator.ask<Outcome>('load', { ...load, measureMs: seconds * 1000 });
+    const { requestsPerSecond, requests } = await generator.ask<Outcome>('load', {
+      ...load,
+      measureMs: seconds * 1000,
+    });
     await server.ask('stopProfile', path);
     console.log(
       `${module}, v${shape.version}, ${shape.pipelining} in flight: ${Math.round(requestsPerSecond)} requests/s`,
     );
+    return requests;
   } finally {
     await server.stop();
     await generator.stop();
   }
 }
 
-function print(functions: readonly SelfTime[]): void {
-  console.log('self %  function');
-  for (const { name, place, part } of functions) {
-    console.log(`${(part * 100).toFixed(1).padStart(6)}  ${name.padEnd(32)} ${place}`);
+function print(functions: readonly SelfTime[], requests: number | undefined): void {
+  console.log(`self %${requests === undefined ? '' : '  µs/request'}  function`);
+  for (const { name, place, part, timeUs } of functions) {
+    const perRequest = requests === undefined ? '' : (timeUs / requests).toFixed(3).padStart(12);
+    console.log(`${(part * 100).toFixed(1).padStart(6)}${perRequest}  ${name.padEnd(32)} ${place}`);
   }
 }
 
