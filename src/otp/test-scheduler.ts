@@ -60,15 +60,25 @@ export class TestScheduler implements Scheduler {
     }
   }
 
-  /** Moves time on by `ms`, alarm by alarm, running everything that becomes runnable on the way. */
-  async advance(ms: number): Promise<void> {
+  /**
+   * Moves time on by `ms`, alarm by alarm, running everything that becomes runnable on the way.
+   *
+   * @throws Error after `alarmsMax` alarms: somebody waits for 0 ms again and again
+   */
+  async advance(ms: number, alarmsMax = 1_000_000): Promise<void> {
     const endMs = this.clock.nowMs() + ms;
+    let alarms = 0;
     await this.runUntilIdle();
     for (
       let alarmMs = this.clock.nextAlarmMs;
       alarmMs !== undefined && alarmMs <= endMs;
       alarmMs = this.clock.nextAlarmMs
     ) {
+      alarms += 1;
+      if (alarms > alarmsMax)
+        throw new Error(
+          `Cannot advance: time stands still at ${alarmMs} ms after ${alarmsMax} alarms (seed ${this.seed})`,
+        );
       this.clock.advanceTo(alarmMs);
       await this.runUntilIdle();
     }

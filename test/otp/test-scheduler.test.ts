@@ -64,6 +64,18 @@ describe('TestScheduler', () => {
     await scheduler.runUntilIdle();
   });
 
+  it('TestScheduler gives up on a world in which time cannot pass, and names the seed', async () => {
+    const scheduler = new TestScheduler(7);
+    const runtime = new Runtime({ scheduler, clock: scheduler.clock });
+    runtime.run(() =>
+      spawn(runtime, async (self) => {
+        for (;;) await self.receive({ timeoutMs: 0 });
+      }),
+    );
+    await expect(scheduler.advance(10, 50)).rejects.toThrow('time stands still at 0 ms after 50 alarms (seed 7)');
+    runtime.stop();
+  });
+
   it('TestScheduler moves time alarm by alarm', async () => {
     const scheduler = new TestScheduler(1);
     const runtime = new Runtime({ scheduler, clock: scheduler.clock });
