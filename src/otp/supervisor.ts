@@ -244,7 +244,8 @@ async function answer(request: Call, state: State) {
     case 'delete_child':
       return remove(state, request.id);
     case 'get_childspec': {
-      const spec = state.template ?? findChild(state, request.child)?.spec;
+      const isTemplate = request.child === state.template?.id;
+      const spec = isTemplate ? state.template : findChild(state, request.child)?.spec;
       return spec ? ok(spec) : err('not_found');
     }
     case 'which_children':

@@ -202,6 +202,18 @@ describe('flags and specifications', () => {
   );
 
   it(
+    'fact 60: a start function that asks its own supervisor fails at once, and does not wait for ever',
+    inFamily(async (family) => {
+      await family.start({}, []);
+      const start = () => countChildren(family.sup).then(() => 'ignore' as const);
+      const answer = await family.ask((sup) => startChild(sup, { id: 'a', start }));
+      const told = ['gen_server', 'call', [family.sup, { type: 'count_children' }, FOREVER]];
+      expect(answer).toMatchObject({ error: [['EXIT', ['calling_self', told]], { id: 'a' }] });
+      expect(await family.state()).toEqual([]);
+    }),
+  );
+
+  it(
     'fact 60: while a child starts, the supervisor answers nobody',
     inFamily(async (family) => {
       await begin(family, {}, 'a');
@@ -252,6 +264,17 @@ describe('flags and specifications', () => {
       expect(await family.start({}, [], () => 'ignore')).toBe('ignore');
       const later = () => Promise.resolve({ flags: {}, children: [family.child('a')] });
       expect(await family.start({}, [], later)).toMatchObject({ ok: true });
+    }),
+  );
+
+  it(
+    'fact 61: a supervisor whose name is taken does not start',
+    inFamily(async (family) => {
+      const holder = family.world.spawn(idler);
+      family.world.runtime.registry.register('sup', holder);
+      expect(await begin(family, {}, 'a')).toEqual(failed(['already_started', holder]));
+      expect(family.events).toEqual([]);
+      family.world.kill(holder);
     }),
   );
 
@@ -667,7 +690,7 @@ const TABLE = RESTART_TYPES.flatMap((restart) =>
 
 describe('restarting', () => {
   describe.each(STRATEGIES)('%s', (strategy) => {
-    it.each(TABLE)('facts 71 and 72: %s_%s: the child is %s', async (restart, ending, outcome) => {
+    it.each(TABLE)('fact 71: %s_%s: the child is %s', async (restart, ending, outcome) => {
       await inFamily(async (family) => {
         await family.start({ strategy, intensity: 1 }, [family.child('a', { restart })]);
         await family.lose(ENDINGS[ending], 'a');
@@ -770,6 +793,26 @@ describe('restarting', () => {
       }),
     );
   });
+
+  it(
+    'fact 72: a transient child that is done can be started by hand, a temporary one leaves its id free',
+    inFamily(async (family) => {
+      await family.start({ intensity: 0 }, [
+        family.child('a', { restart: 'transient' }),
+        family.child('b', { restart: 'temporary' }),
+      ]);
+      await family.lose('normal', 'a');
+      await family.lose(CRASH, 'b');
+      expect(await family.state()).toEqual([['a', 'down']]);
+      expect(await family.ask((sup) => restartChild(sup, 'a'))).toMatchObject({ ok: true });
+      expect(await family.ask((sup) => restartChild(sup, 'b'))).toEqual(failed('not_found'));
+      expect(await family.ask((sup) => startChild(sup, family.child('b')))).toMatchObject({ ok: true });
+      expect(await family.state()).toEqual([
+        ['a', 2],
+        ['b', 2],
+      ]);
+    }),
+  );
 
   it(
     'fact 74: a group restart also starts those that were stopped before, and drops temporary ones',
@@ -1435,6 +1478,31 @@ describe('the run-time API', () => {
         supervisors: 1,
         workers: 2,
       });
+    }),
+  );
+
+  it(
+    'fact 87: whichChildren tells how often each was started again, group restarts included',
+    inFamily(async (family) => {
+      await begin(family, { strategy: 'rest_for_one', ...PLENTY }, 'abc');
+      for (const id of 'cbcc'.split('')) await family.lose(CRASH, id);
+      const rows = await family.ask((sup) => whichChildren(sup));
+      expect(rows.map(({ id, restarts }) => `${id}${restarts}`)).toEqual(['c4', 'b1', 'a0']);
+    }),
+  );
+
+  it(
+    'fact 86: simple_one_for_one gives its specification for its id and its instances, not for strangers',
+    inFamily(async (family) => {
+      await family.start({ strategy: 'simple_one_for_one' }, [family.child('x')]);
+      await family.ask((sup) => startChild(sup, []));
+      const stranger = family.world.spawn(idler);
+      const spec = { ok: true, value: { id: 'x', restart: 'permanent' } };
+      expect(await family.ask((sup) => getChildSpec(sup, 'x'))).toMatchObject(spec);
+      expect(await family.ask((sup) => getChildSpec(sup, family.pidOf('x')))).toMatchObject(spec);
+      expect(await family.ask((sup) => getChildSpec(sup, 'y'))).toEqual(failed('not_found'));
+      expect(await family.ask((sup) => getChildSpec(sup, stranger))).toEqual(failed('not_found'));
+      family.world.kill(stranger);
     }),
   );
 
