@@ -6,9 +6,9 @@
  * write is asked of the process whose code is running, so code after an `await` must go through
  * `self.run`; without it, it counts as nobody, who may use public tables and read protected ones.
  */
-import { BadArgument, DeadProcess } from './errors';
+import { BadArgument } from './errors';
 import type { Store } from './ets-store';
-import { currentProcess, type Owned, type Pid, type Process } from './process';
+import { assertNotDead, currentProcess, type Owned, type Pid, type Process } from './process';
 import { currentRuntime, type Runtime } from './runtime';
 
 /** Who may do what: with `protected` all read and the owner writes, `public` and `private` say it (fact 100). */
@@ -163,7 +163,7 @@ export class Table<in out Row = object, in out KeyField = PropertyKey> implement
     this.holder = to;
     to.owned.add(this);
     const table = this as unknown as Table<never, never>;
-    to.deliver({ type: 'ETS-TRANSFER', table, from: from.pid, heirData } satisfies TransferMessage);
+    to.deliver(to.kernel.sending<TransferMessage>({ type: 'ETS-TRANSFER', table, from: from.pid, heirData }));
   }
 
   private unfix(process: Process): void {
@@ -277,7 +277,7 @@ export function readable(ref: AnyTableRef): Table {
 /** The table, if the running process may write it. @throws BadArgument @throws DeadProcess */
 export function writable(ref: AnyTableRef): Table {
   const table = find(ref);
-  if (currentProcess()?.alive === false) throw new DeadProcess();
+  assertNotDead();
   if (table.traits.protection !== 'public') owned(table, 'write');
   return table;
 }

@@ -15,7 +15,7 @@
  * are `select`, and what is taken out of a row is the caller's `map`. Types are `set` and
  * `ordered_set`; see ets-store.ts for why there is no `bag`.
  */
-import { BadArgument, DeadProcess } from './errors';
+import { BadArgument } from './errors';
 import { OrderedSetStore } from './ets-ordered-set';
 import { keyIn, put, rowIn, rowOut } from './ets-rows';
 import { SetStore } from './ets-set';
@@ -35,7 +35,7 @@ import {
   type TableType,
   writable,
 } from './ets-table';
-import { currentProcess, type Pid, type Process } from './process';
+import { assertNotDead, currentProcess, type Pid, type Process } from './process';
 import { currentRuntime, type Runtime } from './runtime';
 import { formatTerm } from './term';
 
@@ -254,9 +254,9 @@ function checkOptions(name: string, key: unknown, ...choices: [string, readonly 
 }
 
 function running(action: string): Process {
+  assertNotDead();
   const process = currentProcess();
   if (process === undefined) throw new BadArgument(`Cannot ${action}: no process is running; use self.run`);
-  if (!process.alive) throw new DeadProcess();
   return process;
 }
 

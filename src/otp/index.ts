@@ -17,6 +17,8 @@ export {
 } from './call';
 export { type Clock, ManualClock, systemClock } from './clock';
 export { BadArgument, DeadProcess, Exit } from './errors';
+export * as application from './application';
+export type { Application, ApplicationInfo } from './application';
 export * as ets from './ets';
 export * as genServer from './gen-server';
 export {
