@@ -1,7 +1,7 @@
 /**
  * Supervisors of many children: what one child's end costs must not depend on how many there are.
  *
- * Operations are counted, not timed; only the largest case has a time limit, a generous one.
+ * Operations are counted, not timed; only the largest case has a limit of time, a generous one.
  */
 import {
   type GenServer,
@@ -110,7 +110,9 @@ describe(`a supervisor of ${MANY} children`, () => {
 
 describe('a simple_one_for_one supervisor', () => {
   const HUGE = 100_000;
-  const STOPPED_WITHIN_MS = 20_000;
+  /** Of processor time: how busy the machine is besides does not count. */
+  const COST_MS_MAX = 20_000;
+  const PATIENCE_MS = 120_000;
   const idle: GenServer<number, number> = { init: (number) => started(number) };
   const pool: supervisor.Supervisor<void> = {
     init: () => ({
@@ -119,26 +121,30 @@ describe('a simple_one_for_one supervisor', () => {
     }),
   };
 
-  it(`starts and stops ${HUGE} instances on the real scheduler`, async () => {
-    const runtime = new Runtime();
-    const startMs = performance.now();
-    const scenario = async (self: Self) => {
-      self.trapExit(true);
-      const result = await self.run(() => supervisor.startLink(pool, undefined));
-      if (result === 'ignore' || !result.ok) throw new Error('Expected a supervisor');
-      const sup = result.value as Pid & SupervisorRef;
-      for (let number = 0; number < HUGE; number += 1) await self.run(() => supervisor.startChild(sup, [number]));
-      const counts = await self.run(() => supervisor.countChildren(sup));
-      expect(counts).toEqual({ specs: 1, active: HUGE, supervisors: 0, workers: HUGE });
-      await self.run(() => genServer.stop(sup, 'shutdown'));
-    };
-    await new Promise<void>((resolve, reject) => {
-      runtime.run(() => spawn(runtime, (self) => scenario(self).then(resolve, reject)));
-    });
-    const tookMs = performance.now() - startMs;
-    expect(runtime.timerCount).toBe(0);
-    runtime.stop();
-    expect(runtime.processCount).toBe(0);
-    expect(tookMs).toBeLessThan(STOPPED_WITHIN_MS);
-  });
+  it(
+    `starts and stops ${HUGE} instances on the real scheduler`,
+    async () => {
+      const runtime = new Runtime();
+      const before = process.cpuUsage();
+      const scenario = async (self: Self) => {
+        self.trapExit(true);
+        const result = await self.run(() => supervisor.startLink(pool, undefined));
+        if (result === 'ignore' || !result.ok) throw new Error('Expected a supervisor');
+        const sup = result.value as Pid & SupervisorRef;
+        for (let number = 0; number < HUGE; number += 1) await self.run(() => supervisor.startChild(sup, [number]));
+        const counts = await self.run(() => supervisor.countChildren(sup));
+        expect(counts).toEqual({ specs: 1, active: HUGE, supervisors: 0, workers: HUGE });
+        await self.run(() => genServer.stop(sup, 'shutdown'));
+      };
+      await new Promise<void>((resolve, reject) => {
+        runtime.run(() => spawn(runtime, (self) => scenario(self).then(resolve, reject)));
+      });
+      const cost = process.cpuUsage(before);
+      expect(runtime.timerCount).toBe(0);
+      runtime.stop();
+      expect(runtime.processCount).toBe(0);
+      expect((cost.user + cost.system) / 1000).toBeLessThan(COST_MS_MAX);
+    },
+    PATIENCE_MS,
+  );
 });
