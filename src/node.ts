@@ -11,7 +11,7 @@ import * as rootSup from '../supervisors/root-sup';
 import type { NodeInfo } from './admin/routes';
 import { type NodeId, nodeId } from './chord/id';
 import type { NodeSettings } from './config';
-import { formatTerm, isExit, type Reason, type ReportHandler, Runtime, spawn } from './otp';
+import { type Application, application, formatTerm, type Reason, type ReportHandler, Runtime } from './otp';
 import { err, ok, type Result } from './result';
 import type { Target } from './store/local-write';
 import { Door } from './transport/door';
@@ -79,8 +79,7 @@ export async function startNode(
     isStopping: () => life.state === 'leaving',
     async stop() {
       life.state = 'leaving';
-      tree.value.stop();
-      await tree.value.ended;
+      await tree.value.stop();
       runtime.stop();
     },
   });
@@ -136,27 +135,32 @@ function once<T>(thing: T): () => T | undefined {
 
 interface Tree {
   readonly ended: Promise<Reason>;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
-/** Starts the tree below a process that waits for its end, and ends it when told to. */
-function startTree(runtime: Runtime, args: rootSup.Args): Promise<Result<Tree, Reason>> {
-  return new Promise((resolve) => {
-    const keeper = spawn<'stop'>(runtime, async (self) => {
-      self.trapExit(true);
-      const root = await self.run(() => rootSup.startLink(args));
-      if (root === 'ignore' || !root.ok) return resolve(err(root === 'ignore' ? root : root.error));
-      const { value: pid } = root;
-      let end: (reason: Reason) => void = () => {};
-      const ended = new Promise<Reason>((settle) => {
-        end = settle;
-      });
-      resolve(ok({ ended, stop: () => runtime.send(keeper, 'stop') }));
-      for (;;) {
-        const message = await self.receive();
-        if (message === 'stop') self.sendExit(pid, 'shutdown');
-        if (isExit(message) && message.from === pid) return end(message.reason);
-      }
-    });
+/** Starts the tree as an application without which the node is nothing. */
+async function startTree(runtime: Runtime, args: rootSup.Args): Promise<Result<Tree, Reason>> {
+  let end: (reason: Reason) => void = () => {};
+  const ended = new Promise<Reason>((resolve) => {
+    end = resolve;
+  });
+  const funnelkvs: Application<rootSup.Args> = {
+    name: 'funnelkvs',
+    description: 'A node of a distributed key-value store',
+    version: VERSION,
+    args,
+    start: (_type, tree) => rootSup.startLink(tree),
+  };
+  const started = await runtime.run(() => {
+    application.configure({ nodeDown: (_name, reason) => end(reason) });
+    return application.start(funnelkvs, 'permanent');
+  });
+  if (!started.ok) return started;
+  return ok({
+    ended,
+    async stop() {
+      await runtime.run(() => application.stop(funnelkvs.name));
+      end('shutdown');
+    },
   });
 }

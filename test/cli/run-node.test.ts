@@ -75,9 +75,10 @@ describe('funnelkvs node', () => {
     expect(node.out.stdout).toMatch(
       /^ready node=7 addr=127\.0\.0\.1:\d+ id=[0-9a-f]{40} admin=http:\/\/127\.0\.0\.1:\d+\n$/,
     );
-    node.child.kill('SIGTERM');
-    await expect(node.exit).resolves.toEqual({ code: 0, signal: null });
     expect(node.out.stderr).toBe('');
+    node.child.kill('SIGTERM');
+    await node.exit;
+    expect(JSON.parse(node.out.stderr)).toMatchObject({ level: 'info', application: 'funnelkvs', reason: 'stopped' });
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)(
