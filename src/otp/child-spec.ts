@@ -12,12 +12,18 @@
 import type { StartResult } from './proc-lib';
 import { err, ok, type Result } from '../result';
 
+/** Who is restarted when one child ends: itself, all, or it and those after it (fact 73). */
 export type Strategy = 'one_for_one' | 'one_for_all' | 'rest_for_one' | 'simple_one_for_one';
+/** When a child that has ended is started again (fact 71). */
 export type RestartType = 'permanent' | 'transient' | 'temporary';
+/** How a child is stopped: in how many ms, however long it takes, or at once (fact 66). */
 export type Shutdown = number | 'infinity' | 'brutal_kill';
+/** What a child is: only counted, and the reason for another default of `shutdown`. */
 export type ChildType = 'worker' | 'supervisor';
+/** Which significant children must have ended for the supervisor to end too (fact 90). */
 export type AutoShutdown = 'never' | 'any_significant' | 'all_significant';
 
+/** What holds for all children of a supervisor. */
 export interface SupervisorFlags {
   /** Who is restarted when one child ends. @default 'one_for_one' */
   readonly strategy?: Strategy;
@@ -35,6 +41,7 @@ export type StartFunction = (...args: never[]) => StartedChild | Promise<Started
 /** What a start function gives: `{ ok, value: pid }`, `'ignore'`, or an error. */
 export type StartedChild = StartResult;
 
+/** What a supervisor must know of one child. */
 export interface ChildSpec {
   readonly id: string;
   readonly start: StartFunction;
@@ -50,7 +57,9 @@ export interface ChildSpec {
   readonly modules?: readonly string[];
 }
 
+/** The flags in force. */
 export type Flags = Required<SupervisorFlags>;
+/** A specification in force. */
 export type FullChildSpec = Required<ChildSpec>;
 
 /** A complaint as Erlang words it: `['invalid_intensity', -1]`, `'missing_id'`. */

@@ -7,6 +7,7 @@
 import type { FullChildSpec } from './child-spec';
 import type { Pid } from './process';
 
+/** One child: what was asked for, and what there is of it now. */
 export class Child {
   /** The living process, nothing, or `restarting`: its last start failed and will be tried again. */
   pid: Pid | 'restarting' | undefined;
@@ -29,6 +30,7 @@ export class Child {
 
 const NONE: readonly unknown[] = [];
 
+/** All children of a supervisor. */
 export class Children {
   private readonly all = new Map<string | Child, Child>();
   private readonly byPid = new Map<Pid, Child>();

@@ -32,6 +32,7 @@ export interface Launched {
   readonly info: unknown;
 }
 
+/** A supervisor's state and what it does with it; one per process. */
 export class SupervisorLoop {
   readonly children: Children;
   private restarts: Restarts = [];

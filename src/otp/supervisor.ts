@@ -63,6 +63,7 @@ export interface Supervisor<Args> {
   init(args: Args): SupervisorInit | 'ignore' | Promise<SupervisorInit | 'ignore'>;
 }
 
+/** What `init` gives. */
 export interface SupervisorInit {
   readonly flags: SupervisorFlags;
   readonly children: readonly ChildSpec[];
@@ -82,6 +83,7 @@ export interface ChildInfo {
   readonly restarts: number;
 }
 
+/** What `countChildren` gives. Only `active` asks whether they run; `specs` is 1 for any number of instances. */
 export interface ChildCounts {
   readonly specs: number;
   readonly active: number;
@@ -154,6 +156,7 @@ export const getChildSpec = (to: SupervisorRef, child: string | Pid) =>
 export const whichChildren = (to: SupervisorRef, timeoutMs = FOREVER) =>
   genServer.call(to, { type: 'which_children' }, timeoutMs);
 
+/** How many children there are, and how many of them live. */
 export const countChildren = (to: SupervisorRef) => genServer.call(to, { type: 'count_children' }, FOREVER);
 
 /** The flags in force, with defaults. */

@@ -1,3 +1,4 @@
+/** Flags and child specifications: their defaults, and the complaint about each that cannot be used. */
 import { type AutoShutdown, checkChildSpec, checkChildSpecs, checkFlags } from '../../src/otp/child-spec';
 
 const start = () => 'ignore' as const;

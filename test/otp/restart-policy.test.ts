@@ -1,3 +1,4 @@
+/** Who is restarted and reported, as a table, and how restarts are counted, by the second. */
 import * as fc from 'fast-check';
 import { addRestart, isReportable, type Restarts, shouldRestart } from '../../src/otp/restart-policy';
 

@@ -1,3 +1,4 @@
+/** The children of a supervisor keep their order and are found by id and by pid. */
 import { checkChildSpec } from '../../src/otp/child-spec';
 import { Pid } from '../../src/otp';
 import { Child, Children } from '../../src/otp/supervisor-children';
