@@ -1,19 +1,22 @@
 /**
  * Acceptor: the TCP port of a node. It hands each accepted socket to a connection of its own.
  *
- * Its one decision is when not to accept. When the system has no descriptors left, accepting
+ * Its one decision is when not to accept. More than `connectionsMax` are turned away. When the system has no descriptors left, accepting
  * makes it worse: the port is closed for a moment and opened again, and those who are being
  * served notice nothing. After a crash the port is taken again at once; connections live on,
- * since they do not depend on the acceptor. Started by supervisors/listener-sup.ts.
+ * since they do not depend on the acceptor, and are counted anew. Clients that were not yet let in
+ * see a closed socket. Started by supervisors/listener-sup.ts.
  */
 import type { Socket } from 'node:net';
 import type { NodeSettings } from '../src/config';
 import {
   cannotStart,
+  type DownMessage,
   type GenServer,
   genServer,
   nameOf,
   noReply,
+  Pid,
   type Port,
   type Self,
   started,
@@ -40,6 +43,10 @@ export const startLink = (args: Args) => genServer.startLink(callbacks, args, re
 
 interface State extends Args {
   readonly accepted: number;
+  /** How many connections there are, those from before a crash included. */
+  readonly open: number;
+  /** Sockets that no connection has taken over yet. Mutable: the door adds to it. */
+  readonly inHand: Set<Socket>;
   /** How often the port had to be closed for lack of descriptors. */
   readonly pauses: number;
   /** What holds the port open; undefined during a pause. */
@@ -49,7 +56,8 @@ interface State extends Args {
 type Info =
   | { readonly type: 'accepted'; readonly socket: Socket }
   | { readonly type: 'accept_failed'; readonly code: string | undefined }
-  | { readonly type: 'open_again' };
+  | { readonly type: 'open_again' }
+  | DownMessage;
 
 /** How long the port stays closed when the system has nothing left to accept with. */
 const PAUSE_MS = 100;
@@ -60,14 +68,19 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
   async init(args, self) {
     const door = args.takeDoor() ?? (await self.wait(listen(args.settings)));
     if (!(door instanceof Door)) return cannotStart(['listen', door.code ?? door.message]);
-    return started({ ...args, accepted: 0, pauses: 0, port: attend(door, self) });
+    const inHand = new Set<Socket>();
+    self.openPort(() => turnAway(inHand));
+    const port = attend(door, inHand, self);
+    const open = await self.run(() => watchAll(args.connections, self));
+    return started({ ...args, accepted: 0, open, inHand, pauses: 0, port });
   },
 
   async handleInfo(message, state, self) {
     switch (message.type) {
       case 'accepted':
-        await self.run(() => letIn(message.socket, state));
-        return noReply({ ...state, accepted: state.accepted + 1 });
+        return noReply(await self.run(() => letIn(message.socket, state, self)));
+      case 'DOWN':
+        return noReply({ ...state, open: state.open - 1 });
       case 'accept_failed':
         return noReply(pause(message.code, state, self));
       case 'open_again':
@@ -75,7 +88,7 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
     }
   },
 
-  formatStatus: ({ accepted, pauses, port }) => ({ accepted, pauses, listening: port !== undefined }),
+  formatStatus: ({ accepted, open, pauses, port }) => ({ accepted, open, pauses, listening: port !== undefined }),
 };
 
 // Internal
@@ -85,18 +98,41 @@ function listen({ host, port, connectionsMax }: NodeSettings): Promise<Door | No
   return Door.listen(host, port, connectionsMax).catch((error: NodeJS.ErrnoException) => error);
 }
 
-function attend(door: Door, self: Self<Info>): Port {
+function attend(door: Door, inHand: Set<Socket>, self: Self<Info>): Port {
   door.open(
-    (socket) => self.runtime.send(self.pid, { type: 'accepted', socket }),
+    (socket) => {
+      inHand.add(socket);
+      self.runtime.send(self.pid, { type: 'accepted', socket });
+    },
     ({ code }) => self.runtime.send(self.pid, { type: 'accept_failed', code }),
   );
   return self.openPort(() => door.close());
 }
 
-/** A connection that cannot be started, as there are too many, is a closed socket and no problem of the acceptor's. */
-async function letIn(socket: Socket, { connections, settings }: State): Promise<void> {
-  const connection = await supervisor.startChild(connections, [{ socket, settings }]);
-  if (!connection.ok) socket.destroy();
+/** The end of each connection will come as a `DOWN`. Tells how many there are. */
+async function watchAll(connections: SupervisorRef, self: Self<Info>): Promise<number> {
+  const pids = (await supervisor.whichChildren(connections)).flatMap(({ pid }) => (pid instanceof Pid ? [pid] : []));
+  for (const pid of pids) self.monitor(pid);
+  return pids.length;
+}
+
+/** A connection that cannot be started, or is one too many, is a closed socket and no problem of the acceptor's. */
+async function letIn(socket: Socket, state: State, self: Self<Info>): Promise<State> {
+  const { connections, settings, inHand, open, accepted } = state;
+  const isRoom = open < settings.connectionsMax;
+  const connection = isRoom ? await supervisor.startChild(connections, [{ socket, settings }]) : undefined;
+  inHand.delete(socket);
+  if (!connection?.ok || connection.value.pid === undefined) {
+    socket.destroy();
+    return state;
+  }
+  self.monitor(connection.value.pid);
+  return { ...state, accepted: accepted + 1, open: open + 1 };
+}
+
+/** The acceptor is gone: whoever has not been let in would wait for ever. A socket that is being read has its connection. */
+function turnAway(inHand: Iterable<Socket>): void {
+  for (const socket of inHand) if (socket.listenerCount('data') === 0) socket.destroy();
 }
 
 function pause(code: string | undefined, state: State, self: Self<Info>): State {
@@ -109,7 +145,7 @@ function pause(code: string | undefined, state: State, self: Self<Info>): State 
 
 async function openAgain(state: State, self: Self<Info>): Promise<State> {
   const door = await self.wait(listen(state.settings));
-  if (door instanceof Door) return { ...state, port: attend(door, self) };
+  if (door instanceof Door) return { ...state, port: attend(door, state.inHand, self) };
   self.sendAfter(PAUSE_MS, self.pid, { type: 'open_again' });
   return state;
 }

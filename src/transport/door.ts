@@ -15,6 +15,8 @@ export class Door {
 
   private constructor(private readonly server: Server) {
     server.on('connection', (socket) => this.knock(socket));
+    // Until somebody is there to be told, a failure to accept is the client's alone.
+    server.on('error', () => {});
   }
 
   /**
