@@ -12,6 +12,7 @@ import {
   genServer,
   isExit,
   Pid,
+  randomFrom,
   type Reason,
   Runtime,
   type Self,
@@ -27,7 +28,7 @@ import { currentProcess } from '../../src/otp/process';
 import { link } from '../../src/otp/signals';
 import type { SupervisorLoop } from '../../src/otp/supervisor-loop';
 import { failureOf, idler } from '../support/runtime';
-import { type Family, inFamily } from '../support/supervision';
+import { endProcess, type Family, inFamily } from '../support/supervision';
 
 const {
   startChild,
@@ -42,6 +43,7 @@ const {
 } = supervisor;
 
 type RestartType = NonNullable<ChildSpec['restart']>;
+type Strategy = NonNullable<SupervisorFlags['strategy']>;
 
 const CRASH = new Error('crash');
 const PLENTY: SupervisorFlags = { intensity: 100, periodMs: 1000 };
@@ -1920,7 +1922,52 @@ describe('ends in the middle of things', () => {
       expect(family.end).toEqual({ ended: true, reason: 'broken' });
     }),
   );
+
+  it(
+    'facts 65 and 69: whoever is killed in a tree, and whenever, everybody left is in the tree',
+    inFamily(
+      async (family) => {
+        const { world } = family;
+        const random = randomFrom(world.seed);
+        const leaf = (id: string, stopMs: number) => family.child(id, { shutdown: 50 }, { stopMs });
+        const branch = (id: string, children: readonly ChildSpec[], strategy: Strategy): ChildSpec => ({
+          id,
+          type: 'supervisor',
+          start: () => supervisor.startLink({ init: () => ({ flags: { ...PLENTY, strategy }, children }) }, undefined),
+        });
+        const leaves = (prefix: string) => [0, 20, 200].map((stopMs) => leaf(`${prefix}${stopMs}`, stopMs));
+        const inner = branch('inner', leaves('i'), 'one_for_all');
+        const outer = branch('outer', [...leaves('o'), inner], 'rest_for_one');
+        await family.start(PLENTY, [outer, ...leaves('t')]);
+        for (let round = 0; round < 10; round += 1) {
+          for (let kills = 0; kills < 3; kills += 1) {
+            const victims = world.runtime.processes().filter((pid) => pid !== family.ownerPid && pid !== family.sup);
+            const victim = victims[Math.floor(random() * victims.length)];
+            if (victim) endProcess(victim, random() < 0.5 ? 'kill' : CRASH);
+            for (let steps = Math.floor(random() * 5); steps > 0; steps -= 1) await world.scheduler.step();
+          }
+          await world.advance(10_000);
+          const members = await family.ask((sup) => membersOf(sup));
+          const living = world.runtime.processes().filter((pid) => pid !== family.ownerPid);
+          expect(new Set(members)).toEqual(new Set(living));
+          expect(members).toHaveLength(12);
+        }
+      },
+      { seeds: 20 },
+    ),
+  );
 });
+
+/** Every process of the tree below this supervisor, itself included. */
+async function membersOf(sup: Pid & supervisor.SupervisorRef): Promise<Pid[]> {
+  const members: Pid[] = [sup];
+  for (const { pid, type } of await whichChildren(sup)) {
+    if (!(pid instanceof Pid)) continue;
+    if (type === 'worker') members.push(pid);
+    else members.push(...(await membersOf(pid)));
+  }
+  return members;
+}
 
 describe('reports', () => {
   it(
