@@ -79,6 +79,7 @@ export async function startNode(
     isStopping: () => life.state === 'leaving',
     async stop() {
       life.state = 'leaving';
+      runtime.logger.event('info', 'node_stopping');
       await tree.value.stop();
       runtime.stop();
     },

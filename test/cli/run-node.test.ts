@@ -51,12 +51,6 @@ async function ready(args: readonly string[] = []): Promise<Run & { readonly por
   return { ...node, port: Number(port), admin };
 }
 
-const answers = (admin: string) =>
-  fetch(`${admin}/healthz`).then(
-    () => true,
-    () => false,
-  );
-
 /** Waits until the node has let in that many clients. */
 async function connectionsOf(admin: string, count: number): Promise<void> {
   for (;;) {
@@ -78,7 +72,9 @@ describe('funnelkvs node', () => {
     expect(node.out.stderr).toBe('');
     node.child.kill('SIGTERM');
     await node.exit;
-    expect(JSON.parse(node.out.stderr)).toMatchObject({ level: 'info', application: 'funnelkvs', reason: 'stopped' });
+    const [stopping = '', stopped = ''] = node.out.stderr.split('\n');
+    expect(JSON.parse(stopping)).toMatchObject({ level: 'info', event: 'node_stopping' });
+    expect(JSON.parse(stopped)).toMatchObject({ level: 'info', application: 'funnelkvs', reason: 'stopped' });
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)(
@@ -105,8 +101,7 @@ describe('funnelkvs node', () => {
     deaf.write('KVS\x01\x01\0\0\0\x01k', 'latin1');
     await connectionsOf(node.admin, 1);
     node.child.kill('SIGTERM');
-    // The admin server is the first to go.
-    while (await answers(node.admin));
+    while (!node.out.stderr.includes('node_stopping')) await once(node.child.stderr as NodeJS.ReadableStream, 'data');
     node.child.kill('SIGINT');
     await expect(node.exit).resolves.toEqual({ code: 130, signal: null });
     deaf.destroy();
