@@ -37,11 +37,13 @@ export type Report =
       readonly pid: string;
       readonly name: string | undefined;
       readonly initialCall: string;
+      readonly class: 'error' | 'throw' | 'exit';
       readonly reason: Reason;
       readonly ancestors: readonly string[];
       readonly messages: readonly unknown[];
       readonly links: readonly string[];
       readonly trapExit: boolean;
+      /** Who falls with it: linked, directly or through each other, without trapping exits. */
       readonly neighbours: readonly string[];
     }
   /** A plain process threw (fact 118). */
@@ -117,7 +119,10 @@ export function formatReport(report: Report): string {
     case 'unexpected_message':
       return `${report.name} got a message that it does not handle`;
     case 'event':
-      return [report.event, ...Object.entries(report.fields).map(([name, value]) => `${name}=${formatTerm(value)}`)].join(' ');
+      return [
+        report.event,
+        ...Object.entries(report.fields).map(([name, value]) => `${name}=${formatTerm(value)}`),
+      ].join(' ');
     case 'long_step':
       return `${report.name} kept the event loop for ${Math.round(report.durationMs)} ms`;
   }

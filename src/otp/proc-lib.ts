@@ -128,17 +128,35 @@ function launch(
 export function reportCrash(self: Self, reason: Reason): void {
   if (isExpectedExit(reason)) return;
   const { process, runtime } = self;
-  const links = [...process.links].map((linked) => linked.label);
   runtime.logger.report('error', {
     type: 'crash',
     pid: process.pid.toString(),
     name: process.name,
     initialCall: process.origin.initialCall,
+    class: classOf(reason),
     reason,
     ancestors: process.ancestors,
     messages: process.mailbox.toArray(),
-    links,
+    links: [...process.links].map((linked) => linked.label),
     trapExit: process.trapExit,
-    neighbours: links,
+    neighbours: neighboursOf(process).map((neighbour) => neighbour.label),
   });
 }
+
+/** Which of Erlang's three ways to leave gives this reason. */
+function classOf(reason: Reason): 'error' | 'throw' | 'exit' {
+  if (reason instanceof Error) return 'error';
+  return Array.isArray(reason) && reason[0] === 'nocatch' ? 'throw' : 'exit';
+}
+
+/** The processes that fall with this one: linked, directly or through each other, without trapping exits. */
+function neighboursOf(process: Process): Process[] {
+  const found = new Set([process]);
+  for (const one of found) {
+    for (const linked of one.links) if (!linked.trapExit && found.size <= NEIGHBOURS_MAX) found.add(linked);
+  }
+  return [...found].slice(1);
+}
+
+/** A report names no more of them, as in OTP. */
+const NEIGHBOURS_MAX = 15;
