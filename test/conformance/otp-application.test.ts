@@ -278,11 +278,12 @@ describe('starting', () => {
     'fact 112: when one cannot be started, those that were started on the way are stopped again',
     withJournal(async (journal) => {
       const broken = journal.app('disk', { start: () => ({ ok: false, error: 'no_disk' }) });
-      journal.load(journal.app('os'), journal.app('net'), broken);
+      journal.load(journal.app('os'), journal.app('net'), journal.app('tls'), broken);
       await journal.start('os');
-      const result = await journal.ensure(journal.app('kv', { dependencies: ['os', 'net', 'disk'] }));
+      const result = await journal.ensure(journal.app('kv', { dependencies: ['os', 'net', 'tls', 'disk'] }));
       expect(result).toEqual(failed(['disk', ['no_disk', ['disk', 'start', ['normal', 7]]]]));
       expect(journal.running()).toEqual(['os']);
+      expect(journal.events.filter((event) => event.endsWith('down'))).toEqual(['tls down', 'net down']);
       expect(await journal.ensure(journal.app('gui', { dependencies: ['x11'] }))).toEqual(
         failed(['x11', ['no such file or directory', 'x11.app']]),
       );
@@ -463,6 +464,23 @@ describe('the end of a top supervisor', () => {
     withJournal(async (journal) => {
       expect(await endsBySelf(journal, type, reason)).toEqual(goesDown ? [['kv', reason]] : []);
     })(),
+  );
+
+  it(
+    'fact 114: a process on top that its start did not link is watched all the same',
+    withJournal(async (journal) => {
+      const kv = journal.app('kv', {
+        start: (_type, _args, self) => {
+          const pid = self.spawn(idler);
+          journal.tops.set('kv', pid);
+          return { ok: true, value: pid, info: 'x' };
+        },
+      });
+      await journal.start(kv);
+      await journal.topEnds('kv', 'oops');
+      expect(journal.running()).toEqual([]);
+      expect(journal.world.reportsOf('application_exit')).toMatchObject([{ reason: 'oops' }]);
+    }),
   );
 
   it(
