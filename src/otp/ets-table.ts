@@ -261,7 +261,7 @@ export class Tables {
 const TABLES = Symbol('tables');
 
 /** @throws BadArgument when there is no such table (any more) */
-export function find(ref: AnyTableRef): Table {
+function find(ref: AnyTableRef): Table {
   const table = typeof ref === 'string' ? Tables.of(currentRuntime()).find(ref) : (ref as Table);
   if (table?.owner === undefined) throw new BadArgument(`Cannot use the table "${nameOf(ref)}": it does not exist`);
   return table;
