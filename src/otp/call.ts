@@ -6,7 +6,8 @@
  * slows no call down and a late reply can never be taken for anything else (facts 44 and 46).
  */
 import { Exit } from './errors';
-import { assertNotDead, block, currentProcess, Pid, type Process, type Settle } from './process';
+import type { Settle } from './block';
+import { assertNotDead, block, currentProcess, Pid, type Process } from './process';
 import { Reference } from './reference';
 import { isVia, type Name, type Via } from './registry';
 import { currentRuntime } from './runtime';

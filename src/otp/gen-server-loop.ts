@@ -6,48 +6,35 @@
  * before any other message (fact 38). A callback that throws stops the server; what `terminate`
  * throws replaces the reason (fact 52). All of it stays synchronous as long as the callbacks are.
  */
-import type { AnyAsk, From } from './call';
+import type { AnyAsk } from './call';
 import { DeadProcess, Exit, reasonOf } from './errors';
-import type { Answered, GenServer, InitResult, Then } from './gen-server-callbacks';
+import type { GenServer, InitResult, Then } from './gen-server-callbacks';
+import {
+  CallMessage,
+  CastMessage,
+  ContinueEvent,
+  hasNext,
+  IdleTimeout,
+  isTagged,
+  type Result,
+  resultOf,
+  visible,
+} from './gen-server-events';
 import type { Pid } from './process';
 import { reportCrash, type Start, type Starting } from './proc-lib';
 import type { Self } from './self';
 import { type ExitMessage, isExit } from './signals';
 import { CallbackFailed, Debug, type DebugEvent, type ServerStatus, SystemMessage, type SystemRequest } from './sys';
 import { isExpectedExit, type Reason } from './term';
-import type { Timer } from './timers';
 import { unreachable } from '../unreachable';
 
-/** A call on its way. */
-export class CallMessage {
-  constructor(
-    readonly from: From,
-    readonly request: unknown,
-  ) {}
-}
-
-/** A cast on its way. */
-export class CastMessage {
-  constructor(readonly message: unknown) {}
-}
-
-/** What a callback asked to be done next. */
-class ContinueEvent {
-  constructor(readonly message: unknown) {}
-}
-
-/** The end of one idle wait. One that belongs to an earlier wait is stale. */
-class IdleTimeout {
-  timer: Timer | undefined;
-}
-
 type Callbacks = GenServer<unknown, unknown, AnyAsk, unknown, unknown, unknown>;
-type Result = Answered<unknown, unknown, unknown>;
 
 /** What carrying out a result leaves to do: another event at once, something to wait for, or nothing. */
 type Step = Now | Promise<Now>;
 type Now = { readonly event: unknown } | undefined;
 
+/** One running gen_server. */
 export class ServerLoop {
   private state: unknown;
   private debug: Debug | undefined;
@@ -400,34 +387,3 @@ export class ServerLoop {
     }
   }
 }
-
-/** The result, when it is one that this event allows; undefined for anything else (fact 37). */
-function resultOf(value: unknown, event: unknown): Result | undefined {
-  if (!isTagged(value)) return undefined;
-  const { type } = value;
-  const isResult =
-    type === 'noreply' ||
-    type === 'stop' ||
-    ((type === 'reply' || type === 'stop_reply') && event instanceof CallMessage);
-  return isResult && hasNext(value) ? (value as Result) : undefined;
-}
-
-/** Whether what a result asks for next, if anything, makes sense. */
-function hasNext(result: object): boolean {
-  const next = 'next' in result ? result.next : undefined;
-  if (next === undefined || next === 'hibernate') return true;
-  if (typeof next !== 'object' || next === null) return false;
-  return 'continue' in next || ('timeoutMs' in next && isTimeout(next.timeoutMs));
-}
-
-/** A message as its sender wrote it. */
-function visible(message: unknown): unknown {
-  if (message instanceof CallMessage) return message.request;
-  if (message instanceof IdleTimeout) return { type: 'timeout' };
-  return message instanceof CastMessage || message instanceof ContinueEvent ? message.message : message;
-}
-
-const isTagged = (value: unknown): value is { readonly type: unknown } =>
-  typeof value === 'object' && value !== null && 'type' in value;
-
-const isTimeout = (ms: unknown) => ms === Number.POSITIVE_INFINITY || (Number.isSafeInteger(ms) && Number(ms) >= 0);

@@ -26,7 +26,8 @@ import {
 } from './call';
 import { Exit } from './errors';
 import type { GenServer } from './gen-server-callbacks';
-import { CallMessage, CastMessage, ServerLoop } from './gen-server-loop';
+import { CallMessage, CastMessage } from './gen-server-events';
+import { ServerLoop } from './gen-server-loop';
 import { block, currentProcess, type Pid, TIMEOUT } from './process';
 import {
   type Start,

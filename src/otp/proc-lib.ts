@@ -6,7 +6,8 @@
  * and a starter that traps exits finds no stray `EXIT` in its mailbox (facts 34 and 35).
  */
 import { DeadProcess } from './errors';
-import { assertNotDead, block, currentProcess, type Pid, type Process, runAs, type Settle } from './process';
+import type { Settle } from './block';
+import { assertNotDead, block, currentProcess, type Pid, type Process, runAs } from './process';
 import { checkName } from './registry';
 import { currentRuntime, type Runtime } from './runtime';
 import { type Self, spawn } from './self';

@@ -14,6 +14,7 @@
  * Links, monitors and exits stand in signals.ts; the handle that user code gets in self.ts.
  */
 import { inspect } from 'node:util';
+import { type Arm, type Block, blockNobody, type Settle } from './block';
 import { DeadProcess, Exit, reasonOf } from './errors';
 import { LazySet } from './lazy-set';
 import { Mailbox } from './mailbox';
@@ -99,25 +100,11 @@ export type Body = (process: Process) => void | Promise<void>;
 /** `waiting` for a message, `blocked` on something else, `suspended` by sys, else `running`. */
 export type Status = 'running' | 'waiting' | 'blocked' | 'suspended';
 
-/** How a block ends: with a value or with an error that is thrown into the waiting code. */
-export interface Settle<T> {
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** Starts what is waited for; the answer withdraws it. */
-export type Arm<T> = (settle: Settle<T>) => () => void;
-
 interface Receiving {
   readonly match: (message: unknown) => boolean;
   readonly deliver: (message: unknown) => void;
   /** Messages before this position are known not to match. */
   scanned: number;
-}
-
-/** One thing that a process waits for. */
-interface Entry {
-  disarm: () => void;
 }
 
 let running: Process | undefined;
@@ -143,25 +130,12 @@ export function runAs<T>(process: Process | undefined, action: () => T): T {
   }
 }
 
-/**
- * Waits for something other than a message, as `process` or as nobody. `arm` is withdrawn when
- * it settles, and when the process ends: then the promise stays pending for ever.
- */
+/** Waits for something other than a message, as `process` or as nobody. */
 export function block<T>(process: Process | undefined, arm: Arm<T>): Promise<T> {
-  if (process) return process.block(arm);
-  return new Promise((resolve, reject) => {
-    const settled = (resume: () => void) => {
-      // `arm` may settle before it has given its answer.
-      queueMicrotask(() => disarm());
-      resume();
-    };
-    const disarm = arm({
-      resolve: (value) => settled(() => resolve(value)),
-      reject: (error) => settled(() => reject(error)),
-    });
-  });
+  return process ? process.block(arm) : blockNobody(arm);
 }
 
+/** The record of a process. Dead ones keep nothing that only the living need. */
 export class Process {
   readonly pid: Pid;
   readonly ancestors: readonly string[];
@@ -181,7 +155,7 @@ export class Process {
   handled = 0;
 
   private readonly wakeup: Wakeup;
-  private readonly blocks = new LazySet<Entry>();
+  private readonly blocks = new LazySet<Block>();
   private resumptions: (() => void)[] = [];
   private body: Body | undefined;
   private handler: Handler | undefined;
@@ -261,7 +235,7 @@ export class Process {
   /** Waits for something other than a message; see {@link block}. */
   block<T>(arm: Arm<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const entry: Entry = { disarm: () => {} };
+      const entry: Block = { disarm: () => {} };
       const settled = (resume: () => void) => {
         if (!this.blocks.delete(entry)) return;
         entry.disarm();
@@ -280,7 +254,7 @@ export class Process {
   }
 
   /** Arms a block; one that cannot be armed is none. */
-  private arm<T>(arm: Arm<T>, entry: Entry, settle: Settle<T>): () => void {
+  private arm<T>(arm: Arm<T>, entry: Block, settle: Settle<T>): () => void {
     try {
       return arm(settle);
     } catch (error) {

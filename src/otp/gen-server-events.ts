@@ -1,0 +1,64 @@
+/**
+ * What a gen_server's loop handles, and the results that a callback may give for it.
+ */
+import type { From } from './call';
+import type { Answered } from './gen-server-callbacks';
+import type { Timer } from './timers';
+
+/** What a callback gives back. */
+export type Result = Answered<unknown, unknown, unknown>;
+
+/** A call on its way. */
+export class CallMessage {
+  constructor(
+    readonly from: From,
+    readonly request: unknown,
+  ) {}
+}
+
+/** A cast on its way. */
+export class CastMessage {
+  constructor(readonly message: unknown) {}
+}
+
+/** What a callback asked to be done next. */
+export class ContinueEvent {
+  constructor(readonly message: unknown) {}
+}
+
+/** The end of one idle wait. One that belongs to an earlier wait is stale. */
+export class IdleTimeout {
+  timer: Timer | undefined;
+}
+
+/** The result, when it is one that this event allows; undefined for anything else (fact 37). */
+export function resultOf(value: unknown, event: unknown): Result | undefined {
+  if (!isTagged(value)) return undefined;
+  const { type } = value;
+  const isResult =
+    type === 'noreply' ||
+    type === 'stop' ||
+    ((type === 'reply' || type === 'stop_reply') && event instanceof CallMessage);
+  return isResult && hasNext(value) ? (value as Result) : undefined;
+}
+
+/** Whether what a result asks for next, if anything, makes sense. */
+export function hasNext(result: object): boolean {
+  const next = 'next' in result ? result.next : undefined;
+  if (next === undefined || next === 'hibernate') return true;
+  if (typeof next !== 'object' || next === null) return false;
+  return 'continue' in next || ('timeoutMs' in next && isTimeout(next.timeoutMs));
+}
+
+/** A message as its sender wrote it. */
+export function visible(message: unknown): unknown {
+  if (message instanceof CallMessage) return message.request;
+  if (message instanceof IdleTimeout) return { type: 'timeout' };
+  return message instanceof CastMessage || message instanceof ContinueEvent ? message.message : message;
+}
+
+/** Whether something is a result at all, good or bad. */
+export const isTagged = (value: unknown): value is { readonly type: unknown } =>
+  typeof value === 'object' && value !== null && 'type' in value;
+
+const isTimeout = (ms: unknown) => ms === Number.POSITIVE_INFINITY || (Number.isSafeInteger(ms) && Number(ms) >= 0);
