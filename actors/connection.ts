@@ -58,8 +58,11 @@ interface State extends Args {
   closing: boolean;
 }
 
-/** A chunk of bytes, or what else a socket has to say. */
-type Info = Buffer | { readonly type: 'drain' | 'end' | 'closed' | 'timeout' } | ExitMessage;
+/** What a socket has to say. */
+type Info =
+  | { readonly type: 'data'; readonly chunk: Buffer }
+  | { readonly type: 'drain' | 'end' | 'closed' | 'timeout' }
+  | ExitMessage;
 
 /** How long a connection whose framing is lost may take to read its last answer. */
 const LINGER_MS = 1000;
@@ -85,8 +88,9 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
   },
 
   handleInfo(message, state, self) {
-    if (Buffer.isBuffer(message)) return receive(message, state, self);
     switch (message.type) {
+      case 'data':
+        return receive(message.chunk, state, self);
       case 'drain':
         state.stalled = false;
         return serve(state, self);
@@ -96,6 +100,8 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
       case 'timeout':
         return giveUp(state, self);
       case 'closed':
+        // By itself, or because what was left to send has had its time.
+        state.socket.destroy();
         return stop('normal', state);
       case 'EXIT':
         return stop(message.reason, state);
@@ -125,7 +131,7 @@ function listenTo(state: State, pid: Pid<Info>, { runtime }: Self<Info>): void {
   socket.on('data', (chunk: Buffer) => {
     state.unseenBytes += chunk.length;
     if (state.unseenBytes > UNSEEN_BYTES_MAX) socket.pause();
-    runtime.send(pid, chunk);
+    runtime.send(pid, { type: 'data', chunk });
   });
   socket.on('drain', () => runtime.send(pid, { type: 'drain' }));
   socket.on('end', () => runtime.send(pid, { type: 'end' }));
@@ -192,9 +198,13 @@ function waitForReader(state: State, self: Self<Info>): Handled<State> {
   return noReply(state);
 }
 
-/** The last answer leaves; then the socket goes, whether or not the client closes its side. */
+/**
+ * The last answer leaves; then the socket goes, whether or not the client closes its side. Until then
+ * what it sends is dropped unseen: a socket that is closed with bytes unread takes its last answer along.
+ */
 function close(state: State, self: Self<Info>): Handled<State> {
   state.socket.end();
+  state.socket.removeAllListeners('data').resume();
   self.sendAfter(LINGER_MS, self.pid, { type: 'closed' });
   return noReply(state);
 }
@@ -209,7 +219,7 @@ function giveUp(state: State, self: Self<Info>): Handled<State> {
 }
 
 function flushed(socket: Socket): Promise<void> {
-  if (socket.destroyed) return Promise.resolve();
+  if (socket.destroyed || socket.writableFinished) return Promise.resolve();
   return new Promise((resolve) => {
     socket.once('finish', resolve);
     socket.once('close', () => resolve());
