@@ -13,17 +13,9 @@
  */
 import type { Id } from '../chord/id';
 import { inRange, type Range, splitRange } from '../chord/range';
-import {
-  type Digest,
-  difference,
-  digestOf,
-  digestsEqual,
-  EMPTY_DIGEST,
-  nibbleAt,
-  replacementOf,
-  union,
-} from './digest';
+import { type Digest, difference, digestOf, digestsEqual, EMPTY_DIGEST, nibbleAt, union } from './digest';
 import type { Record } from './record';
+import { NO_LEAF, type StoredRecord, storedDigestOf } from './stored-record';
 import { FANOUT, ROOT, TrieNodes } from './trie-nodes';
 
 /** More records than this split a leaf. */
@@ -38,7 +30,7 @@ export type RangeDigest = { readonly range: Range; readonly digest: Digest };
 export type ScrubSlice = { readonly mismatches: number; readonly after: Id | undefined };
 
 /** Is shown a record; answers whether to go on. It must not change the trie. */
-export type Visitor = (record: Record) => boolean;
+export type Visitor = (record: StoredRecord) => boolean;
 
 const ID_DIGITS = 40;
 
@@ -52,26 +44,27 @@ export class DigestTrie {
   }
 
   /** Adds a record of a key that has none here. */
-  insert(record: Record): void {
+  insert(record: StoredRecord): void {
     const leaf = this.leafOf(record.keyId);
     this.nodes.push(leaf, record);
-    this.nodes.adjust(leaf, digestOf(record));
+    this.nodes.adjust(leaf, 1, record.fp0, record.fp1);
     this.splitIfFull(leaf);
   }
 
   /** Takes out exactly this record. */
-  remove(record: Record): void {
-    const leaf = this.leafOf(record.keyId);
-    this.nodes.records(leaf).splice(this.indexIn(leaf, record), 1);
-    this.nodes.adjust(leaf, difference(EMPTY_DIGEST, digestOf(record)));
+  remove(record: StoredRecord): void {
+    const leaf = this.leafWith(record);
+    this.nodes.pull(leaf, record);
+    this.nodes.adjust(leaf, -1, record.fp0, record.fp1);
     this.mergeIfSparse(leaf);
   }
 
-  /** Puts `next` in the place of exactly this record of the same key. */
-  replace(record: Record, next: Record): void {
-    const leaf = this.leafOf(record.keyId);
-    this.nodes.records(leaf)[this.indexIn(leaf, record)] = next;
-    this.nodes.adjust(leaf, replacementOf(record, next));
+  /** Lets a record that it holds take over what `next` says, a record of the same key. */
+  overwrite(record: StoredRecord, next: Record): void {
+    const leaf = this.leafWith(record);
+    const { fp0, fp1 } = record;
+    record.overwrite(next);
+    this.nodes.adjust(leaf, 0, fp0 ^ record.fp0, fp1 ^ record.fp1);
   }
 
   /** The digest of the records in a range, exactly. */
@@ -119,10 +112,10 @@ export class DigestTrie {
     return node;
   }
 
-  private indexIn(leaf: number, record: Record): number {
-    const index = this.nodes.records(leaf).indexOf(record);
-    if (index < 0) throw new Error(`Cannot find the record of "${record.keyId}": the trie does not hold it`);
-    return index;
+  /** The leaf that a record hangs in. */
+  private leafWith({ leaf, keyId }: StoredRecord): number {
+    if (leaf === NO_LEAF) throw new Error(`Cannot find the record of "${keyId}": the trie does not hold it`);
+    return leaf;
   }
 
   private splitIfFull(leaf: number): void {
@@ -131,7 +124,7 @@ export class DigestTrie {
     for (const record of this.nodes.grow(leaf)) {
       const child = this.nodes.child(leaf, nibbleAt(record.keyId, depth));
       this.nodes.push(child, record);
-      this.nodes.setDigest(child, union(this.nodes.digest(child), digestOf(record)));
+      this.nodes.setDigest(child, union(this.nodes.digest(child), storedDigestOf(record)));
     }
     for (let i = 0; i < FANOUT; i += 1) this.splitIfFull(this.nodes.child(leaf, i));
   }
@@ -144,7 +137,7 @@ export class DigestTrie {
       sparse = node;
     }
     if (sparse === leaf) return;
-    const records: Record[] = [];
+    const records: StoredRecord[] = [];
     this.visitBetween(sparse, undefined, undefined, (record) => records.push(record) > 0);
     this.nodes.shrink(sparse, records);
   }
@@ -164,7 +157,7 @@ export class DigestTrie {
       for (let i = 0; i < nibble; i += 1) sum = union(sum, this.nodes.digest(this.nodes.child(node, i)));
       node = this.nodes.child(node, nibble);
     }
-    for (const record of this.nodes.records(node)) if (record.keyId <= id) sum = union(sum, digestOf(record));
+    for (const record of this.nodes.records(node)) if (record.keyId <= id) sum = union(sum, storedDigestOf(record));
     return sum;
   }
 
@@ -230,7 +223,7 @@ class Scrub {
 }
 
 function visitRecords(
-  records: readonly Record[],
+  records: readonly StoredRecord[],
   above: Id | undefined,
   upTo: Id | undefined,
   visit: Visitor,

@@ -18,22 +18,13 @@ export const EMPTY_DIGEST: Digest = { count: 0, fp0: 0, fp1: 0 };
 
 /** The digest of one record. */
 export function digestOf(record: Fingerprinted): Digest {
-  const head0 = wordAt(record.keyId, 0);
-  const head1 = wordAt(record.keyId, 8);
-  return { count: 1, fp0: fp0Of(head0, head1, record), fp1: fp1Of(head0, head1, record) };
+  const head0 = headWord(record.keyId, 0);
+  const head1 = headWord(record.keyId, 1);
+  return { count: 1, fp0: fingerprint0(head0, head1, record), fp1: fingerprint1(head0, head1, record) };
 }
 
 /** What a fingerprint is made of. */
 export type Fingerprinted = VersionWords & { readonly keyId: KeyId };
-
-/** What changes in a set's fingerprint, its count aside, when `next` takes the place of `record` of the same key. */
-export function replacementOf(record: Fingerprinted, next: Fingerprinted): Digest {
-  const head0 = wordAt(record.keyId, 0);
-  const head1 = wordAt(record.keyId, 8);
-  const fp0 = fp0Of(head0, head1, record) ^ fp0Of(head0, head1, next);
-  const fp1 = fp1Of(head0, head1, record) ^ fp1Of(head0, head1, next);
-  return { count: 0, fp0, fp1 };
-}
 
 /** Whether two digests can stand for the same set. Different sets agree once in 2^64 times. */
 export function digestsEqual(a: Digest, b: Digest): boolean {
@@ -50,12 +41,13 @@ export function difference(a: Digest, b: Digest): Digest {
   return { count: a.count - b.count, fp0: a.fp0 ^ b.fp0, fp1: a.fp1 ^ b.fp1 };
 }
 
-function fp0Of(head0: number, head1: number, version: VersionWords): number {
+/** The first lane of a record's fingerprint. */
+export function fingerprint0(head0: number, head1: number, version: VersionWords): number {
   return lane(0x243f6a88, 0x85ebca6b, head0, head1, version);
 }
 
-/** The same words with another seed and multiplier (digits of pi; MurmurHash3's constants). */
-function fp1Of(head0: number, head1: number, version: VersionWords): number {
+/** The second lane: the same words with another seed and multiplier (digits of pi; MurmurHash3's constants). */
+export function fingerprint1(head0: number, head1: number, version: VersionWords): number {
   return lane(0x13198a2e, 0xc2b2ae35, head0, head1, version);
 }
 
@@ -81,10 +73,10 @@ function finalise(h: number): number {
   return x ^ (x >>> 16);
 }
 
-/** Eight hex digits as a signed word. */
-function wordAt(id: KeyId, at: number): number {
+/** Eight hex digits as a signed word: the first eight (0) or those behind them (1). */
+export function headWord(id: KeyId, number: 0 | 1): number {
   let word = 0;
-  for (let i = at; i < at + 8; i += 1) word = (word << 4) | nibbleAt(id, i);
+  for (let i = number * 8; i < number * 8 + 8; i += 1) word = (word << 4) | nibbleAt(id, i);
   return word;
 }
 

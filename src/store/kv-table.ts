@@ -13,6 +13,7 @@ import type { BinaryString, Octets } from '../octets';
 import type { Digest } from './digest';
 import type { RangeDigest, ScrubSlice } from './digest-trie';
 import type { Record } from './record';
+import type { StoredRecord } from './stored-record';
 
 /** What a merge did: the key was new, its record was the older one, or it was at least as new. */
 export type Merged = 'inserted' | 'replaced' | 'kept';
@@ -36,28 +37,32 @@ export type TableStats = {
 export type WalkLimits = { readonly recordsMax: number; readonly bytesMax: number };
 
 /** A slice of a range in ring order, and where the next begins; `after` undefined: this was the last. */
-export type WalkSlice = { readonly records: readonly Record[]; readonly after: Id | undefined };
+export type WalkSlice = { readonly records: readonly StoredRecord[]; readonly after: Id | undefined };
 
-/** A table of records by key and by ring order. No call waits, and none fails but by a broken invariant. */
+/**
+ * A table of records by key and by ring order. No call waits, and none fails but by a broken
+ * invariant. The records that it gives out are its own, and overwritten by newer ones: use them
+ * within the turn, or copy them. Those that it is given it copies.
+ */
 export interface KvTable {
   /** The record of a key, a tombstone or expired one too. */
-  get(key: BinaryString): Record | undefined;
+  get(key: BinaryString): StoredRecord | undefined;
 
   /** The record of a key as clients see it: undefined where it is deleted or expired. */
-  read(key: BinaryString, nowMs: number): Record | undefined;
+  read(key: BinaryString, nowMs: number): StoredRecord | undefined;
 
   /**
    * Keeps the newer of this record and the one stored. Commutative, associative, idempotent.
    * Where `get` knows the key, build the record with the `key` and `keyId` found there: it
-   * saves hashing, and the table keeps one copy of the key, not two.
+   * saves hashing. Handing on as `current` what `get` has just answered saves looking it up.
    */
-  merge(record: Record): Merged;
+  merge(record: Record, current?: StoredRecord): Merged;
 
   /**
    * Whether the table may grow by this write (`value` undefined: by a tombstone). What frees
-   * memory always has room. To be asked before minting; merging does not ask.
+   * memory always has room. To be asked before minting; merging does not ask. `current` as in `merge`.
    */
-  hasRoomFor(key: BinaryString, value: Octets | undefined): boolean;
+  hasRoomFor(key: BinaryString, value: Octets | undefined, current?: StoredRecord): boolean;
 
   stats(): TableStats;
 

@@ -22,7 +22,6 @@ interface Answer {
   readonly record?: Record | undefined;
 }
 
-const DONE: Answer = { status: 'success', value: EMPTY };
 const NOT_FOUND: Answer = { status: 'not_found', value: EMPTY };
 const PONG: Answer = { status: 'success', value: fromUtf8('pong') };
 const FULL: Answer = { status: 'server_error', value: fromUtf8('Cannot store the value: the store is full') };
@@ -74,19 +73,24 @@ function get({ key }: Request, { table }: Target, nowMs: number): Answer {
 
 function put(request: Request, target: Target, nowMs: number): Answer {
   const { key, value } = request;
-  if (!target.table.hasRoomFor(key, value)) return FULL;
-  const written = putLocally(target, { key, value, expireAtMs: undefined, ev: isEventual(request) }, nowMs);
-  return written.ok ? { ...DONE, record: written.value } : skewed(written.error);
+  const current = target.table.get(key);
+  if (!target.table.hasRoomFor(key, value, current)) return FULL;
+  const written = putLocally(target, { key, value, expireAtMs: undefined, ev: isEventual(request) }, nowMs, current);
+  return written.ok ? done(written.value) : skewed(written.error);
 }
 
 function remove(request: Request, target: Target, nowMs: number): Answer {
   const written = deleteLocally(target, { key: request.key, ev: isEventual(request), isSoleHolder: true }, nowMs);
-  return written.ok ? { ...DONE, record: written.value } : skewed(written.error);
+  return written.ok ? done(written.value) : skewed(written.error);
 }
 
 function stats({ table }: Target): Answer {
   const { keys, bytes } = table.stats();
   return { status: 'success', value: fromUtf8(`keys: ${keys}, size: ${bytes}`) };
+}
+
+function done(record: Record | undefined): Answer {
+  return { status: 'success', value: EMPTY, record };
 }
 
 function skewed({ aheadMs }: ClockSkew): Answer {

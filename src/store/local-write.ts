@@ -12,6 +12,7 @@ import { ABSENT } from '../replication/version';
 import { ok, type Result } from '../result';
 import type { KvTable } from './kv-table';
 import { Record } from './record';
+import type { StoredRecord } from './stored-record';
 
 /** Where a write goes and what orders it. */
 export type Target = { readonly table: KvTable; readonly clock: HybridClock };
@@ -38,9 +39,18 @@ export type Delete = {
   readonly isSoleHolder: boolean;
 };
 
-/** Stores a value. Fails only where the clock does, and then nothing has changed. */
-export function putLocally(target: Target, put: Put, nowMs: number): Result<Record, ClockSkew> {
-  return write(target, target.table.get(put.key), put.key, put.value, put.expireAtMs, put.ev, nowMs);
+/**
+ * Stores a value. Fails only where the clock does, and then nothing has changed.
+ *
+ * @param current what the table has just answered for the key, to save looking it up again
+ */
+export function putLocally(
+  target: Target,
+  put: Put,
+  nowMs: number,
+  current = target.table.get(put.key),
+): Result<Record, ClockSkew> {
+  return write(target, current, put.key, put.value, put.expireAtMs, put.ev, nowMs);
 }
 
 /** Stores a tombstone; the value is undefined where there was nothing to delete and none was needed. */
@@ -52,7 +62,7 @@ export function deleteLocally(target: Target, del: Delete, nowMs: number): Resul
 
 function write(
   { table, clock }: Target,
-  current: Record | undefined,
+  current: StoredRecord | undefined,
   key: BinaryString,
   value: Octets | undefined,
   expireAtMs: number | undefined,
@@ -63,6 +73,6 @@ function write(
   if (!minted.ok) return minted;
   // Hashing a key costs more than all the rest of a write: a known key brings its identifier along.
   const record = new Record(current?.keyId ?? keyId(key), current?.key ?? key, minted.value, value, expireAtMs, ev);
-  table.merge(record);
+  table.merge(record, current);
   return ok(record);
 }

@@ -6,18 +6,18 @@
  * one future entry would block the first, the dead would fill the second. Here about a second's
  * worth shares a set: adding and removing are O(1), and what is due is found at the front.
  */
-import type { Record } from './record';
+import type { StoredRecord } from './stored-record';
 
 const BUCKET_MS = 1024;
 
 /** The records of one table that will have to be purged. The caller names the same time at adding and removing. */
 export class PurgeQueue {
-  private readonly buckets = new Map<number, Set<Record>>();
+  private readonly buckets = new Map<number, Set<StoredRecord>>();
   /** The keys of `buckets`, ascending. */
   private readonly order: number[] = [];
 
   /** Notes that a record will be waste once the horizon passes `dueMs`. */
-  add(record: Record, dueMs: number): void {
+  add(record: StoredRecord, dueMs: number): void {
     const number = Math.floor(dueMs / BUCKET_MS);
     let bucket = this.buckets.get(number);
     if (bucket === undefined) {
@@ -29,7 +29,7 @@ export class PurgeQueue {
   }
 
   /** Forgets a record that was added with the same `dueMs`. */
-  remove(record: Record, dueMs: number): void {
+  remove(record: StoredRecord, dueMs: number): void {
     const number = Math.floor(dueMs / BUCKET_MS);
     const bucket = this.buckets.get(number);
     if (bucket === undefined) return;
@@ -43,8 +43,12 @@ export class PurgeQueue {
    * Up to `countMax` records that were due before `horizonMs`, about the oldest first. It looks at
    * no more than these and those of the one second in which the horizon lies.
    */
-  dueBefore(horizonMs: number, countMax: number, dueMsOf: (record: Record) => number | undefined): Record[] {
-    const due: Record[] = [];
+  dueBefore(
+    horizonMs: number,
+    countMax: number,
+    dueMsOf: (record: StoredRecord) => number | undefined,
+  ): StoredRecord[] {
+    const due: StoredRecord[] = [];
     for (const number of this.order) {
       if (number * BUCKET_MS >= horizonMs) break;
       for (const record of this.buckets.get(number) ?? []) {

@@ -2,8 +2,9 @@
  * Records: what the store keeps for a key, a value or the memory of a deletion.
  *
  * A record never changes once built, so that it may wait in a queue to a peer while a newer one
- * takes its place. Of two records of a key the newer wins, on every node and in whatever order
- * they arrive ("last writer wins", Dynamo section 4.4; a deletion is a write like any other).
+ * takes its place; only a table's own copies do (stored-record.ts). Of two records of a key the
+ * newer wins, on every node and in whatever order they arrive ("last writer wins", Dynamo section
+ * 4.4; a deletion is a write like any other).
  * One class with the same fields in the same order, because millions of them are alive.
  */
 import { hashOf, type KeyId } from '../chord/id';

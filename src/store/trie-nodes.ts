@@ -7,7 +7,7 @@
  * Only the records of the leaves are objects.
  */
 import type { Digest } from './digest';
-import type { Record } from './record';
+import { NO_LEAF, type StoredRecord } from './stored-record';
 
 /** How many children an inner node has: one for each hex digit. */
 export const FANOUT = 16;
@@ -32,7 +32,7 @@ const COLUMNS = 8;
 export class TrieNodes {
   private words = new Int32Array(COLUMNS * 64);
   /** By node number; undefined for inner nodes and for rows not in use. */
-  private readonly leaves: (Record[] | undefined)[] = [[]];
+  private readonly leaves: (StoredRecord[] | undefined)[] = [[]];
   /** First children of families that were dissolved. */
   private readonly vacant: number[] = [];
 
@@ -75,7 +75,7 @@ export class TrieNodes {
   }
 
   /** Brings a change into the digest of a node and of all above it. */
-  adjust(from: number, { count, fp0, fp1 }: Digest): void {
+  adjust(from: number, count: number, fp0: number, fp1: number): void {
     for (let node = from; node >= ROOT; node = this.parent(node)) {
       const row = node * COLUMNS;
       this.words[row + COUNT] = this.at(node, COUNT) + count;
@@ -84,15 +84,15 @@ export class TrieNodes {
     }
   }
 
-  /** The records of a leaf, in any order. Add to them with {@link push} only. */
-  records(leaf: number): Record[] {
+  /** The records of a leaf, in any order. Change them with {@link push} and {@link pull} only. */
+  records(leaf: number): StoredRecord[] {
     const records = this.leaves[leaf];
     if (records === undefined) throw new Error(`Cannot read records: node ${leaf} is not a leaf`);
     return records;
   }
 
   /** The records of a leaf in ring order. Only walking needs it, so only walking sorts. */
-  sortedRecords(leaf: number): readonly Record[] {
+  sortedRecords(leaf: number): readonly StoredRecord[] {
     const records = this.records(leaf);
     if (this.at(leaf, UNSORTED) === 0) return records;
     this.words[leaf * COLUMNS + UNSORTED] = 0;
@@ -100,13 +100,21 @@ export class TrieNodes {
   }
 
   /** Adds to the records of a leaf, not to its digest. */
-  push(leaf: number, record: Record): void {
+  push(leaf: number, record: StoredRecord): void {
+    record.leaf = leaf;
     this.records(leaf).push(record);
     this.words[leaf * COLUMNS + UNSORTED] = 1;
   }
 
+  /** Takes a record out of a leaf, not out of its digest. */
+  pull(leaf: number, record: StoredRecord): void {
+    const records = this.records(leaf);
+    records.splice(records.indexOf(record), 1);
+    record.leaf = NO_LEAF;
+  }
+
   /** Gives a leaf sixteen empty leaves as children; hands back the records it had. */
-  grow(leaf: number): readonly Record[] {
+  grow(leaf: number): readonly StoredRecord[] {
     const records = this.records(leaf);
     const first = this.vacant.pop() ?? this.newFamily();
     for (let child = first; child < first + FANOUT; child += 1) {
@@ -121,7 +129,7 @@ export class TrieNodes {
   }
 
   /** Makes an inner node a leaf with these records, and gives up all that is below it. */
-  shrink(inner: number, records: Record[]): void {
+  shrink(inner: number, records: StoredRecord[]): void {
     const first = this.child(inner, 0);
     for (let child = first; child < first + FANOUT; child += 1) {
       if (!this.isLeaf(child)) this.shrink(child, []);
@@ -131,6 +139,7 @@ export class TrieNodes {
     this.words[inner * COLUMNS + CHILDREN] = 0;
     this.words[inner * COLUMNS + UNSORTED] = 1;
     this.leaves[inner] = records;
+    for (const record of records) record.leaf = inner;
   }
 
   private at(node: number, column: number): number {

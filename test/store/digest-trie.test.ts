@@ -6,6 +6,7 @@ import { fromUtf8 } from '../../src/octets';
 import { digestOf, digestsEqual, EMPTY_DIGEST, union } from '../../src/store/digest';
 import { DigestTrie, INNER_RECORDS_MIN, LEAF_RECORDS_MAX } from '../../src/store/digest-trie';
 import { Record } from '../../src/store/record';
+import { StoredRecord } from '../../src/store/stored-record';
 import { FANOUT, ROOT, type TrieNodes } from '../../src/store/trie-nodes';
 import { anyRange, recordOf, WHOLE } from './arbitraries';
 
@@ -16,12 +17,15 @@ const leavesOf = (trie: DigestTrie, node = ROOT): number[] => {
   return Array.from({ length: FANOUT }, (_, i) => leavesOf(trie, nodes.child(node, i))).flat();
 };
 
+/** A record hangs in one trie only, so each test has its own. */
+const stored = (records: readonly Record[]) => records.map((record) => new StoredRecord(record));
 const many = Array.from({ length: 3000 }, (_, n) => recordOf(n, { value: 'v', ms: n }));
-const trieOf = (records: readonly Record[]) => {
+const trieWith = (records: readonly StoredRecord[]) => {
   const trie = new DigestTrie();
   for (const record of records) trie.insert(record);
   return trie;
 };
+const trieOf = (records: readonly Record[]) => trieWith(stored(records));
 const sumOf = (records: readonly Record[]) => records.map(digestOf).reduce(union, EMPTY_DIGEST);
 const within = (range: Range) => many.filter((record) => inRange(record.keyId, range));
 const withId = (record: Record, id: string) =>
@@ -31,25 +35,25 @@ describe('DigestTrie', () => {
   test('DigestTrie splits a leaf when it holds more than 64 records, not before', () => {
     const trie = trieOf(many.slice(0, LEAF_RECORDS_MAX));
     expect(leavesOf(trie)).toHaveLength(1);
-    trie.insert(recordOf(5000));
+    trie.insert(new StoredRecord(recordOf(5000)));
     expect(leavesOf(trie)).toHaveLength(16);
   });
 
   test('DigestTrie merges leaves when they hold fewer than 16 records, not before', () => {
-    const records = many.slice(0, LEAF_RECORDS_MAX + 1);
-    const trie = trieOf(records);
+    const records = stored(many.slice(0, LEAF_RECORDS_MAX + 1));
+    const trie = trieWith(records);
     for (const record of records.slice(INNER_RECORDS_MIN)) trie.remove(record);
     expect(leavesOf(trie)).toHaveLength(16);
-    trie.remove(many[0] ?? recordOf(0));
+    for (const record of records.slice(0, 1)) trie.remove(record);
     expect(leavesOf(trie)).toHaveLength(1);
     expect(digestsEqual(trie.digest(WHOLE), sumOf(records.slice(1, INNER_RECORDS_MIN)))).toBe(true);
   });
 
   test('DigestTrie splits as deep as identifiers agree, and merges all of it again', () => {
-    const records = many
-      .slice(0, 65)
-      .map((record, i) => withId(record, `${'7'.repeat(38)}${i.toString(16).padStart(2, '0')}`));
-    const trie = trieOf(records);
+    const records = stored(
+      many.slice(0, 65).map((record, i) => withId(record, `${'7'.repeat(38)}${i.toString(16).padStart(2, '0')}`)),
+    );
+    const trie = trieWith(records);
     expect(Math.max(...leavesOf(trie).map((leaf) => nodesOf(trie).count(leaf)))).toBe(16);
     for (const record of records.slice(15)) trie.remove(record);
     expect(leavesOf(trie)).toHaveLength(1);
@@ -57,30 +61,38 @@ describe('DigestTrie', () => {
 
   test('DigestTrie uses the room of merged leaves again', () => {
     const trie = new DigestTrie();
+    const records = stored(many);
     for (let round = 0; round < 3; round += 1) {
-      for (const record of many) trie.insert(record);
-      for (const record of many.slice(5)) trie.remove(record);
+      for (const record of records) trie.insert(record);
+      for (const record of records.slice(5)) trie.remove(record);
       expect(leavesOf(trie)).toEqual([ROOT]);
-      for (const record of many.slice(0, 5)) trie.remove(record);
+      for (const record of records.slice(0, 5)) trie.remove(record);
     }
-    for (const record of many) trie.insert(record);
+    for (const record of records) trie.insert(record);
     expect(Math.max(...leavesOf(trie))).toBeLessThan(leavesOf(trie).length * 1.1);
     expect(trie.digest(WHOLE)).toEqual(sumOf(many));
   });
 
   test('DigestTrie holds any number of keys with one and the same identifier', () => {
-    const records = many.slice(0, 100).map((record) => withId(record, hashOf(fromUtf8('shattered'))));
-    const trie = trieOf(records);
+    const records = stored(many.slice(0, 100).map((record) => withId(record, hashOf(fromUtf8('shattered')))));
+    const trie = trieWith(records);
     expect(trie.count).toBe(100);
     for (const record of records) trie.remove(record);
     expect(trie.digest(WHOLE)).toEqual(EMPTY_DIGEST);
   });
 
-  test('DigestTrie refuses to remove or replace what it does not hold, and stays as it was', () => {
-    const trie = trieOf(many.slice(0, 10));
+  test('DigestTrie refuses to remove or overwrite what it does not hold, and stays as it was', () => {
+    const records = stored(many.slice(0, 10));
+    const trie = trieWith(records);
     const before = trie.digest(WHOLE);
-    expect(() => trie.remove(recordOf(0, { ms: 99 }))).toThrow('Cannot find the record');
-    expect(() => trie.replace(recordOf(0, { ms: 99 }), recordOf(0))).toThrow('Cannot find the record');
+    const never = new StoredRecord(recordOf(0, { ms: 99 }));
+    const removed = new StoredRecord(recordOf(11));
+    trie.insert(removed);
+    trie.remove(removed);
+    for (const record of [never, removed]) {
+      expect(() => trie.remove(record)).toThrow('Cannot find the record');
+      expect(() => trie.overwrite(record, recordOf(0))).toThrow('Cannot find the record');
+    }
     expect(trie.digest(WHOLE)).toEqual(before);
   });
 });
@@ -102,11 +114,17 @@ describe('digest()', () => {
     );
   });
 
-  test('digest() follows a replacement', () => {
-    const [old, next] = [many[7] ?? recordOf(7), recordOf(7, { ms: 9999 })];
-    const changed = trieOf(many.slice(0, 300));
-    changed.replace(old, next);
-    expect(changed.digest(WHOLE)).toEqual(sumOf([...many.slice(0, 300).filter((record) => record !== old), next]));
+  test('digest() follows what is overwritten, wherever splits and merges have taken it', () => {
+    const records = stored(many);
+    const changed = trieWith(records);
+    const overwriteAll = (ms: number) => {
+      for (const record of records) changed.overwrite(record, recordOf(0, { ms }));
+      expect(changed.digest(WHOLE)).toEqual(sumOf(records));
+      expect(changed.scrub(undefined, Infinity).mismatches).toBe(0);
+    };
+    overwriteAll(9998);
+    for (const record of records.splice(20)) changed.remove(record);
+    overwriteAll(9999);
   });
 
   test('digest() of a record is the same on every node and in every release', () => {
@@ -159,8 +177,9 @@ describe('scrub()', () => {
   };
 
   test('scrub() finds nothing wrong after any history', () => {
-    const trie = trieOf(many);
-    for (const record of many.slice(0, 2500)) trie.remove(record);
+    const records = stored(many);
+    const trie = trieWith(records);
+    for (const record of records.slice(0, 2500)) trie.remove(record);
     expect(scrubAll(trie, 64)).toEqual({ mismatches: 0, slices: expect.any(Number) });
   });
 

@@ -5,6 +5,7 @@ import { HybridClock } from '../../src/replication/hybrid-clock';
 import { Writers } from '../../src/replication/version';
 import { deleteLocally, putLocally } from '../../src/store/local-write';
 import { MemoryTable } from '../../src/store/memory-table';
+import { compareRecords } from '../../src/store/record';
 import { recordOf } from './arbitraries';
 
 const NOW = 1_760_000_000_000;
@@ -21,7 +22,21 @@ describe('putLocally()', () => {
     const target = newTarget();
     const stored = putLocally(target, put('v', true), NOW);
     expect(stored).toMatchObject({ ok: true, value: { key, keyId: keyId(key), value: 'v', ev: true, kind: 'value' } });
-    expect(stored.ok && target.table.get(key) === stored.value).toBe(true);
+    const held = target.table.get(key);
+    expect(stored.ok && held && compareRecords(held, stored.value)).toBe(0);
+  });
+
+  test('putLocally() hands back a record that later writes leave alone', () => {
+    const target = newTarget();
+    const [first] = ['v', 'w'].map((value) => putLocally(target, put(value), NOW));
+    expect(first).toMatchObject({ value: { value: 'v' } });
+  });
+
+  test('putLocally() does the same with the record that the caller has looked up', () => {
+    const target = newTarget();
+    for (const value of ['v', 'w']) putLocally(target, put(value), NOW, target.table.get(key));
+    expect(target.table.read(key, NOW)?.value).toBe('w');
+    expect(target.table.stats()).toMatchObject({ keys: 1, bytes: 3, collisions: 0 });
   });
 
   test('putLocally() wins over what is stored, even over a record from the future', () => {

@@ -173,6 +173,17 @@ describe('merge()', () => {
     expect(table.stats()).toMatchObject({ keys: 1, bytes: 4, tombstones: 0, collisions: 0 });
   });
 
+  test('merge() leaves the records that it is given alone, and overwrites its own in place', () => {
+    const table = new MemoryTable();
+    const given = recordOf(1, { ms: 1, value: 'v' });
+    table.merge(given);
+    const held = table.get(given.key);
+    table.merge(recordOf(1, { ms: 2, value: 'w' }), held);
+    expect([given.value, given.version.ms]).toEqual(['v', 1]);
+    expect(table.get(given.key)).toBe(held);
+    expect([held?.value, held?.version.ms]).toEqual(['w', 2]);
+  });
+
   test('merge() counts two different records of one version', () => {
     const table = new MemoryTable();
     table.merge(recordOf(1, { value: 'v' }));
@@ -198,11 +209,12 @@ describe('read()', () => {
       recordOf(3, { value: '' }),
     ];
     for (const record of [deleted, expiring, lasting]) table.merge(record);
-    const readAt = (nowMs: number) => [deleted, expiring, lasting].map(({ key }) => table.read(key, nowMs));
-    expect(readAt(49)).toEqual([undefined, expiring, lasting]);
-    expect(readAt(50)).toEqual([undefined, undefined, lasting]);
-    expect(table.get(deleted.key)).toBe(deleted);
-    expect(table.get(expiring.key)).toBe(expiring);
+    const readAt = (nowMs: number) => [deleted, expiring, lasting].map(({ key }) => table.read(key, nowMs)?.key);
+    expect(readAt(49)).toEqual([undefined, expiring.key, lasting.key]);
+    expect(readAt(50)).toEqual([undefined, undefined, lasting.key]);
+    for (const record of [deleted, expiring]) {
+      expect(compareRecords(table.get(record.key) ?? lasting, record)).toBe(0);
+    }
     expect(table.read(fromUtf8('other'), 0)).toBeUndefined();
   });
 
