@@ -24,7 +24,9 @@ import type { Pid } from './process';
 import { reportCrash, type Start, type Starting } from './proc-lib';
 import type { Self } from './self';
 import { type ExitMessage, isExit } from './signals';
-import { CallbackFailed, Debug, type DebugEvent, type ServerStatus, SystemMessage, type SystemRequest } from './sys';
+import type { ServerStatus } from './sys';
+import { Debug, type DebugEvent } from './sys-debug';
+import { CallbackFailed, SystemMessage, type SystemRequest } from './sys-requests';
 import { isExpectedExit, type Reason } from './term';
 import { unreachable } from '../unreachable';
 
@@ -34,7 +36,7 @@ type Callbacks = GenServer<unknown, unknown, AnyAsk, unknown, unknown, unknown>;
 type Step = Now | Promise<Now>;
 type Now = { readonly event: unknown } | undefined;
 
-/** One running gen_server. */
+/** One running gen_server: its state, and what it does with each message. */
 export class ServerLoop {
   private state: unknown;
   private debug: Debug | undefined;

@@ -39,7 +39,7 @@ import {
 import type { Reference } from './reference';
 import type { Self } from './self';
 import { monitor, watch } from './signals';
-import { SystemMessage } from './sys';
+import { SystemMessage } from './sys-requests';
 import { equalTerms, type Reason } from './term';
 import { checkTimeout } from './timers';
 

@@ -5,46 +5,13 @@
  * past the server's own callbacks (fact 56). Every behaviour understands them, so an operator can
  * ask any process of a tree for its state, stop it in its tracks, or watch what goes in and out.
  */
-import { type AnyServer, exchange, type From } from './call';
+import { type AnyServer, exchange } from './call';
 import { Exit } from './errors';
+import type { DebugEvent, DebugFunction, Statistics } from './sys-debug';
+import { CallbackFailed, SystemMessage, type SystemRequest } from './sys-requests';
 import type { Reason } from './term';
 
-/** A request to the machinery of a server, not to its callbacks. */
-export class SystemMessage {
-  constructor(
-    /** Undefined when nobody waits for an answer. */
-    readonly from: From | undefined,
-    readonly request: SystemRequest,
-  ) {}
-}
-
-export type SystemRequest =
-  | { readonly type: 'get_state' | 'get_status' | 'resume' }
-  | { readonly type: 'suspend' }
-  | { readonly type: 'replace_state'; readonly replace: (state: unknown) => unknown }
-  | { readonly type: 'statistics' | 'log'; readonly flag: boolean | 'get' }
-  | { readonly type: 'install'; readonly name: string; readonly debugFunction: DebugFunction; readonly state: unknown }
-  | { readonly type: 'remove'; readonly name: string }
-  | { readonly type: 'change_code'; readonly oldVersion: unknown; readonly extra: unknown }
-  | { readonly type: 'terminate'; readonly reason: Reason };
-
-/** What a server does, as debug functions see it. */
-export type DebugEvent =
-  | { readonly type: 'in'; readonly message: unknown }
-  | { readonly type: 'out'; readonly message: unknown; readonly to: string | undefined }
-  | { readonly type: 'noreply'; readonly state: unknown };
-
-/** Gets its own state and an event, gives its next state, or `done` to be removed. */
-export type DebugFunction = (state: unknown, event: DebugEvent, server: string) => unknown;
-
-export interface Statistics {
-  readonly startTimeMs: number;
-  readonly currentTimeMs: number;
-  /** Messages handled by the process since it began. */
-  readonly reductions: number;
-  readonly messagesIn: number;
-  readonly messagesOut: number;
-}
+export type { DebugEvent, DebugFunction, Statistics } from './sys-debug';
 
 /** What `getStatus` tells of a server. */
 export interface ServerStatus {
@@ -56,83 +23,10 @@ export interface ServerStatus {
   readonly state: unknown;
 }
 
-/** Events that `log` keeps. */
-const LOG_EVENTS_MAX = 10;
-
-/** What a server has switched on; absent while nothing is, so that it costs nothing. */
-export class Debug {
-  private statistics: { startTimeMs: number; messagesIn: number; messagesOut: number } | undefined;
-  private events: DebugEvent[] | undefined;
-  private readonly functions = new Map<string, { debugFunction: DebugFunction; state: unknown }>();
-
-  get isIdle(): boolean {
-    return this.statistics === undefined && this.events === undefined && this.functions.size === 0;
-  }
-
-  get log(): readonly DebugEvent[] {
-    return this.events ?? [];
-  }
-
-  note(event: DebugEvent, server: string): void {
-    if (this.statistics && event.type === 'in') this.statistics.messagesIn += 1;
-    if (this.statistics && event.type === 'out') this.statistics.messagesOut += 1;
-    this.events?.push(event);
-    if (this.events && this.events.length > LOG_EVENTS_MAX) this.events.shift();
-    for (const [name, entry] of this.functions) this.callFunction(name, entry, event, server);
-  }
-
-  /** `statistics(true | false | get)`: `ok`, or the figures, or `no_statistics` when off. */
-  askStatistics(flag: boolean | 'get', nowMs: number, reductions: number): 'ok' | 'no_statistics' | Statistics {
-    if (flag === 'get') {
-      return this.statistics ? { ...this.statistics, currentTimeMs: nowMs, reductions } : 'no_statistics';
-    }
-    this.statistics = flag ? { startTimeMs: nowMs, messagesIn: 0, messagesOut: 0 } : undefined;
-    return 'ok';
-  }
-
-  /** `log(true | false | get)`. */
-  askLog(flag: boolean | 'get'): 'ok' | readonly DebugEvent[] {
-    if (flag === 'get') return [...this.log];
-    this.events = flag ? (this.events ?? []) : undefined;
-    return 'ok';
-  }
-
-  /** A name that is installed already keeps its function. */
-  install(name: string, debugFunction: DebugFunction, state: unknown): void {
-    if (!this.functions.has(name)) this.functions.set(name, { debugFunction, state });
-  }
-
-  remove(name: string): void {
-    this.functions.delete(name);
-  }
-
-  /** A debug function that throws is removed: it must not harm what it watches. */
-  private callFunction(
-    name: string,
-    entry: { debugFunction: DebugFunction; state: unknown },
-    event: DebugEvent,
-    server: string,
-  ): void {
-    try {
-      entry.state = entry.debugFunction(entry.state, event, server);
-      if (entry.state === 'done') this.functions.delete(name);
-    } catch {
-      this.functions.delete(name);
-    }
-  }
-}
-
-/** A failed `replaceState` or `changeCode`: the server keeps its state and the caller gets this. */
-export class CallbackFailed {
-  constructor(
-    readonly operation: string,
-    readonly reason: Reason,
-  ) {}
-}
-
 /** The server's state as it is; `getStatus` shows it as `formatStatus` of its module does. */
 export const getState = (server: AnyServer, timeoutMs?: number) => ask(server, { type: 'get_state' }, timeoutMs);
 
+/** How the server is doing, its state as `formatStatus` of its module shows it, without what is secret. */
 export const getStatus = (server: AnyServer, timeoutMs?: number) =>
   ask(server, { type: 'get_status' }, timeoutMs) as Promise<ServerStatus>;
 
@@ -143,8 +37,10 @@ export const replaceState = (server: AnyServer, replace: (state: never) => unkno
 /** From now on the server handles system requests and its parent's exit only; the rest waits (fact 55). */
 export const suspend = (server: AnyServer, timeoutMs?: number) => ask(server, { type: 'suspend' }, timeoutMs);
 
+/** Ends a {@link suspend}: what waits is handled in the order of arrival. */
 export const resume = (server: AnyServer, timeoutMs?: number) => ask(server, { type: 'resume' }, timeoutMs);
 
+/** Begins to count messages anew with `true`, stops with `false`, tells the figures with `get`. */
 export const statistics = (server: AnyServer, flag: boolean | 'get', timeoutMs?: number) =>
   ask(server, { type: 'statistics', flag }, timeoutMs) as Promise<'ok' | 'no_statistics' | Statistics>;
 
@@ -167,6 +63,7 @@ export const install = (
   timeoutMs?: number,
 ) => ask(server, { type: 'install', name, debugFunction, state }, timeoutMs);
 
+/** Takes out what {@link install} put in under this name; `ok` also when there is nothing. */
 export const remove = (server: AnyServer, name: string, timeoutMs?: number) =>
   ask(server, { type: 'remove', name }, timeoutMs);
 
