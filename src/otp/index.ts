@@ -7,6 +7,7 @@
 export {
   type AnswerOf,
   type AnyAsk,
+  type AnyServer,
   type Ask,
   From,
   RequestId,
@@ -28,25 +29,48 @@ export {
   type Handled,
   type InitResult,
   ignore,
+  type NoReply,
+  type NotStarted,
   noReply,
+  type Reply,
   reply,
+  type Started,
+  type Stop,
+  type StopReply,
   started,
   startError,
   stop,
   stopReply,
   type Then,
 } from './gen-server-callbacks';
-export { formatReport, type Level, Logger, type Report, type ReportHandler } from './logger';
+export { formatReport, type Level, Logger, type Offender, type Report, type ReportHandler } from './logger';
 export { Port } from './ports';
-export { type StartOptions, type StartResult } from './proc-lib';
-export { Pid, type Status, TIMEOUT } from './process';
+export * as procLib from './proc-lib';
+export type { StartOptions, StartResult } from './proc-lib';
+export { type Handler, Pid, type Status, TIMEOUT } from './process';
 export { type TimeoutMessage, TimerRef } from './process-timers';
 export { Reference } from './reference';
 export { type Destination, type Name, nameOf, type Via, type ViaRegistry } from './registry';
-export { currentRuntime, type ProcessInfo, Runtime, type RuntimeOptions } from './runtime';
+export { currentRuntime, type ProcessInfo, Runtime, type RuntimeOptions, type SpawnOptions } from './runtime';
 export { type Scheduler, type Wakeup } from './scheduler';
-export { currentSelf, type ProcessBody, type ReceiveOptions, Self, type SignalMessage, spawn } from './self';
-export { type DownMessage, type ExitMessage, isDown, isExit } from './signals';
+export {
+  currentSelf,
+  type ProcessBody,
+  type ReceiveOptions,
+  type ReceiveWithin,
+  Self,
+  type SignalMessage,
+  spawn,
+  type TimerAnswerOptions,
+} from './self';
+export {
+  type DemonitorOptions,
+  type DownMessage,
+  type ExitMessage,
+  isDown,
+  isExit,
+  type MonitorOptions,
+} from './signals';
 export * as supervisor from './supervisor';
 export type { ChildSpec, Supervisor, SupervisorFlags, SupervisorRef } from './supervisor';
 export * as sys from './sys';

@@ -51,9 +51,13 @@ export type {
   AutoShutdown,
   ChildSpec,
   ChildType,
+  Flags,
+  FullChildSpec,
   RestartType,
   Shutdown,
+  SpecError,
   StartedChild,
+  StartFunction,
   Strategy,
   SupervisorFlags,
 } from './child-spec';
@@ -63,13 +67,13 @@ export interface Supervisor<Args> {
   init(args: Args): SupervisorInit | 'ignore' | Promise<SupervisorInit | 'ignore'>;
 }
 
-/** What `init` gives. */
+/** What `init` gives. Children are started in their order and stopped from the last to the first. */
 export interface SupervisorInit {
   readonly flags: SupervisorFlags;
   readonly children: readonly ChildSpec[];
 }
 
-/** A running supervisor. */
+/** Where a running supervisor is reached. A name outlives its restarts, a pid does not. */
 export type SupervisorRef = ServerRef<Call>;
 
 /** One line of `whichChildren`. */
