@@ -21,11 +21,15 @@ module.exports = {
       comment: 'The runtime is useful to someone who never heard of Chord: it imports nact, Node and two plain types.',
       severity: 'error',
       from: { path: '^src/otp/' },
-      to: { pathNot: ['^src/otp/', '^src/(result|unreachable)\\.ts$', 'node_modules/nact'], dependencyTypesNot: ['core'] },
+      to: {
+        pathNot: ['^src/otp/', '^src/(result|unreachable)\\.ts$', 'node_modules/nact'],
+        dependencyTypesNot: ['core'],
+      },
     },
     {
       name: 'cores-are-pure',
-      comment: 'Cores decide; they touch no socket, timer, actor or clock. SHA-1 in src/chord/id.ts is the one exception.',
+      comment:
+        'Cores decide; they touch no socket, timer, actor or clock. SHA-1 in src/chord/id.ts is the one exception.',
       severity: 'error',
       from: { path: cores, pathNot: '^src/chord/id\\.ts$' },
       to: { dependencyTypes: ['core'] },

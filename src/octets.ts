@@ -20,6 +20,7 @@ export type Octets = BinaryString | Uint8Array;
 /** Longest value that is kept as a string; beyond it, bytes live outside the JavaScript heap. */
 export const OCTET_STRING_BYTES_MAX = 1024;
 
+/** No bytes: the key of a `ping`, the value of an answer that has none. */
 export const EMPTY = '' as BinaryString;
 
 /** The bytes of a text in UTF-8. */
@@ -43,15 +44,9 @@ export function toBuffer(octets: Octets): Buffer {
   return typeof octets === 'string' ? Buffer.from(octets, 'latin1') : asBuffer(octets);
 }
 
-/** How many bytes. */
+/** How many bytes; the same in either form, since a character is a byte. */
 export function octetLength(octets: Octets): number {
   return octets.length;
-}
-
-/** Same length and same bytes, in whichever form. */
-export function octetsEqual(a: Octets, b: Octets): boolean {
-  if (typeof a === 'string' && typeof b === 'string') return a === b;
-  return a.length === b.length && toBuffer(a).equals(toBuffer(b));
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
