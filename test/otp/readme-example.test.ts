@@ -1,7 +1,7 @@
-/** The example in src/otp/README.md is a program: it is taken from there, compiled and run. */
-import { readFileSync } from 'node:fs';
+/** The example in src/otp/README.md is a program: it is taken from there, written to a file and run. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { transformSync } from '@swc/core';
 import * as otp from '../../src/otp';
 
 const readme = readFileSync(join(__dirname, '../../src/otp/README.md'), 'utf8');
@@ -11,11 +11,17 @@ function exampleOf(markdown: string): string {
   return code;
 }
 
+/** Loads the program as the package's user would write it: with `funnelkvs/otp` for the runtime. */
 function load(code: string): { main(runtime: otp.Runtime): Promise<number[]> } {
-  const compiled = transformSync(code, { jsc: { parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } });
-  const exported = {};
-  new Function('require', 'exports', compiled.code)(() => otp, exported);
-  return exported as ReturnType<typeof load>;
+  const folder = mkdtempSync(join(tmpdir(), 'readme-example-'));
+  const path = join(folder, 'counter.ts');
+  writeFileSync(path, code);
+  jest.doMock('funnelkvs/otp', () => otp, { virtual: true });
+  try {
+    return require(path) as ReturnType<typeof load>;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 it("the README's counter is restarted and begins again", async () => {
