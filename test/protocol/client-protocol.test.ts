@@ -1,3 +1,4 @@
+/** The limits of a decoder: which it can keep, which are refused, and what follows from them. By values. */
 import { DEFAULT_LIMITS, REQUEST_HEAD_BYTES_MAX, validateLimits } from '../../src/protocol/client-protocol';
 import { hex } from './fixtures';
 

@@ -1,3 +1,4 @@
+/** The meta of a response as MessagePack: golden bytes, arbitrary meta there and back, and arbitrary bytes that must never throw. */
 import * as fc from 'fast-check';
 import { pack, unpack } from 'msgpackr';
 import { toBinaryString, toBuffer } from '../../src/octets';

@@ -1,3 +1,4 @@
+/** The incremental reader, by values: fields that end where a piece ends, begin in one and go on in the next. */
 import { OCTET_STRING_BYTES_MAX } from '../../src/octets';
 import { OctetReader } from '../../src/protocol/octet-reader';
 import { hex } from './fixtures';

@@ -1,3 +1,4 @@
+/** The writer, by values: what it joins, what it passes through without a copy, and which numbers it refuses. */
 import { fromUtf8 } from '../../src/octets';
 import { OctetWriter, uint8, uint16, uint32 } from '../../src/protocol/octet-writer';
 

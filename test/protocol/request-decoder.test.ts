@@ -1,3 +1,7 @@
+/**
+ * The request decoder against the encoder and against bytes that no encoder writes: arbitrary requests cut anywhere, lost
+ * framing, broken limits, and how much memory and copying a request can cost.
+ */
 import * as fc from 'fast-check';
 import { EMPTY, toBinaryString } from '../../src/octets';
 import { DEFAULT_LIMITS, type Limits, type Request } from '../../src/protocol/client-protocol';

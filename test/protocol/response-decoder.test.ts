@@ -1,3 +1,4 @@
+/** The response decoder against the encoder: arbitrary responses cut anywhere, and bytes that are no response. */
 import * as fc from 'fast-check';
 import { ResponseDecoder } from '../../src/protocol/response-decoder';
 import { comparable, cut, decodePieces, everyByte, hex, places, responseBytes, responses, SEED } from './fixtures';
