@@ -36,7 +36,7 @@ const KIB = 1024;
 const MIB = KIB * KIB;
 const GIB = KIB * MIB;
 
-/** Every setting of a node. */
+/** Every setting of a node, in the order in which help and `--print-config` show them. */
 export const NODE_SETTINGS = {
   nodeId: count({ least: 1, most: TIME_MS_MAX, default: 1, text: 'number of the node, for people and logs' }),
   host: text({ default: '127.0.0.1', text: 'address that clients and other nodes connect to' }),
@@ -72,7 +72,7 @@ export const NODE_SETTINGS = {
   storeBytesMax: bytes({ most: Number.MAX_SAFE_INTEGER, default: GIB, text: 'most bytes of keys and values stored' }),
 } as const satisfies Record<string, Setting<never> | Setting<number> | Setting<string> | Setting<boolean>>;
 
-/** The name of a setting. */
+/** The name of a setting, as a config file and {@link NodeSettings} spell it. */
 export type SettingName = keyof typeof NODE_SETTINGS;
 
 /** A node's settings, complete and valid. */

@@ -79,5 +79,5 @@ export const ERRORS = { ...CLIENT_ERRORS, ...PROGRAM_ERRORS } as const;
 /** A code that a request can end with. */
 export type ClientErrorCode = keyof typeof CLIENT_ERRORS;
 
-/** Any code. */
+/** Any code that a caller or a script can meet, as `--json` prints it. */
 export type ErrorCode = keyof typeof ERRORS;

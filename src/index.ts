@@ -60,7 +60,7 @@ export async function startNode(
 /** Stops a node in good order. */
 export const stopNode = (node: Node): Promise<void> => node.stop();
 
-/** Stores a value. */
+/** Stores a copy of `value` under `key`, over whatever was there. */
 export function put(node: Node, key: Bytes, value: Bytes, consistency: Consistency = 'default'): Answer<undefined> {
   return ask(node, 'put', key, octetsOf(value), consistency, () => undefined);
 }

@@ -57,6 +57,7 @@ export interface NodeView {
   kill(path: string): Promise<boolean>;
 }
 
+/** One request, read to its end. `host` and `origin` decide whether it may be answered at all. */
 export interface AdminRequest {
   readonly method: string;
   /** Path and query. */
@@ -67,6 +68,7 @@ export interface AdminRequest {
   readonly body: string;
 }
 
+/** What goes back. The body of a refusal is `{ error: { code, message } }`. */
 export interface AdminResponse {
   readonly status: number;
   /** Sent as JSON, a string as plain text. */

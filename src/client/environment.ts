@@ -11,7 +11,7 @@ export interface Environment {
   random(): number;
 }
 
-/** The machine's. */
+/** The machine's time and chance; a pending alarm keeps Node from exiting. */
 export const systemEnvironment: Environment = {
   nowMs: () => performance.now(),
   startTimer(delayMs, fire) {

@@ -24,6 +24,7 @@ interface Running {
   isStopping: boolean;
 }
 
+/** The applications of one runtime; {@link ApplicationController.of} makes it on first use. What can be expected to fail is a value. */
 export class ApplicationController {
   options: ApplicationOptions = {};
   private readonly specs = new Map<string, Application<unknown>>();

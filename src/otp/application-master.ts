@@ -24,6 +24,7 @@ interface Top {
   readonly state: unknown;
 }
 
+/** One start of an application, from its first line to its end; starting it again makes another. */
 export class ApplicationMaster {
   /** It was told to stop, and has not ended by itself before. */
   isStopped = false;

@@ -35,13 +35,14 @@ export interface Application<Args = void, State = unknown> {
  */
 export type RestartType = 'temporary' | 'transient' | 'permanent';
 
-/** A running application. */
+/** What `whichApplications` tells of one that runs (fact 115). */
 export interface ApplicationInfo {
   readonly name: string;
   readonly description: string;
   readonly version: string;
 }
 
+/** What a program may decide about the end of its applications; see `application.configure`. */
 export interface ApplicationOptions {
   /**
    * What to do when an application has ended that the program cannot do without.

@@ -27,7 +27,7 @@ export type Ask<Type extends string, Answer, Fields extends object = object> = {
   readonly [answers]?: Answer;
 } & Readonly<Fields>;
 
-/** Any {@link Ask}. */
+/** Any {@link Ask}: the bound of a type parameter that stands for requests. */
 export interface AnyAsk {
   readonly type: string;
   readonly [answers]?: unknown;

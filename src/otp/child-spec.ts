@@ -57,9 +57,9 @@ export interface ChildSpec {
   readonly modules?: readonly string[];
 }
 
-/** The flags in force. */
+/** The flags in force: what was left out has its default. */
 export type Flags = Required<SupervisorFlags>;
-/** A specification in force. */
+/** A specification in force: what was left out has its default. */
 export type FullChildSpec = Required<ChildSpec>;
 
 /** A complaint as Erlang words it: `['invalid_intensity', -1]`, `'missing_id'`. */

@@ -6,6 +6,7 @@
  */
 import { performance } from 'node:perf_hooks';
 
+/** Two readings and one alarm: all that the runtime asks of time. The scheduler of a test brings its own. */
 export interface Clock {
   /** Monotonic milliseconds; only differences mean anything. */
   nowMs(): number;

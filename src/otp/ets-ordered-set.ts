@@ -18,6 +18,7 @@ interface Chunk {
   readonly rows: object[];
 }
 
+/** Rows in the order of their keys (fact 105): 1 and 1n are one key, as 1 and 1.0 are in Erlang. */
 export class OrderedSetStore implements Store {
   size = 0;
   private chunks: [Chunk, ...Chunk[]] = [{ keys: [], rows: [] }];

@@ -10,7 +10,7 @@ import { formatTerm } from './term';
 /** What a walk gives when there is nothing further: Erlang's `'$end_of_table'`. */
 export const END_OF_TABLE: unique symbol = Symbol('$end_of_table');
 
-/** The end of a walk. */
+/** The type of {@link END_OF_TABLE}, which can be no key. */
 export type EndOfTable = typeof END_OF_TABLE;
 
 /** A row as the table keeps it. @throws BadArgument unless it has a good key */

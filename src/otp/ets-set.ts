@@ -21,6 +21,7 @@ interface Entry {
   older: Entry | undefined;
 }
 
+/** Rows without an order, found by the structure and type of their key in constant time (fact 105). */
 export class SetStore implements Store {
   size = 0;
   private readonly entries = new Map<unknown, Entry>();

@@ -39,12 +39,14 @@ export function updateCounter<Row extends object, KeyField extends FieldOf<Row>>
   increment: Increment<NoInfer<Row>>,
   initial?: NoInfer<Row>,
 ): number;
+/** Several increments, carried out from left to right; the answers stand in that order. */
 export function updateCounter<Row extends object, KeyField extends FieldOf<Row>>(
   table: TableRef<Row, KeyField>,
   key: NoInfer<Row[KeyField]>,
   increments: readonly Extract<Increment<NoInfer<Row>>, readonly unknown[]>[],
   initial?: NoInfer<Row>,
 ): number[];
+/** Both at once: which of them is meant shows in the first element, a field or an increment. */
 export function updateCounter<Row extends object, KeyField extends FieldOf<Row>>(
   table: TableRef<Row, KeyField>,
   key: NoInfer<Row[KeyField]>,

@@ -58,6 +58,7 @@ export {
 export { type Change, type Increment, updateCounter, updateElement } from './ets-update';
 export * from './ets-walk';
 
+/** What a new table is told. Only `key` has no default, and nothing but the heir can be changed later. */
 export interface TableOptions<KeyField> {
   /** The field that holds the key: a name, or a position from 0 when rows are tuples. */
   readonly key: KeyField;

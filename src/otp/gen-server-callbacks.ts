@@ -16,18 +16,21 @@ export type Then<Continue> =
   | { readonly continue: Continue }
   | 'hibernate';
 
+/** `{ok, State}` of `init`: whoever started the server goes on. Made by {@link started}. */
 export interface Started<State, Continue> {
   readonly type: 'started';
   readonly state: State;
   readonly next: Then<Continue> | undefined;
 }
 
+/** `{noreply, State}`: a caller, if there is one, keeps waiting for `replyTo`. Made by {@link noReply}. */
 export interface NoReply<State, Continue> {
   readonly type: 'noreply';
   readonly state: State;
   readonly next: Then<Continue> | undefined;
 }
 
+/** `{reply, Reply, State}`, which only `handleCall` may give. Made by {@link reply}. */
 export interface Reply<Answer, State, Continue> {
   readonly type: 'reply';
   readonly answer: Answer;
@@ -35,12 +38,14 @@ export interface Reply<Answer, State, Continue> {
   readonly next: Then<Continue> | undefined;
 }
 
+/** `{stop, Reason, State}`: a caller is not answered and sees the end instead. Made by {@link stop}. */
 export interface Stop<State> {
   readonly type: 'stop';
   readonly reason: Reason;
   readonly state: State;
 }
 
+/** `{stop, Reason, Reply, State}`, which only `handleCall` may give. Made by {@link stopReply}. */
 export interface StopReply<Answer, State> {
   readonly type: 'stop_reply';
   readonly reason: Reason;
@@ -54,8 +59,13 @@ export interface NotStarted {
   readonly reason: Reason;
 }
 
+/** What `init` may give; anything else fails the start with `bad_return_value` (fact 32). */
 export type InitResult<State, Continue = never> = Started<State, Continue> | NotStarted | { readonly type: 'ignore' };
+
+/** What a callback other than `handleCall` may give; anything else ends the server with `bad_return_value` (fact 37). */
 export type Handled<State, Continue = never> = NoReply<State, Continue> | Stop<State>;
+
+/** What `handleCall` may give: an answer now, an answer later, or the end. */
 export type Answered<Answer, State, Continue = never> =
   | Reply<Answer, State, Continue>
   | StopReply<Answer, State>

@@ -8,7 +8,7 @@ import type { Timer } from './timers';
 /** What a callback gives back. */
 export type Result = Answered<unknown, unknown, unknown>;
 
-/** A call on its way. */
+/** A call in the mailbox: what was asked, and who waits for the answer. */
 export class CallMessage {
   constructor(
     readonly from: From,
@@ -16,7 +16,7 @@ export class CallMessage {
   ) {}
 }
 
-/** A cast on its way. */
+/** A cast in the mailbox; the class tells it from a plain message that looks the same. */
 export class CastMessage {
   constructor(readonly message: unknown) {}
 }

@@ -7,6 +7,7 @@
  */
 import { formatTerm, type Reason } from './term';
 
+/** How much a report matters, most first: OTP's levels without the three above `error`, which nothing here would use. */
 export type Level = 'error' | 'warning' | 'notice' | 'info' | 'debug';
 
 /** A child as a supervisor's report names it. */
@@ -19,6 +20,7 @@ export interface Offender {
   readonly type: string;
 }
 
+/** What a handler gets; `type` says which. Processes are named as text, since it may outlive them. */
 export type Report =
   /** A gen_server ended for a reason that nobody expected (fact 116). */
   | {
@@ -67,8 +69,10 @@ export type Report =
   /** One wake-up kept the event loop longer than the budget. */
   | { readonly type: 'long_step'; readonly pid: string; readonly name: string; readonly durationMs: number };
 
+/** Takes reports, in the middle of what is being reported on: it must be quick. What it throws is counted in `Logger.lost`. */
 export type ReportHandler = (level: Level, report: Report) => void;
 
+/** The handlers of one runtime. There are none at first, and nobody then hears of a crash. */
 export class Logger {
   private readonly handlers = new Map<string, ReportHandler>();
   /** Reports that a handler failed to take. */

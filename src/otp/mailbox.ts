@@ -8,6 +8,7 @@
 
 const COMPACT_AT = 1024;
 
+/** Messages in the order of arrival. It has no bound, as in Erlang: senders never wait. */
 export class Mailbox {
   private items: unknown[] = [];
   private head = 0;

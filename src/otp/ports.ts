@@ -8,6 +8,7 @@
 import { BadArgument } from './errors';
 import type { Owned, Pid, Process } from './process';
 
+/** One thing held outside, and how to let go of it. `Self.openPort` makes one. */
 export class Port implements Owned {
   private owner: Process | undefined;
 

@@ -21,6 +21,7 @@ export type StartResult<P = Pid> =
   | { readonly ok: false; readonly error: Reason }
   | 'ignore';
 
+/** What every start of a behaviour may be told, whichever behaviour it is. */
 export interface StartOptions {
   /** The name to register, before `init` runs. */
   readonly name?: string;

@@ -95,6 +95,8 @@ export interface Origin {
 
 /** Called for each message; a promise holds the mailbox until it settles. */
 export type Handler = (message: unknown) => void | Promise<void>;
+
+/** What a process runs from its first wake-up on; user code sees it as `ProcessBody`, with a handle. */
 export type Body = (process: Process) => void | Promise<void>;
 
 /** `waiting` for a message, `blocked` on something else, `suspended` by sys, else `running`. */

@@ -9,6 +9,7 @@ import { inspect } from 'node:util';
 
 let made = 0;
 
+/** A token that equals only itself. Its number is for people, and is unique in this Node process. */
 export class Reference {
   readonly id: number;
   /** Takes messages sent to this reference; undefined when it is no (longer an) alias. */

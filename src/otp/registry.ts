@@ -35,6 +35,7 @@ export type Destination<M> = Pid<M> | Name<M> | Via<M> | Reference;
 /** A name whose holder accepts `M`. */
 export const nameOf = <M = never>(name: string): Name<M> => name as Name<M>;
 
+/** Whether a destination is a {@link Via}: it is known by its two fields, since user code writes it as a plain object. */
 export const isVia = (value: unknown): value is Via<never> =>
   typeof value === 'object' && value !== null && 'via' in value && 'name' in value;
 
@@ -43,6 +44,7 @@ export function checkName(name: string): void {
   if (name === '' || name === 'undefined') throw new BadArgument(`Cannot register: "${name}" is no name`);
 }
 
+/** The names of one runtime, held by living processes only. */
 export class Registry {
   private readonly holders = new Map<string, Process>();
 

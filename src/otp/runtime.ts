@@ -29,6 +29,7 @@ import { end, sendExit } from './signals';
 import type { Reason } from './term';
 import { type Timer, Timers } from './timers';
 
+/** What a runtime is made of and how it watches its processes. The defaults are those of service, not of tests. */
 export interface RuntimeOptions {
   /** Who wakes processes. @default one nact system */
   readonly scheduler?: Scheduler;
@@ -79,6 +80,7 @@ export function currentRuntime(): Runtime {
   return runtime;
 }
 
+/** One node: what its processes share. It is running once it is made, and until {@link Runtime.stop}. */
 export class Runtime implements Kernel {
   readonly clock: Clock;
   readonly logger = new Logger();

@@ -14,6 +14,7 @@ export interface Wakeup {
   release(): void;
 }
 
+/** What a runtime asks of its scheduler. It may choose any order, but must come to everyone it was asked to wake. */
 export interface Scheduler {
   /** Takes a new process in. `run` never throws. */
   add(id: number, run: () => void): Wakeup;

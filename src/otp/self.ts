@@ -37,11 +37,13 @@ import { checkDelay } from './timers';
 /** What a process may find in its mailbox besides what it accepts. */
 export type SignalMessage = ExitMessage | DownMessage | TimeoutMessage;
 
+/** Which message a `receive` takes: Erlang's patterns, as a test. */
 export interface ReceiveOptions<T> {
   /** Take the first message for which this holds. @default the first of all */
   readonly match?: (message: unknown) => message is T;
 }
 
+/** The same with an end to the waiting: Erlang's `after`. What is here already beats even a timeout of 0. */
 export interface ReceiveWithin<T> extends ReceiveOptions<T> {
   /** Give up after this long and answer `TIMEOUT`. */
   readonly timeoutMs: number;
@@ -79,6 +81,7 @@ export function currentSelf(): Self {
   return new Self(process, process.kernel as Runtime);
 }
 
+/** A process as its own code sees it. Once the process has ended, whatever acts throws {@link DeadProcess}. */
 export class Self<in M = never> {
   constructor(
     /** The record behind the handle; for behaviours. */

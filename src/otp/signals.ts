@@ -28,11 +28,13 @@ export interface DownMessage {
   readonly reason: Reason;
 }
 
+/** How a monitor differs from a plain one. */
 export interface MonitorOptions {
   /** Make the reference an address too, dead after `demonitor` (fact 30). */
   readonly alias?: boolean;
 }
 
+/** What {@link demonitor} does besides; each is an option of `erlang:demonitor/2` (fact 27). */
 export interface DemonitorOptions {
   /** Also remove a `DOWN` that is already in the mailbox. */
   readonly flush?: boolean;
@@ -167,10 +169,12 @@ function addMonitor(entry: Monitor, target: Process): void {
   target.monitoredBy.add(entry);
 }
 
+/** Whether a message is an `EXIT`. It goes by the tag, which no message of a program may use. */
 export function isExit(message: unknown): message is ExitMessage {
   return hasType(message, 'EXIT');
 }
 
+/** Whether a message is a `DOWN`; compare its `ref` to know which monitor it is of. */
 export function isDown(message: unknown): message is DownMessage {
   return hasType(message, 'DOWN');
 }

@@ -30,7 +30,7 @@ export class Child {
 
 const NONE: readonly unknown[] = [];
 
-/** All children of a supervisor. */
+/** All children of a supervisor, oldest first; each is found by its id, or by its pid where there are no ids. */
 export class Children {
   private readonly all = new Map<string | Child, Child>();
   private readonly byPid = new Map<Pid, Child>();

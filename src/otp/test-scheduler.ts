@@ -8,6 +8,7 @@
 import { ManualClock } from './clock';
 import type { Scheduler, Wakeup } from './scheduler';
 
+/** Give a runtime both it and its clock: `new Runtime({ scheduler, clock: scheduler.clock })`. Nothing runs before a step. */
 export class TestScheduler implements Scheduler {
   readonly clock = new ManualClock();
   private readonly runnable: { readonly id: number; readonly run: () => void }[] = [];

@@ -10,6 +10,7 @@ import { Pid } from './process';
 import type { Runtime } from './runtime';
 import * as supervisor from './supervisor';
 
+/** A process of the tree and all below it, as plain data: it can be sent as JSON. */
 export interface TreeNode {
   /** The id in its supervisor; an instance without one is called after its module and pid. */
   readonly name: string;

@@ -7,8 +7,10 @@
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
+/** Takes a connection that has just come in; the socket is its own from then on, paused and half-open. */
 export type Visitor = (socket: Socket) => void;
 
+/** One listening port. It lives as long as its node; those who answer it come and go. */
 export class Door {
   private waiting: Socket[] = [];
   private visitor: Visitor | undefined;
