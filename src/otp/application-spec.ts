@@ -7,6 +7,7 @@ import type { Reason } from './term';
 
 /** A part of a program. Callbacks may be asynchronous. */
 export interface Application<Args = void, State = unknown> {
+  /** What others depend on and `stop` is given; one per runtime. */
   readonly name: string;
   /** One line for people. @default '' */
   readonly description?: string;

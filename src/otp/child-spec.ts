@@ -43,7 +43,9 @@ export type StartedChild = StartResult;
 
 /** What a supervisor must know of one child. */
 export interface ChildSpec {
+  /** What it is called in its supervisor, and nowhere else: two supervisors may use the same one. */
   readonly id: string;
+  /** Starts it, linked to the supervisor, as which it runs (fact 60). */
   readonly start: StartFunction;
   /** @default 'permanent' */
   readonly restart?: RestartType;

@@ -127,14 +127,18 @@ type MaybeAsync<T> = T | Promise<T>;
 export interface GenServer<Args, State, Call extends AnyAsk = never, Cast = never, Info = never, Continue = never> {
   /** Makes the first state. Runs in the new process; the starter waits for it. */
   init(args: Args, self: Self<Info>): MaybeAsync<InitResult<State, Continue>>;
+  /** Answers a request, now with `reply` or later through `from`. Without it, a call is a crash with `undef` (fact 40). */
   handleCall?(
     request: Call,
     from: From<AnswerOf<Call>>,
     state: State,
     self: Self<Info>,
   ): MaybeAsync<Answered<AnswerOf<Call>, State, Continue>>;
+  /** Takes what nobody waits for. Without it, a cast is a crash with `undef` (fact 40). */
   handleCast?(message: Cast, state: State, self: Self<Info>): MaybeAsync<Handled<State, Continue>>;
+  /** Takes every other message, and the idle timeout. Without it, each is a warning in the log (fact 40). */
   handleInfo?(message: Info, state: State, self: Self<Info>): MaybeAsync<Handled<State, Continue>>;
+  /** Does what a callback put off to after its answer, before any other message (fact 38). */
   handleContinue?(message: Continue, state: State, self: Self<Info>): MaybeAsync<Handled<State, Continue>>;
   /** Last words. Called as fact 50 says: not when the process is killed. */
   terminate?(reason: Reason, state: State, self: Self<Info>): MaybeAsync<void>;

@@ -83,6 +83,7 @@ export class Logger {
     this.handlers.set(name, handler);
   }
 
+  /** False when there was none of this name. */
   removeHandler(name: string): boolean {
     return this.handlers.delete(name);
   }
@@ -92,6 +93,7 @@ export class Logger {
     this.report(level, { type: 'event', event, fields });
   }
 
+  /** Hands a report to every handler in turn, at once. */
   report(level: Level, report: Report): void {
     for (const handler of this.handlers.values()) {
       try {

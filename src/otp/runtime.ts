@@ -138,6 +138,7 @@ export class Runtime implements Kernel {
     else this.holderOf(to).deliver(message);
   }
 
+  /** What every message passes on its way; freezes it where the options say so. */
   sending<T>(message: T): T {
     if (this.options.freezeMessages) deepFreeze(message);
     return message;
@@ -149,10 +150,12 @@ export class Runtime implements Kernel {
     return sendExit(currentProcess()?.pid ?? NOBODY, to, reason);
   }
 
+  /** Who holds the name now; undefined when nobody does (fact 94). */
   whereis(name: string): Pid | undefined {
     return this.registry.whereis(name);
   }
 
+  /** False from the moment the process ends, before anybody is told. */
   isAlive(pid: Pid): boolean {
     return pid.process !== undefined;
   }
@@ -162,6 +165,7 @@ export class Runtime implements Kernel {
     return [...this.table.values()].map((process) => process.pid);
   }
 
+  /** How many live: what to compare before and after, to find a leak. */
   get processCount(): number {
     return this.table.size;
   }
@@ -194,6 +198,7 @@ export class Runtime implements Kernel {
     this.scheduler.stop();
   }
 
+  /** Calls `fire` once, outside of any process; for messages there is `Self.sendAfter`. */
   startTimer(delayMs: number, fire: () => void): Timer {
     return this.timers.start(delayMs, fire);
   }
@@ -206,6 +211,7 @@ export class Runtime implements Kernel {
     return this.timers.read(timer);
   }
 
+  /** How many timers are pending. */
   get timerCount(): number {
     return this.timers.size;
   }

@@ -89,10 +89,12 @@ export class Self<in M = never> {
     readonly runtime: Runtime,
   ) {}
 
+  /** May be given away: others send to it what this process accepts. */
   get pid(): Pid<M> {
     return this.process.pid as Pid<M>;
   }
 
+  /** Never throws: for code that a dead process has left over. */
   get isAlive(): boolean {
     return this.process.alive;
   }
@@ -161,6 +163,7 @@ export class Self<in M = never> {
     });
   }
 
+  /** Starts a process whose end this one does not hear of. It runs later, never inside this call. */
   spawn<N>(body: ProcessBody<N>, options?: SpawnOptions): Pid<N> {
     return this.run(() => spawn(this.runtime, body, options));
   }
