@@ -6,7 +6,8 @@
  * node are put to the tree. A crash costs the requests under way. Started by
  * supervisors/admin-sup.ts.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { type AdminResponse, type Check, type NodeInfo, type NodeView, route } from '../src/admin/routes';
 import type { NodeId } from '../src/chord/id';
 import type { NodeSettings } from '../src/config';
@@ -57,8 +58,12 @@ interface Info {
   readonly response: ServerResponse;
 }
 
+type Body = { readonly text: string } | 'too_long' | 'aborted';
+
 const CONNECTIONS_MAX = 100;
 const BODY_BYTES_MAX = 64 * 1024;
+/** A client that says nothing for so long, in the middle of a request or after it, is gone. */
+const IDLE_TIMEOUT_MS = 30_000;
 
 // Callbacks
 
@@ -69,10 +74,16 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
     const server = createServer((request, response) =>
       self.runtime.send(self.pid, { type: 'request', request, response }),
     );
-    self.openPort(() => close(door, server));
+    server.setTimeout(IDLE_TIMEOUT_MS);
+    const sockets = new Set<Socket>();
+    self.openPort(() => close(door, sockets));
     // A connection that fails before it has become a request is the browser's affair.
     door.open(
-      (socket) => server.emit('connection', socket.resume()),
+      (socket) => {
+        sockets.add(socket);
+        socket.once('close', () => sockets.delete(socket));
+        server.emit('connection', socket.resume());
+      },
       () => {},
     );
     return started({ view: viewOf(args, self.runtime) });
@@ -88,30 +99,43 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
 
 async function answer(worker: Self, view: NodeView, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = await worker.wait(bodyOf(request));
-  if (body === undefined) {
-    return send(response, {
-      status: 413,
-      body: { error: { code: 'too_large', message: 'Cannot read the body: it is too long' } },
-    });
-  }
+  if (body === 'aborted') return;
+  if (body === 'too_long') return send(response, failure(413, 'too_large', 'Cannot read the body: it is too long'));
   const { method = 'GET', url = '/' } = request;
   const { host, origin } = request.headers;
-  send(response, await worker.wait(route(view, { method, url, host, origin, body })));
+  try {
+    send(response, await worker.wait(route(view, { method, url, host, origin, body: body.text })));
+  } catch (error) {
+    send(response, failure(500, 'internal', 'Cannot answer: an error has been logged'));
+    throw error;
+  }
 }
 
-/** The whole body as text; undefined when it is longer than {@link BODY_BYTES_MAX}. */
-async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > BODY_BYTES_MAX) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+const failure = (status: number, code: string, message: string): AdminResponse => ({
+  status,
+  body: { error: { code, message } },
+});
+
+/** The whole body as text, unless it is longer than {@link BODY_BYTES_MAX} or the client has gone. */
+function bodyOf(request: IncomingMessage): Promise<Body> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= BODY_BYTES_MAX) chunks.push(chunk);
+      // The rest is read and dropped, so that the client comes to read the answer.
+      else resolve('too_long');
+    });
+    request.on('end', () => resolve({ text: Buffer.concat(chunks).toString('utf8') }));
+    request.on('close', () => resolve('aborted'));
+    // An error is always followed by close.
+    request.on('error', () => {});
+  });
 }
 
 function send(response: ServerResponse, { status, body }: AdminResponse): void {
+  if (response.headersSent) return;
   const isText = typeof body === 'string';
   response.writeHead(status, {
     'content-type': isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8',
@@ -178,11 +202,12 @@ async function kill(path: string, runtime: Runtime): Promise<boolean> {
   return true;
 }
 
-function close(door: Door, server: Server): void {
+/** What has been answered still leaves; the rest is cut off. */
+function close(door: Door, sockets: ReadonlySet<Socket>): void {
   door.close();
-  // What has been answered still leaves; the rest is cut off.
-  server.closeIdleConnections();
-  setImmediate(() => server.closeAllConnections());
+  setImmediate(() => {
+    for (const socket of sockets) socket.destroySoon();
+  });
 }
 
 function listen({ adminHost, adminPort }: NodeSettings): Promise<Door | NodeJS.ErrnoException> {
