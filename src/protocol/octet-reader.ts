@@ -80,6 +80,15 @@ export class OctetReader {
     return byte;
   }
 
+  /** Reads four bytes if all of them lie in the piece at hand and are `expected`; nothing else. */
+  takesUint32(expected: number): boolean {
+    const { chunk, chunkAt } = this;
+    if (this.midField || chunk.length - chunkAt < 4) return false;
+    if (chunk.readUInt32BE(chunkAt) !== expected) return false;
+    this.chunkAt += 4;
+    return true;
+  }
+
   /** A number of two bytes, the higher first. */
   uint16(): number | undefined {
     return this.gather(2);

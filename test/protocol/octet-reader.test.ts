@@ -42,6 +42,23 @@ describe('OctetReader', () => {
     expect(reader.matches('KVS')).toBe(true);
   });
 
+  it('OctetReader takes a number only where all of it lies in the piece at hand and is the expected one', () => {
+    const reader = readerOf('01020304 05060708', '0506');
+    expect([reader.takesUint32(0x05060708), reader.takesUint32(0x01020304)]).toEqual([false, true]);
+    expect(reader.uint16()).toBe(0x0506);
+    expect(reader.takesUint32(0x07080506)).toBe(false);
+    expect(reader.uint32()).toBe(0x07080506);
+    expect(reader.takesUint32(0)).toBe(false);
+  });
+
+  it('OctetReader takes no number across the bytes of one that has begun', () => {
+    const reader = readerOf('4b');
+    expect(reader.matches('KVS')).toBeUndefined();
+    reader.push(hex('56530101'));
+    expect(reader.takesUint32(0x56530101)).toBe(false);
+    expect([reader.matches('KVS'), reader.bytesBuffered]).toEqual([true, 2]);
+  });
+
   it('OctetReader gives a short value as a string and a long one as a Uint8Array, cut or not', () => {
     for (const bytes of [0, 1, OCTET_STRING_BYTES_MAX, OCTET_STRING_BYTES_MAX + 1]) {
       const reader = new OctetReader();
