@@ -33,6 +33,19 @@ export function toBinaryString(octets: Octets): BinaryString {
   return typeof octets === 'string' ? octets : (asBuffer(octets).toString('latin1') as BinaryString);
 }
 
+/** The method behind Buffer's toString('latin1'): in every release of Node, but in no declaration. */
+interface Latin1Sliceable {
+  latin1Slice(start: number, end: number): string;
+}
+
+/**
+ * A copy of `bytes[start, end)` as a binary string; both ends must lie within. toString('latin1')
+ * would look up the encoding and check the ends each time: 20 ns, twice in each put of 600 ns.
+ */
+export function sliceBinaryString(bytes: Buffer, start: number, end: number): BinaryString {
+  return (bytes as Buffer & Latin1Sliceable).latin1Slice(start, end) as BinaryString;
+}
+
 /** A copy of `bytes[start, end)` in the form that suits its length. It shares no memory with `bytes`. */
 export function copyOctets(bytes: Uint8Array, start = 0, end = bytes.length): Octets {
   if (end - start <= OCTET_STRING_BYTES_MAX) return asBuffer(bytes).toString('latin1', start, end) as BinaryString;

@@ -13,6 +13,7 @@ import {
   EMPTY,
   OCTET_STRING_BYTES_MAX,
   type Octets,
+  sliceBinaryString,
   toBinaryString,
   toBuffer,
 } from '../octets';
@@ -108,7 +109,7 @@ export class OctetReader {
     if (!this.holdsWhole(bytes)) return this.collect(bytes) ? toBinaryString(this.takeCollected()) : undefined;
     const start = this.chunkAt;
     this.chunkAt += bytes;
-    return this.chunk.toString('latin1', start, this.chunkAt) as BinaryString;
+    return sliceBinaryString(this.chunk, start, this.chunkAt);
   }
 
   /** The next `bytes` bytes, as a value. */
