@@ -30,7 +30,7 @@ export const QUICK: Plan = {
   rounds: 3,
   runtimeMs: 60,
   processes: 20_000,
-  loadMs: 400,
+  loadMs: 300,
   warmUpMs: 150,
   keys: 50_000,
   starts: 3,
