@@ -73,7 +73,8 @@ const PURGE_SLICE = 1000;
 /** All of a million records are checked in a quarter of an hour, a slice taking well below a millisecond. */
 const SCRUB_INTERVAL_MS = SECOND_MS;
 const SCRUB_SLICE = 1000;
-const HEIR_RETRY_MS = 10;
+/** Short: until there is a new heir, the store must not die. */
+const HEIR_RETRY_MS = 1;
 
 // Callbacks
 

@@ -30,7 +30,14 @@ export class Door {
   static listen(host: string, port: number, connectionsMax: number): Promise<Door> {
     // Half-open: a client that has said all it wanted still gets its answers. Paused: nothing is
     // read before there is a process to read it.
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
+    // Kept alive: the system finds out when a client's machine has gone without a word.
+    const server = createServer({
+      allowHalfOpen: true,
+      pauseOnConnect: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
+    });
     server.maxConnections = connectionsMax;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
@@ -74,3 +81,6 @@ export class Door {
 
 /** Connections that may wait to be accepted, in the system and here. */
 const BACKLOG = 4096;
+
+/** A client that has been silent for so long is asked whether it is still there. */
+const KEEP_ALIVE_MS = 60_000;
