@@ -48,6 +48,35 @@ describe('nactScheduler()', () => {
     scheduler.stop();
   });
 
+  it('nactScheduler() runs those that became runnable together in one turn, in that order, and later ones later', async () => {
+    const scheduler = nactScheduler();
+    const ran: string[] = [];
+    const late = scheduler.add(4, () => void ran.push('late'));
+    const wakeups = ['a', 'b', 'c'].map((name, id) =>
+      scheduler.add(id, () => {
+        ran.push(name);
+        if (name === 'a') late.wake();
+      }),
+    );
+    for (const wakeup of wakeups) wakeup.wake();
+    await turns(1);
+    expect(ran).toEqual(['a', 'b', 'c']);
+    await turns(1);
+    expect(ran).toEqual(['a', 'b', 'c', 'late']);
+    scheduler.stop();
+  });
+
+  it('nactScheduler() wakes the others when those before them are released', async () => {
+    const scheduler = nactScheduler();
+    const ran: number[] = [];
+    const wakeups = [0, 1, 2, 3, 4].map((id) => scheduler.add(id, () => void ran.push(id)));
+    for (const wakeup of wakeups) wakeup.wake();
+    for (const id of [1, 0, 2]) wakeups[id]?.release();
+    await turns(3);
+    expect(ran).toEqual([3, 4]);
+    scheduler.stop();
+  });
+
   it('nactScheduler() keeps two systems apart', async () => {
     const [first, second] = [nactScheduler(), nactScheduler()];
     const ran: string[] = [];
