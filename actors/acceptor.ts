@@ -55,6 +55,8 @@ interface State extends Args {
 
 type Info =
   | { readonly type: 'accepted'; readonly socket: Socket }
+  /** What connection-sup has made of it; no pid: nothing. */
+  | { readonly type: 'handed_over'; readonly socket: Socket; readonly pid: Pid | undefined }
   | { readonly type: 'accept_failed'; readonly code: string | undefined }
   | { readonly type: 'open_again' }
   | DownMessage;
@@ -78,7 +80,9 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
   async handleInfo(message, state, self) {
     switch (message.type) {
       case 'accepted':
-        return noReply(await self.run(() => letIn(message.socket, state, self)));
+        return noReply(letIn(message.socket, state, self));
+      case 'handed_over':
+        return noReply(handedOver(message.socket, message.pid, state, self));
       case 'DOWN':
         return noReply({ ...state, open: state.open - 1 });
       case 'accept_failed':
@@ -116,18 +120,32 @@ async function watchAll(connections: SupervisorRef, self: Self<Info>): Promise<n
   return pids.length;
 }
 
-/** A connection that cannot be started, or is one too many, is a closed socket and no problem of the acceptor's. */
-async function letIn(socket: Socket, state: State, self: Self<Info>): Promise<State> {
-  const { connections, settings, inHand, open, accepted } = state;
-  const isRoom = open < settings.connectionsMax;
-  const connection = isRoom ? await supervisor.startChild(connections, [{ socket, settings }]) : undefined;
-  inHand.delete(socket);
-  if (!connection?.ok || connection.value.pid === undefined) {
+/** Asks for a connection and does not wait for it: many sockets can be on their way. One too many is closed. */
+function letIn(socket: Socket, state: State, self: Self<Info>): State {
+  const { connections, settings, inHand, open } = state;
+  if (open >= settings.connectionsMax) {
+    inHand.delete(socket);
     socket.destroy();
     return state;
   }
-  self.monitor(connection.value.pid);
-  return { ...state, accepted: accepted + 1, open: open + 1 };
+  const tell = (pid: Pid | undefined) => self.runtime.send(self.pid, { type: 'handed_over', socket, pid });
+  supervisor.startChild(connections, [{ socket, settings }]).then(
+    (connection) => tell(connection.ok ? connection.value.pid : undefined),
+    // The supervisor of the connections is gone, and this process is the next to go.
+    () => tell(undefined),
+  );
+  return { ...state, open: open + 1 };
+}
+
+/** A connection that could not be started is a closed socket and no problem of the acceptor's. */
+function handedOver(socket: Socket, pid: Pid | undefined, state: State, self: Self<Info>): State {
+  state.inHand.delete(socket);
+  if (pid) {
+    self.monitor(pid);
+    return { ...state, accepted: state.accepted + 1 };
+  }
+  socket.destroy();
+  return { ...state, open: state.open - 1 };
 }
 
 /** The acceptor is gone: whoever has not been let in would wait for ever. A socket that is being read has its connection. */

@@ -15,6 +15,7 @@ import type { Socket } from 'node:net';
 import type { NodeSettings } from '../src/config';
 import { fromUtf8 } from '../src/octets';
 import {
+  currentSelf,
   type ExitMessage,
   type GenServer,
   genServer,
@@ -22,6 +23,7 @@ import {
   noReply,
   type Pid,
   type Self,
+  type StartResult,
   started,
   stop,
 } from '../src/otp';
@@ -40,7 +42,16 @@ export interface Args {
   readonly settings: NodeSettings;
 }
 
-export const startLink = (args: Args) => genServer.startLink(callbacks, args, { module: 'connection' });
+/**
+ * Starts a connection, without waiting for it: they come by the thousand. The socket is the
+ * connection's from the first moment, so that it is closed even if the process never runs.
+ */
+export function startLink(args: Args): StartResult {
+  const socket = currentSelf().openPort(() => args.socket.destroy());
+  const pid = genServer.spawnLink(callbacks, args, { module: 'connection' });
+  socket.connect(pid);
+  return { ok: true, value: pid };
+}
 
 // State and messages
 
@@ -72,7 +83,6 @@ const LINGER_MS = 1000;
 const callbacks: GenServer<Args, State, never, never, Info> = {
   init({ socket, settings }, self) {
     self.trapExit(true);
-    self.openPort(() => socket.destroy());
     const state: State = {
       socket,
       settings,

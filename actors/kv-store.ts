@@ -33,6 +33,8 @@ import { registered } from './registered';
 export interface Args {
   readonly id: NodeId;
   readonly settings: NodeSettings;
+  /** A node begins with an empty table; one that is begun later has lost what was there. */
+  readonly life: { readonly state: 'joining' | 'active' | 'leaving' };
 }
 
 export const NAME = nameOf('kv-store');
@@ -111,7 +113,9 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
 // Internal
 
 /** An empty table. Its writer is new too: what this node wrote before is no longer here to be compared with. */
-function newRow({ id, settings }: Args, self: Self<Info>): StoreRow {
+function newRow({ id, settings, life }: Args, self: Self<Info>): StoreRow {
+  if (life.state !== 'joining')
+    self.runtime.logger.event('error', 'store_lost', { cause: 'the store and its heir died together' });
   const incarnation = BigInt(self.systemMs()) * 65536n + BigInt(randomInt(65536));
   const clock = new HybridClock(new Writers().intern(writerId(id, incarnation)));
   const row: StoreRow = { id: 'store', table: new MemoryTable({ memoryBytesMax: settings.storeBytesMax }), clock };

@@ -58,7 +58,7 @@ export async function startNode(
   const id = nodeId(taken.host, taken.port);
   const life: Life = { state: 'joining', startedAtMs: runtime.clock.nowMs() };
   const parts: rootSup.Args = {
-    store: { id, settings: taken },
+    store: { id, settings: taken, life },
     listener: { settings: taken, takeDoor: once(client) },
     admin: { settings: taken, id, version: VERSION, life, takeDoor: once(admin) },
   };

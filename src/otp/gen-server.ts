@@ -34,6 +34,7 @@ import {
   type StartOptions,
   type StartResult,
   start as startAlone,
+  spawnLink as spawnLinked,
   startLink as startLinked,
 } from './proc-lib';
 import type { Reference } from './reference';
@@ -60,6 +61,24 @@ export function startLink<Args, State, Call extends AnyAsk, Cast, Info, Continue
   const parent = currentProcess()?.pid;
   return startLinked(ServerLoop.body(callbacks, args, parent, moduleOf(options)), options) as Promise<
     StartResult<ServerPid<Call, Cast, Info>>
+  >;
+}
+
+/**
+ * Starts a linked server without waiting for its `init`: for those that come by the thousand, such
+ * as connections, of which a supervisor could otherwise start one in every few turns of the event
+ * loop. An `init` that fails is an exit like any other.
+ */
+export function spawnLink<Args, State, Call extends AnyAsk, Cast, Info, Continue>(
+  callbacks: GenServer<Args, State, Call, Cast, Info, Continue>,
+  args: Args,
+  options: Pick<StartOptions, 'module'> = {},
+): ServerPid<Call, Cast, Info> {
+  const parent = currentProcess()?.pid;
+  return spawnLinked(ServerLoop.body(callbacks, args, parent, moduleOf(options)), options) as ServerPid<
+    Call,
+    Cast,
+    Info
   >;
 }
 

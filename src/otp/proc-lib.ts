@@ -5,12 +5,12 @@
  * fails leaves nothing behind: the process is dead and its name free before the starter goes on,
  * and a starter that traps exits finds no stray `EXIT` in its mailbox (facts 34 and 35).
  */
-import { DeadProcess } from './errors';
 import type { Settle } from './block';
+import { DeadProcess, Exit } from './errors';
 import { assertNotDead, block, currentProcess, type Pid, type Process, runAs } from './process';
 import { checkName } from './registry';
 import { currentRuntime, type Runtime } from './runtime';
-import { type Self, spawn } from './self';
+import { currentSelf, type Self, spawn } from './self';
 import { end, link, separate, unlink, watch } from './signals';
 import { isExpectedExit, type Reason } from './term';
 import { checkTimeout } from './timers';
@@ -55,6 +55,21 @@ export function startLink(body: Start, options: StartOptions): Promise<StartResu
     throw new Error('Cannot link: no process is running; use start, or self.run after an await');
   return startProcess(body, options, parent);
 }
+
+/**
+ * Starts a process linked to the running one without waiting for its `init`, as OTP's `spawn_link`
+ * and `enter_loop` do. An `init` that fails is an exit like any other.
+ */
+export function spawnLink(body: Start, { module = 'anonymous' }: Pick<StartOptions, 'module'>): Pid {
+  return currentSelf().spawnLink((self) => body(self, NOBODY_WAITS), { initialCall: `${module}:init/1` });
+}
+
+const NOBODY_WAITS: Starting = {
+  started() {},
+  failed(_result, reason) {
+    throw new Exit(reason);
+  },
+};
 
 /** Starts a process that is linked to nobody, and waits until it is up. */
 export function start(body: Start, options: StartOptions): Promise<StartResult> {

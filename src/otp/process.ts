@@ -332,11 +332,19 @@ export class Process {
 
   private hold(pending: Promise<void>): void {
     this.held = true;
-    pending.then(() => {
-      this.held = false;
-      this.schedule();
-    }, this.fail);
+    pending.then(this.goOn, this.fail);
   }
+
+  /** What an asynchronous handler has held up goes on in the same turn, as far as the batch reaches. */
+  private readonly goOn = (): void => {
+    this.held = false;
+    if (this.mailbox.length === 0 || !this.alive) return;
+    try {
+      runAs(this, () => this.drain());
+    } catch (error) {
+      this.fail(error);
+    }
+  };
 
   private answerReceive(receiving: Receiving): void {
     const position = this.find(receiving.match, receiving.scanned);
