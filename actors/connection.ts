@@ -174,13 +174,14 @@ function serve(state: State, self: Self<Info>): Handled<State> {
 function answerAll(state: State, nowMs: number): void {
   const { decoder, writer, socket, settings } = state;
   const target = kvStore.open();
+  const roomBytes = settings.pendingAnswerBytesMax - socket.writableLength;
   for (let found = decoder.next(); found !== undefined; found = decoder.next()) {
     if (found.type === 'request') encodeResponse(answer(found, target, nowMs), writer);
     else {
       if (found.answer) encodeResponse(found.answer, writer);
       state.closing = found.fatal;
     }
-    if (socket.writableLength + writer.bytes > settings.pendingAnswerBytesMax) {
+    if (writer.bytes > roomBytes) {
       state.stalled = true;
       return;
     }
