@@ -12,12 +12,14 @@
  * order in which they became runnable. Who becomes runnable meanwhile waits for the next turn,
  * so that sockets and timers have theirs in between.
  */
-import { type ActorSystemRef, dispatch, Nobody, type Ref, spawn, start, stop } from 'nact';
+import { type ActorSystemRef, dispatch, Nobody, spawn, start, stop } from 'nact';
 import type { Scheduler, Wakeup } from './scheduler';
 
 /** nact's typings leave out the system's name and the sender of a message. */
 const startNamed = start as unknown as (options: { name: string }) => ActorSystemRef;
 const dispatchFrom = dispatch as unknown as (actor: unknown, message: unknown, sender: unknown) => void;
+
+type ActorRef = ReturnType<typeof spawn>;
 
 /** A shared sender saves nact three allocations per wake-up. */
 const SENDER = new Nobody();
@@ -87,7 +89,7 @@ class NactScheduler implements Scheduler {
 
 /** A process, as the scheduler sees it. */
 interface Sleeper {
-  readonly actor: Ref<never>;
+  readonly actor: ActorRef;
   readonly run: () => void;
   released: boolean;
 }

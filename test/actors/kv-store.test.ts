@@ -76,7 +76,9 @@ describe('kv-store', () => {
         expect(ask(world, GET('k'))).toBe('closed');
         await world.idle();
         expect(ask(world, GET('k'))).toBe('not_found');
-        expect(world.reportsOf('event').filter(({ event }) => event === 'store_lost').length).toBe(STARTS_WITHOUT_TABLE);
+        expect(world.reportsOf('event').filter(({ event }) => event === 'store_lost').length).toBe(
+          STARTS_WITHOUT_TABLE,
+        );
         expect(ask(world, PUT('k', 'new'))).toBe('success');
       },
       { leaves: 4 },
