@@ -15,11 +15,10 @@
 import { type ActorSystemRef, dispatch, Nobody, spawn, start, stop } from 'nact';
 import type { Scheduler, Wakeup } from './scheduler';
 
-/** nact's typings leave out the system's name and the sender of a message. */
+/** nact's typings leave out the system's name and the sender of a message, and say nothing of what a reference is. */
 const startNamed = start as unknown as (options: { name: string }) => ActorSystemRef;
 const dispatchFrom = dispatch as unknown as (actor: unknown, message: unknown, sender: unknown) => void;
-
-type ActorRef = ReturnType<typeof spawn>;
+const stopActor = stop as unknown as (actor: unknown) => void;
 
 /** A shared sender saves nact three allocations per wake-up. */
 const SENDER = new Nobody();
@@ -78,7 +77,7 @@ class NactScheduler implements Scheduler {
   /** nact forgets the wake-up of an actor that is stopped: somebody else must take the others along. */
   private release(sleeper: Sleeper): void {
     sleeper.released = true;
-    stop(sleeper.actor);
+    stopActor(sleeper.actor);
     if (sleeper !== this.first) return;
     this.first = undefined;
     while (this.runnable[this.released]?.released) this.released += 1;
@@ -89,7 +88,7 @@ class NactScheduler implements Scheduler {
 
 /** A process, as the scheduler sees it. */
 interface Sleeper {
-  readonly actor: ActorRef;
+  readonly actor: unknown;
   readonly run: () => void;
   released: boolean;
 }
