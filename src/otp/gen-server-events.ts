@@ -3,10 +3,11 @@
  */
 import type { From } from './call';
 import type { Answered } from './gen-server-callbacks';
+import type { Process } from './process';
 import type { Timer } from './timers';
 
 /** What a callback gives back. */
-export type Result = Answered<unknown, unknown, unknown>;
+export type CallbackResult = Answered<unknown, unknown, unknown>;
 
 /** A call in the mailbox: what was asked, and who waits for the answer. */
 export class CallMessage {
@@ -26,20 +27,37 @@ export class ContinueEvent {
   constructor(readonly message: unknown) {}
 }
 
-/** The end of one idle wait. One that belongs to an earlier wait is stale. */
+/** The end of one idle wait, and the message that says so. One that belongs to an earlier wait is stale. */
 export class IdleTimeout {
-  timer: Timer | undefined;
+  private timer: Timer | undefined;
+
+  /** Makes this a message to `process` after a while. The timer is the process's, and ends with it (fact 98). */
+  start(process: Process, timeoutMs: number): void {
+    const timer = process.kernel.startTimer(timeoutMs, () => {
+      process.timers.delete(timer);
+      process.deliver(this);
+    });
+    process.timers.add(timer);
+    this.timer = timer;
+  }
+
+  /** What is in the mailbox already stays there. */
+  stop(process: Process): void {
+    if (this.timer === undefined) return;
+    process.timers.delete(this.timer);
+    process.kernel.cancelTimer(this.timer);
+  }
 }
 
 /** The result, when it is one that this event allows; undefined for anything else (fact 37). */
-export function resultOf(value: unknown, event: unknown): Result | undefined {
+export function resultOf(value: unknown, event: unknown): CallbackResult | undefined {
   if (!isTagged(value)) return undefined;
   const { type } = value;
   const isResult =
     type === 'noreply' ||
     type === 'stop' ||
     ((type === 'reply' || type === 'stop_reply') && event instanceof CallMessage);
-  return isResult && hasNext(value) ? (value as Result) : undefined;
+  return isResult && hasNext(value) ? (value as CallbackResult) : undefined;
 }
 
 /** Whether what a result asks for next, if anything, makes sense. */

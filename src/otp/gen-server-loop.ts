@@ -10,13 +10,13 @@ import type { AnyAsk } from './call';
 import { DeadProcess, Exit, reasonOf } from './errors';
 import type { GenServer, InitResult, Then } from './gen-server-callbacks';
 import {
+  type CallbackResult,
   CallMessage,
   CastMessage,
   ContinueEvent,
   hasNext,
   IdleTimeout,
   isTagged,
-  type Result,
   resultOf,
   visible,
 } from './gen-server-events';
@@ -28,6 +28,7 @@ import type { ServerStatus } from './sys';
 import { Debug, type DebugEvent } from './sys-debug';
 import { CallbackFailed, SystemMessage, type SystemRequest } from './sys-requests';
 import { isExpectedExit, type Reason } from './term';
+import { isThenable } from './thenable';
 import { unreachable } from '../unreachable';
 
 type Callbacks = GenServer<unknown, unknown, AnyAsk, unknown, unknown, unknown>;
@@ -70,8 +71,8 @@ export class ServerLoop {
     } catch (thrown) {
       return failed(thrown);
     }
-    if (!(result instanceof Promise)) return this.begun(result, starting);
-    return result.then((value: unknown) => this.begun(value, starting), failed);
+    if (!isThenable(result)) return this.begun(result, starting);
+    return Promise.resolve(result).then((value: unknown) => this.begun(value, starting), failed);
   }
 
   private begun(value: unknown, starting: Starting): void | Promise<void> {
@@ -117,8 +118,7 @@ export class ServerLoop {
   private proceed(first: Step): void | Promise<void> {
     const turnsMax = this.self.runtime.batchMessagesMax;
     let step = first;
-    for (let turns = 0; step && !(step instanceof Promise) && turns < turnsMax; turns += 1)
-      step = this.take(step.event);
+    for (let turns = 0; step && !isThenable(step) && turns < turnsMax; turns += 1) step = this.take(step.event);
     return step && this.proceedLater(step);
   }
 
@@ -130,7 +130,7 @@ export class ServerLoop {
     const turnsMax = this.self.runtime.batchMessagesMax;
     let step = first;
     for (let turns = 0; step; turns += 1) {
-      if (step instanceof Promise) step = await step;
+      if (isThenable(step)) step = await step;
       else if (turns % turnsMax > 0) step = this.take(step.event);
       else step = await this.takeAfterOthers(step.event);
     }
@@ -150,10 +150,10 @@ export class ServerLoop {
     } catch (thrown) {
       return this.callbackFailed(thrown, event);
     }
-    return result instanceof Promise ? this.takeLater(result, event) : this.carryOut(result, event);
+    return isThenable(result) ? this.takeLater(result, event) : this.carryOut(result, event);
   }
 
-  private async takeLater(pending: Promise<unknown>, event: unknown): Promise<Now> {
+  private async takeLater(pending: PromiseLike<unknown>, event: unknown): Promise<Now> {
     let result: unknown;
     try {
       result = await pending;
@@ -191,7 +191,7 @@ export class ServerLoop {
     return new Exit(['undef', [this.module, name]]);
   }
 
-  private ignoreInfo(message: unknown): Result {
+  private ignoreInfo(message: unknown): CallbackResult {
     const name = this.self.process.label;
     this.self.runtime.logger.report('warning', { type: 'unexpected_message', name, message });
     return { type: 'noreply', state: this.state, next: undefined };
@@ -243,13 +243,12 @@ export class ServerLoop {
   }
 
   private startIdle(timeoutMs: number): void {
-    const idle = new IdleTimeout();
-    idle.timer = this.self.runtime.startTimer(timeoutMs, () => this.self.process.deliver(idle));
-    this.idle = idle;
+    this.idle = new IdleTimeout();
+    this.idle.start(this.self.process, timeoutMs);
   }
 
   private stopIdle(idle: IdleTimeout): void {
-    if (idle.timer) this.self.runtime.cancelTimer(idle.timer);
+    idle.stop(this.self.process);
     this.idle = undefined;
   }
 
@@ -272,7 +271,7 @@ export class ServerLoop {
     } catch (thrown) {
       return failed(thrown);
     }
-    return pending instanceof Promise ? pending.then(() => end(reason), failed) : end(reason);
+    return isThenable(pending) ? Promise.resolve(pending).then(() => end(reason), failed) : end(reason);
   }
 
   private report(reason: Reason, lastEvent: unknown): void {

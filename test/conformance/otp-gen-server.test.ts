@@ -4,6 +4,8 @@
  * What is thrown counts as an error here, never as a returned value (10.5). Calls to other nodes
  * (`nodedown`, `multi_call`) wait for distribution.
  */
+import { setTimeout as sleepOutside } from 'node:timers/promises';
+import { runInNewContext } from 'node:vm';
 import {
   type Ask,
   cannotStart,
@@ -17,6 +19,7 @@ import {
   nameOf,
   noReply,
   type Pid,
+  randomFrom,
   type Reason,
   reply,
   replyTo,
@@ -586,6 +589,27 @@ describe('callbacks', () => {
         expect(world.runtime.timerCount).toBe(0);
       },
       { leaves: 1 },
+    ),
+  );
+
+  it(
+    'fact 98: the idle timer of a server ends with it, however many are killed at random',
+    inWorld(
+      async (world) => {
+        const random = randomFrom(world.seed);
+        const idling = { init: () => started(0, { timeoutMs: 3_600_000 }) };
+        const refs = await Promise.all(Array.from({ length: 100 }, () => startIn(world, idling)));
+        expect(world.runtime.timerCount).toBe(refs.length);
+        for (const ref of refs) {
+          if (random() < 0.5) world.runtime.send<unknown>(ref, 'no longer idle');
+          if (random() < 0.5) world.kill(ref);
+          else world.kill(ref, 'away with you');
+          if (random() < 0.3) await world.scheduler.step();
+        }
+        expect([world.runtime.processCount, world.runtime.timerCount]).toEqual([0, 0]);
+        expect(refs.every((ref) => ref.process === undefined)).toBe(true);
+      },
+      { seeds: MANY_SEEDS },
     ),
   );
 
@@ -1378,6 +1402,45 @@ describe('termination', () => {
       expect(world.reports.map((report) => report.type)).toEqual(['terminate', 'crash']);
     }),
   );
+});
+
+describe('a promise of another realm', () => {
+  const Foreign = runInNewContext('Promise') as PromiseConstructor;
+  const foreign = [
+    ['one of a vm context', <T>(make: () => T) => Foreign.resolve().then(make)],
+    ['one of node:timers', <T>(make: () => T) => sleepOutside(1).then(make)],
+  ] as const;
+
+  it.each(foreign)('%s from a callback holds the mailbox and gives the result', async (_what, later) => {
+    const runtime = new Runtime();
+    const words: unknown[] = [];
+    const callbacks = server({
+      init: () => later(() => started(1)),
+      handleCall: (_request, _from, state) => later(() => reply(state, Number(state) + 1)),
+      terminate: () => later(() => void words.push('last')),
+    });
+    await runtime.run(async () => {
+      const result = await genServer.start(callbacks, undefined);
+      if (result === 'ignore' || !result.ok) return raise(result);
+      const ref = result.value;
+      words.push(...(await Promise.all([genServer.call(ref, CALL), genServer.call(ref, CALL)])));
+      await genServer.stop(ref);
+    });
+    expect(words).toEqual([1, 2, 'last']);
+    runtime.stop();
+  });
+
+  it.each(foreign)('%s that fails is a callback that throws', async (_what, later) => {
+    const runtime = new Runtime();
+    const failing = server({ handleCall: () => later(() => raise(new Error('broken'))) });
+    const cause = await runtime.run(async () => {
+      const result = await genServer.start(failing, undefined);
+      if (result === 'ignore' || !result.ok) return raise(result);
+      return causeOf(await failureOf(() => genServer.call(result.value, CALL)));
+    });
+    expect(cause).toEqual(new Error('broken'));
+    runtime.stop();
+  });
 });
 
 describe('on the scheduler of nact', () => {
