@@ -17,6 +17,9 @@ import { Pid } from './process';
 import { Reference } from './reference';
 import { formatTerm } from './term';
 
+/** Deeper than any sensible key or row; one that contains itself gets there long before the stack is full. */
+export const NESTING_MAX = 1000;
+
 /** What can be a key. Anything else, NaN and undefined included, is refused with {@link BadArgument}. */
 export type Key =
   | number
@@ -31,11 +34,16 @@ export type Key =
   | { readonly [field: string]: unknown };
 
 /** @throws BadArgument when `key` cannot be a key (fact 104: a bad element) */
-export function checkKey(key: unknown): void {
+export function checkKey(key: unknown, depth = 0): void {
   if (typeof key === 'string') return;
+  checkDepth(depth);
   if (Number.isNaN(key)) throw new BadArgument('Cannot use NaN as a key: it equals nothing');
   const parts: readonly unknown[] = rankOf(key) === 'array' ? (key as unknown[]) : fieldsOf(key);
-  for (const part of parts) checkKey(part);
+  for (const part of parts) checkKey(part, depth + 1);
+}
+
+function checkDepth(depth: number): void {
+  if (depth > NESTING_MAX) throw new BadArgument('Cannot use a key: it contains itself, or is nested too deep');
 }
 
 /** Something that a `Map` finds equal when and only when the two keys are equal by structure and type. */
@@ -149,18 +157,22 @@ const fieldsOf = (key: unknown): readonly unknown[] =>
 // Encoding
 
 /** Every part says what it is and how long it is, so that no two structures read the same. */
-function encode(key: unknown): string {
-  if (Array.isArray(key)) return `a${key.length}:${key.map(encode).join('')}`;
+function encode(key: unknown, depth = 0): string {
+  checkDepth(depth);
+  if (Array.isArray(key)) return `a${key.length}:${encodeAll(key, depth)}`;
   if (key instanceof Uint8Array) return text('b', Buffer.from(key).toString('latin1'));
   if (typeof key === 'string') return text('s', key);
   if (typeof key !== 'object' || key === null) return text(typeof key === 'bigint' ? 'i' : 'v', String(key));
-  return hasIdentity(key) ? text('r', String(identityOf(key))) : encodeFields(key);
+  return hasIdentity(key) ? text('r', String(identityOf(key))) : encodeFields(key, depth);
 }
 
-function encodeFields(key: object): string {
+function encodeFields(key: object, depth: number): string {
   const fields = Object.keys(key).sort();
-  return `o${fields.length}:${fields.map((field) => text('s', field)).join('')}${valuesOf(key, fields).map(encode).join('')}`;
+  const names = fields.map((field) => text('s', field)).join('');
+  return `o${fields.length}:${names}${encodeAll(valuesOf(key, fields), depth)}`;
 }
+
+const encodeAll = (parts: readonly unknown[], depth: number) => parts.map((part) => encode(part, depth + 1)).join('');
 
 const text = (tag: string, value: string) => `${tag}${value.length}:${value}`;
 

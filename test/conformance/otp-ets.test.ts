@@ -802,6 +802,45 @@ describe('copies', () => {
   );
 
   it(
+    'fact 109: a field named __proto__ is a field like any other, and inherits nothing',
+    withMembers((owner) => {
+      const row = JSON.parse('{"id":"a","n":1,"deep":{"__proto__":{"admin":true}},"__proto__":{"n":2}}') as Row;
+      const table = newTable(owner);
+      owner.run(() => ets.insert(table, row));
+      const [found] = owner.run(() => ets.lookup(table, 'a'));
+      expect(JSON.stringify(found)).toBe(JSON.stringify(row));
+      expect(Object.getPrototypeOf(found)).toBe(Object.prototype);
+      const { deep } = found as Row & { deep: object };
+      expect('admin' in deep).toBe(false);
+      expect(owner.run(() => ets.updateCounter(table, 'a', ['n', 1]))).toBe(2);
+      expect(owner.run(() => ets.toArray(table))).toHaveLength(1);
+    }),
+  );
+
+  it(
+    'fact 109: a row or a key that contains itself is a bad argument',
+    withMembers((owner) => {
+      interface Knot {
+        readonly id: unknown;
+        self?: unknown;
+      }
+      const knot: Knot = { id: 'a' };
+      knot.self = { list: [knot, knot], map: new Map([['knot', knot]]) };
+      const loop: unknown[] = [];
+      loop.push({ loop });
+      for (const type of TYPES) {
+        const table = owner.run(() => ets.newTable<Knot, 'id'>('knots', { key: 'id', type }));
+        owner.run(() => ets.insert(table, { id: 'b' }));
+        badarg(() => owner.run(() => ets.insert(table, knot)));
+        badarg(() => owner.run(() => ets.insert(table, { id: loop })));
+        expect(owner.run(() => ets.toArray(table))).toEqual([{ id: 'b' }]);
+      }
+      const set = owner.run(() => ets.newTable<Knot, 'id'>('knots', { key: 'id' }));
+      badarg(() => owner.run(() => ets.lookup(set, loop)));
+    }),
+  );
+
+  it(
     'fact 109: with isolation "share" the row itself is stored, and updates still replace it',
     withMembers((owner) => {
       const table = newTable(owner, { isolation: 'share' });
