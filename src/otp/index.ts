@@ -77,3 +77,4 @@ export * as sys from './sys';
 export { equalTerms, formatTerm, isExpectedExit, type Reason } from './term';
 export { randomFrom, TestScheduler } from './test-scheduler';
 export { findInTree, type TreeNode, treeOf } from './tree';
+export type { WaitOptions } from './wait';

@@ -33,6 +33,7 @@ import {
 } from './signals';
 import type { Reason } from './term';
 import { checkDelay } from './timers';
+import { waitFor, type WaitOptions } from './wait';
 
 /** What a process may find in its mailbox besides what it accepts. */
 export type SignalMessage = ExitMessage | DownMessage | TimeoutMessage;
@@ -138,9 +139,8 @@ export class Self<in M = never> {
   /** Waits without taking messages. */
   sleep(ms: number): Promise<void> {
     this.assertAlive();
-    const delayMs = checkDelay(ms);
     return this.process.block((settle) => {
-      const timer = this.runtime.startTimer(delayMs, () => settle.resolve());
+      const timer = this.runtime.startTimer(checkDelay(ms), () => settle.resolve());
       return () => this.runtime.cancelTimer(timer);
     });
   }
@@ -154,13 +154,14 @@ export class Self<in M = never> {
     });
   }
 
-  /** Waits for something outside the runtime. If the process ends meanwhile, what follows never runs. */
-  wait<T>(promise: Promise<T>): Promise<T> {
+  /**
+   * Waits for something outside the runtime. If the process ends meanwhile, what follows never runs:
+   * what the promise opens is then lost, unless `ifEnded` closes it.
+   */
+  wait<T>(promise: PromiseLike<T>, options: WaitOptions<T> = {}): Promise<T> {
+    const waiting = waitFor(this.process, promise, options);
     this.assertAlive();
-    return this.process.block((settle) => {
-      promise.then(settle.resolve, settle.reject);
-      return () => {};
-    });
+    return waiting;
   }
 
   /** Starts a process whose end this one does not hear of. It runs later, never inside this call. */
@@ -256,7 +257,10 @@ export class Self<in M = never> {
     return startTimer(this.runtime, ms, to, message);
   }
 
-  /** Sends `message` every `ms` until cancelled or the receiver is gone. */
+  /**
+   * Sends `message` every `ms` until cancelled or the receiver is gone. A name outlives its holders:
+   * while nobody has it, the messages are dropped.
+   */
   sendInterval<N>(ms: number, to: Pid<N> | Name<N>, message: N): TimerRef {
     this.assertAlive();
     return sendInterval(this.runtime, ms, to, message);

@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { BadArgument, formatTerm, type Report, Runtime, type Self, spawn, TIMEOUT } from '../../src/otp';
+import { BadArgument, DeadProcess, formatTerm, type Report, Runtime, type Self, spawn, TIMEOUT } from '../../src/otp';
 import { collectInto, failureOf, idler, inWorld } from '../support/runtime';
 
 const BATCH = 256;
@@ -261,6 +261,56 @@ describe('wait()', () => {
       const ending = world.watch(world.spawn((self) => self.wait(rejected())));
       await world.idle();
       expect(ending.reason).toEqual(['nocatch', 'ball']);
+    }),
+  );
+
+  describe.each(['before it is there', 'when it is there but was not taken', 'once it was taken'])(
+    'wait() for something that is opened, by a process that ends %s',
+    (when) => {
+      it(
+        `gives it to ifEnded${when === 'once it was taken' ? ' no more' : ', once'}`,
+        inWorld(async (world) => {
+          const closed: unknown[] = [];
+          const taken: unknown[] = [];
+          let open = (_socket: string) => {};
+          const opening = new Promise<string>((resolve) => {
+            open = resolve;
+          });
+          const pid = world.spawn(async (self) => {
+            taken.push(await self.wait(opening, { ifEnded: (value) => void closed.push(value) }));
+            await self.receive();
+          });
+          await world.idle();
+          if (when === 'before it is there') world.kill(pid);
+          open('socket');
+          await opening;
+          if (when === 'once it was taken') await world.idle();
+          world.kill(pid);
+          await world.idle();
+          const wasTaken = when === 'once it was taken';
+          expect([taken, closed]).toEqual(wasTaken ? [['socket'], []] : [[], ['socket']]);
+        }),
+      );
+    },
+  );
+
+  it(
+    'wait() on the handle of a dead process gives what is opened to ifEnded, and throws; so does a failing ifEnded',
+    inWorld(async (world) => {
+      const closed: string[] = [];
+      const handles: Self<unknown>[] = [];
+      const ending = world.watch(world.spawn<unknown>((self) => void handles.push(self)));
+      await world.idle();
+      expect(ending.ended).toBe(true);
+      const [handle] = handles;
+      const ifEnded = (value: string) => {
+        closed.push(value);
+        throw new Error('cannot close');
+      };
+      expect(() => handle?.wait(Promise.resolve('socket'), { ifEnded })).toThrow(DeadProcess);
+      await world.idle();
+      expect(closed).toEqual(['socket']);
+      expect(world.reportsOf('error').map(({ reason }) => reason)).toEqual([new Error('cannot close')]);
     }),
   );
 
