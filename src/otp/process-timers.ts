@@ -40,12 +40,17 @@ export function startTimer<M>(runtime: Runtime, ms: number, to: Target<TimeoutMe
   return ref;
 }
 
-/** Sends `message` every `ms`, 1 or more, until cancelled or nobody is there to get it (fact 99). */
+/**
+ * Sends `message` every `ms`, 1 or more, until cancelled or its process is gone (fact 99). One aimed
+ * at a name goes on until cancelled: what it sends while nobody has the name, as between a crash and
+ * the restart, is dropped.
+ */
 export function sendInterval<M>(runtime: Runtime, ms: number, to: Target<M>, message: M): TimerRef {
   if (checkDelay(ms) === 0) throw new BadArgument('Cannot start an interval: it must be 1 ms or more');
   const ref = new TimerRef();
   const tick = () => {
-    if (deliver(runtime, to, message)) arm(runtime, ref, ms, to, tick);
+    deliver(runtime, to, message);
+    arm(runtime, ref, ms, to, tick);
   };
   arm(runtime, ref, ms, to, tick);
   return ref;
@@ -78,10 +83,8 @@ function arm(runtime: Runtime, ref: TimerRef, ms: number, to: Target<never>, fir
   ref.target = target;
 }
 
-/** Says whether there was anybody to get it. */
-function deliver<M>(runtime: Runtime, to: Target<M>, message: M): boolean {
+/** Does nothing when there is nobody to get it. */
+function deliver<M>(runtime: Runtime, to: Target<M>, message: M): void {
   const receiver = to instanceof Pid ? to : (runtime.whereis(to) as Pid<M> | undefined);
-  if (receiver === undefined || !runtime.isAlive(receiver)) return false;
-  runtime.send(receiver, message);
-  return true;
+  if (receiver) runtime.send(receiver, message);
 }

@@ -315,20 +315,44 @@ describe('timers', () => {
   );
 
   it(
-    'fact 99: an interval ends when its receiver is gone, a name that nobody holds included',
+    'fact 99: an interval ends when its receiver is gone',
     inWorld(async (world) => {
       const pid = world.spawn((self: Self<string>) => {
-        self.register('ticked');
         self.sendEvery(10, 'tick');
         self.serve(() => {});
       });
-      await world.run((self) => void self.sendInterval(10, nameOf<string>('ticked'), 'tick'));
       await world.advance(25);
-      expect(world.runtime.timerCount).toBe(2);
+      expect(world.runtime.timerCount).toBe(1);
       world.kill(pid);
-      await world.advance(25);
       expect(world.runtime.timerCount).toBe(0);
     }),
+  );
+
+  it(
+    'facts 94 and 99: an interval to a name finds whoever has it, and only drops a message while nobody does',
+    inWorld(
+      async (world) => {
+        const got: string[] = [];
+        const holder = (who: string) =>
+          world.spawn((self: Self<string>) => {
+            self.register('ticked');
+            self.serve(() => void got.push(`${who} at ${self.nowMs()}`));
+          });
+        const first = holder('first');
+        const refs: TimerRef[] = [];
+        await world.run((self) => void refs.push(self.sendInterval(10, nameOf<string>('ticked'), 'tick')));
+        await world.advance(15);
+        world.kill(first);
+        await world.advance(10);
+        holder('second');
+        await world.advance(20);
+        expect(got).toEqual(['first at 10', 'second at 30', 'second at 40']);
+        expect(await world.run((self) => refs.map((ref) => self.cancelTimer(ref)))).toEqual([5]);
+        await world.advance(20);
+        expect([got.length, world.runtime.timerCount]).toEqual([3, 0]);
+      },
+      { leaves: 1 },
+    ),
   );
 
   it('facts 96 to 99 hold on the scheduler of nact and the clock of the machine', async () => {
