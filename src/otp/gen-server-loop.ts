@@ -343,7 +343,10 @@ export class ServerLoop {
 
   private replaceState(operation: string, replacement: () => unknown): CallbackFailed | undefined {
     try {
-      this.state = replacement();
+      const state = replacement();
+      // A state that is still to come is none: whoever wants to wait does so before it is asked for.
+      if (isThenable(state)) return new CallbackFailed(operation, notAState(state));
+      this.state = state;
       return undefined;
     } catch (thrown) {
       return new CallbackFailed(operation, reasonOf(thrown));
@@ -387,4 +390,10 @@ export class ServerLoop {
       return ['failed', 'formatStatus'];
     }
   }
+}
+
+/** What it comes to, a failure included, concerns nobody. */
+function notAState(promise: PromiseLike<unknown>): Reason {
+  void Promise.resolve(promise).catch(() => {});
+  return ['bad_return_value', promise];
 }

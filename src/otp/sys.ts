@@ -30,7 +30,7 @@ export const getState = (server: AnyServer, timeoutMs?: number) => ask(server, {
 export const getStatus = (server: AnyServer, timeoutMs?: number) =>
   ask(server, { type: 'get_status' }, timeoutMs) as Promise<ServerStatus>;
 
-/** The new state. If `replace` throws, the state is kept and the call fails with `callback_failed`. */
+/** The new state. If `replace` throws or gives a promise, the state is kept and the call fails with `callback_failed`. */
 export const replaceState = (server: AnyServer, replace: (state: never) => unknown, timeoutMs?: number) =>
   ask(server, { type: 'replace_state', replace: replace as (state: unknown) => unknown }, timeoutMs);
 

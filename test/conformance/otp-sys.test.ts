@@ -74,6 +74,27 @@ describe('sys', () => {
   );
 
   it(
+    'fact 54: a promise is no state: replace_state and change_code fail with callback_failed and keep theirs',
+    inWorld(
+      async (world) => {
+        const ref = await startIn(world, { codeChange: () => Promise.resolve([]) as unknown as readonly unknown[] });
+        castAll(world, ref, 'kept');
+        for (const later of [async () => ['later'], () => Promise.reject(new Error('later'))]) {
+          const failure = await failureOf(() => world.outside(() => sys.replaceState(ref, later)));
+          const reason = ['bad_return_value', expect.anything()];
+          expect(reasonOf(failure)).toEqual(['callback_failed', 'replace_state', reason]);
+        }
+        await world.outside(() => sys.suspend(ref));
+        const failure = await failureOf(() => world.outside(() => sys.changeCode(ref, 1, 2)));
+        expect(reasonOf(failure)).toMatchObject(['callback_failed', 'change_code', ['bad_return_value', {}]]);
+        await world.outside(() => sys.resume(ref));
+        expect(await world.outside(() => sys.getState(ref))).toEqual(['kept']);
+      },
+      { leaves: 1 },
+    ),
+  );
+
+  it(
     'fact 54: get_status tells status, module, parent, log and the state as formatStatus shows it',
     inWorld(
       async (world) => {
