@@ -25,9 +25,13 @@ const SENDER = new Nobody();
 
 let systems = 0;
 
-/** One nact system for one runtime. */
-export function nactScheduler(): Scheduler {
-  return new NactScheduler();
+/**
+ * One nact system for one runtime.
+ *
+ * @param failed is told what a run threw, which none should: the others of its turn run all the same
+ */
+export function nactScheduler(failed: (thrown: unknown) => void = () => {}): Scheduler {
+  return new NactScheduler(failed);
 }
 
 class NactScheduler implements Scheduler {
@@ -38,7 +42,7 @@ class NactScheduler implements Scheduler {
   /** The runnable ones before this position have been released. */
   private released = 0;
 
-  constructor() {
+  constructor(private readonly failed: (thrown: unknown) => void) {
     systems += 1;
     this.system = startNamed({ name: `runtime-${systems}` });
   }
@@ -71,7 +75,16 @@ class NactScheduler implements Scheduler {
     this.runnable = [];
     this.released = 0;
     this.first = undefined;
-    for (const sleeper of batch) if (!sleeper.released) sleeper.run();
+    for (const sleeper of batch) if (!sleeper.released) this.run(sleeper);
+  }
+
+  /** What is thrown must reach neither the rest of the batch nor nact, which would stop the actor whose turn this is. */
+  private run(sleeper: Sleeper): void {
+    try {
+      sleeper.run();
+    } catch (thrown) {
+      this.failed(thrown);
+    }
   }
 
   /** nact forgets the wake-up of an actor that is stopped: somebody else must take the others along. */

@@ -15,7 +15,7 @@
  */
 import { inspect } from 'node:util';
 import { type Arm, type Block, blockNobody, type Settle } from './block';
-import { DeadProcess, Exit, reasonOf } from './errors';
+import { DeadProcess, isExitThrown, reasonOf } from './errors';
 import { LazySet } from './lazy-set';
 import { Mailbox } from './mailbox';
 import { Reference } from './reference';
@@ -376,11 +376,11 @@ export class Process {
     return this.mailbox.take(position);
   }
 
-  /** The body threw. Nothing thrown in here may reach the scheduler. */
+  /** The body threw. Nothing that is done here throws: it would reach the scheduler, or nobody. */
   private readonly fail = (thrown: unknown): void => {
     if (!this.alive) return;
     const reason = reasonOf(thrown);
-    if (!(thrown instanceof Exit)) this.kernel.reportUncaught(this, reason);
+    if (!isExitThrown(thrown)) this.kernel.reportUncaught(this, reason);
     this.kernel.terminate(this, reason);
   };
 }

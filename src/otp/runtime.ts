@@ -8,7 +8,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import { type Clock, systemClock } from './clock';
-import { BadArgument } from './errors';
+import { BadArgument, reasonOf } from './errors';
 import { Logger } from './logger';
 import { nactScheduler } from './nact-scheduler';
 import {
@@ -98,7 +98,7 @@ export class Runtime implements Kernel {
   constructor(options: RuntimeOptions = {}) {
     this.options = options;
     this.clock = options.clock ?? systemClock();
-    this.scheduler = options.scheduler ?? nactScheduler();
+    this.scheduler = options.scheduler ?? nactScheduler((thrown) => this.reportFault('wake_up_failed', thrown));
     this.timers = new Timers(this.clock);
     this.batchMessagesMax = options.batchMessagesMax ?? 256;
   }
@@ -228,6 +228,11 @@ export class Runtime implements Kernel {
   reportUncaught(process: Process, reason: Reason): void {
     const { initialCall } = process.origin;
     this.logger.report('error', { type: 'error', pid: process.pid.toString(), initialCall, reason });
+  }
+
+  /** Something outside of any process threw, and nothing else is to suffer from it. */
+  private reportFault(event: string, thrown: unknown): void {
+    this.logger.event('error', event, { reason: reasonOf(thrown) });
   }
 
   private readonly addToScheduler = (id: number, run: () => void) =>

@@ -142,13 +142,13 @@ export function end(process: Process, reason: Reason): void {
 /** Ends one process, tells its monitors, and gives back those that were linked to it. */
 function endOne(process: Process, reason: Reason): Process[] {
   process.end();
+  process.kernel.ended(process);
   for (const owned of process.owned.takeAll()) letGo(owned, process);
   for (const timer of process.timers.takeAll()) process.kernel.cancelTimer(timer);
   for (const held of process.monitors.takeAll()) held.target?.monitoredBy.delete(held);
-  process.kernel.ended(process);
   for (const monitor of process.monitoredBy.takeAll()) {
     monitor.watcher?.monitors.delete(monitor);
-    monitor.notify(reason);
+    notify(monitor, reason, process);
   }
   const linked = [...process.links.takeAll()];
   for (const other of linked) other.links.delete(process);
@@ -161,6 +161,15 @@ function letGo(owned: Owned, owner: Process): void {
     runAs(undefined, () => owned.ownerEnded());
   } catch (thrown) {
     owner.kernel.reportUncaught(owner, reasonOf(thrown));
+  }
+}
+
+/** The same: links and later monitors have to be told whatever one of them does. */
+function notify(monitor: Monitor, reason: Reason, ended: Process): void {
+  try {
+    monitor.notify(reason);
+  } catch (thrown) {
+    ended.kernel.reportUncaught(ended, reasonOf(thrown));
   }
 }
 

@@ -26,6 +26,7 @@ import {
   started,
   TIMEOUT,
 } from '../../src/otp';
+import { link, monitor, watch } from '../../src/otp/signals';
 import { collectInto, failureOf, idler, inWorld, trapper, World } from '../support/runtime';
 
 const MANY_SEEDS = 20;
@@ -1195,6 +1196,77 @@ describe('whole graphs of processes', () => {
         expect(world.runtime.processCount).toBe(0);
       },
       { seeds: 1 },
+    ),
+  );
+});
+
+describe('an end that goes wrong on its way', () => {
+  const cyclic: unknown[] = ['cyclic'];
+  cyclic.push(cyclic);
+  const mute = {
+    toString: () => {
+      throw new Error('mute');
+    },
+  };
+  const unprintable: [string, Reason][] = [
+    ['a cyclic reason', cyclic],
+    ['a reason with a toString that throws', mute],
+    ['parsed data that calls itself toString', JSON.parse('{"toString":"x"}')],
+    ['an error without a text', Object.assign(new Error('x'), { message: Symbol('x') })],
+    ['an error whose text is no text', Object.assign(new Error('x'), { message: Object.create(null) as string })],
+  ];
+
+  it.each(unprintable)('fact 3: %s reaches callers, monitors and links', (_name, reason) =>
+    inWorld(async (world) => {
+      const messages: unknown[] = [];
+      const watcher = world.spawn(collectInto(messages, { trap: true }));
+      const servers = [
+        world.spawn<unknown>((self) => self.serve(() => self.exit(reason))),
+        world.spawn<unknown>((self) => self.serve(() => Promise.reject(new Exit(reason)))),
+      ];
+      await world.idle();
+      for (const server of servers) {
+        const call = failureOf(() => world.runtime.run(() => genServer.call(server, { type: 'any' }, 1000)));
+        if (watcher.process && server.process) monitor(watcher.process, server.process, server);
+        if (watcher.process) link(watcher.process, server);
+        await world.idle();
+        const failure = await call;
+        if (!(failure instanceof Exit)) throw new Error('Expected an exit');
+        expect((failure.reason as unknown[])[0]).toBe(reason);
+        expect(failure.message).toMatch(/^Exit with reason {.+,{gen_server,call,/);
+      }
+      world.kill(watcher);
+      expect(messages.map((message) => (message as { readonly type: string }).type)).toEqual([
+        'DOWN',
+        'EXIT',
+        'DOWN',
+        'EXIT',
+      ]);
+      for (const message of messages) expect((message as { readonly reason: Reason }).reason).toBe(reason);
+    })(),
+  );
+
+  it(
+    'fact 3: a watcher that throws keeps nobody else from being told, and is reported',
+    inWorld(
+      async (world) => {
+        const messages: unknown[] = [];
+        const watcher = world.spawn(collectInto(messages, { trap: true }));
+        const victim = world.spawn(idler);
+        await world.idle();
+        const error = new Error('cannot be told');
+        if (victim.process) watch(undefined, victim.process, () => raise(error));
+        if (watcher.process) monitor(watcher.process, victim.process, victim);
+        if (watcher.process) link(watcher.process, victim);
+        world.kill(victim, 'over');
+        await world.idle();
+        expect(messages).toMatchObject([
+          { type: 'DOWN', reason: 'over' },
+          { type: 'EXIT', reason: 'over' },
+        ]);
+        expect(world.reportsOf('error').map(({ reason }) => reason)).toEqual([error]);
+      },
+      { leaves: 1 },
     ),
   );
 });

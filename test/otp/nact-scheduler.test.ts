@@ -77,6 +77,26 @@ describe('nactScheduler()', () => {
     scheduler.stop();
   });
 
+  it('nactScheduler() runs the others of a turn when one of them throws, then and later', async () => {
+    const failures: unknown[] = [];
+    const scheduler = nactScheduler((thrown) => void failures.push(thrown));
+    const ran: string[] = [];
+    const error = new Error('cannot run');
+    const wakeups = ['a', 'b', 'c'].map((name, id) =>
+      scheduler.add(id, () => {
+        ran.push(name);
+        if (name !== 'c') throw error;
+      }),
+    );
+    for (let round = 0; round < 2; round += 1) {
+      for (const wakeup of wakeups) wakeup.wake();
+      await turns(3);
+    }
+    expect(ran).toEqual(['a', 'b', 'c', 'a', 'b', 'c']);
+    expect(failures).toEqual([error, error, error, error]);
+    scheduler.stop();
+  });
+
   it('nactScheduler() keeps two systems apart', async () => {
     const [first, second] = [nactScheduler(), nactScheduler()];
     const ran: string[] = [];
