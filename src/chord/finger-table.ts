@@ -23,6 +23,7 @@ interface Finger {
   readonly peer: Peer;
 }
 
+/** A member's fingers. Never changed: every change gives another table. */
 export class FingerTable {
   private constructor(
     private readonly self: NodeId,
