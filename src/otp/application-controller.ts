@@ -180,7 +180,7 @@ export class ApplicationController {
     const why = master.isStopped ? 'stopped' : reason;
     this.runtime.logger.report('notice', { type: 'application_exit', application, reason: why });
     const isFatal = type === 'permanent' || (type === 'transient' && reason !== 'normal');
-    if (isFatal && !master.isStopped) this.goDown(application, reason);
+    if (isFatal && !master.isStopped && !this.runtime.isStopped) this.goDown(application, reason);
   }
 
   /** Takes the node down, once: other applications may end on the way. */

@@ -58,6 +58,8 @@ export interface Kernel {
   sending<T>(message: T): T;
   startTimer(delayMs: number, fire: () => void): Timer;
   cancelTimer(timer: Timer): number | false;
+  /** Runs what `process` does outside of its wake-ups, as that process. */
+  goOn(process: Process, action: () => void): void;
   /** Ends `process` with `reason` and tells its links and monitors. */
   terminate(process: Process, reason: Reason): void;
   /** `process` has just ended: free its name and its place in the table. */
@@ -340,7 +342,7 @@ export class Process {
     this.held = false;
     if (this.mailbox.length === 0 || !this.alive) return;
     try {
-      runAs(this, () => this.drain());
+      this.kernel.goOn(this, () => this.drain());
     } catch (error) {
       this.fail(error);
     }

@@ -27,7 +27,7 @@ import { type Destination, type Name, Registry, type Via } from './registry';
 import type { Scheduler } from './scheduler';
 import { end, sendExit } from './signals';
 import type { Reason } from './term';
-import { type Timer, Timers } from './timers';
+import { checkTimeout, type Timer, Timers } from './timers';
 
 /** What a runtime is made of and how it watches its processes. The defaults are those of service, not of tests. */
 export interface RuntimeOptions {
@@ -35,9 +35,9 @@ export interface RuntimeOptions {
   readonly scheduler?: Scheduler;
   /** What time it is. @default the machine's clock */
   readonly clock?: Clock;
-  /** Most messages that a process takes in one turn of the event loop. @default 256 */
+  /** Most messages that a process takes in one turn of the event loop, 1 or more. @default 256 */
   readonly batchMessagesMax?: number;
-  /** Report a wake-up that takes longer: nothing can pre-empt JavaScript. @default Infinity, no report */
+  /** Report a turn of one process that takes longer: nothing can pre-empt JavaScript. From 0 on. @default Infinity, no report */
   readonly longStepMs?: number;
   /** Freeze plain messages when they are sent, so that sharing one by mistake throws. @default false */
   readonly freezeMessages?: boolean;
@@ -75,12 +75,13 @@ let entered: Runtime | undefined;
  * @throws Error outside of any, which includes a handler after its first `await`: use `self.run`
  */
 export function currentRuntime(): Runtime {
-  const runtime = (currentProcess()?.kernel as Runtime | undefined) ?? entered;
+  const kernel = currentProcess()?.kernel;
+  const runtime = kernel instanceof Runtime ? kernel : entered;
   if (!runtime) throw new Error('Cannot tell which runtime is meant: after an await, go through self.run(…)');
   return runtime;
 }
 
-/** One node: what its processes share. It is running once it is made, and until {@link Runtime.stop}. */
+/** One node: what its processes share. It is running once it is made, and until {@link Runtime.stop}; then it does nothing more. */
 export class Runtime implements Kernel {
   readonly clock: Clock;
   readonly logger = new Logger();
@@ -94,12 +95,15 @@ export class Runtime implements Kernel {
   private readonly table = new Map<number, Process>();
   private readonly options: RuntimeOptions;
   private lastId = 0;
+  private stopped = false;
 
+  /** @throws BadArgument when an option makes no sense */
   constructor(options: RuntimeOptions = {}) {
+    checkOptions(options);
     this.options = options;
     this.clock = options.clock ?? systemClock();
     this.scheduler = options.scheduler ?? nactScheduler((thrown) => this.reportFault('wake_up_failed', thrown));
-    this.timers = new Timers(this.clock);
+    this.timers = new Timers(this.clock, (thrown) => this.reportFault('timer_failed', thrown));
     this.batchMessagesMax = options.batchMessagesMax ?? 256;
   }
 
@@ -114,9 +118,14 @@ export class Runtime implements Kernel {
     }
   }
 
-  /** Starts a process. It runs later, never inside this call. */
+  /**
+   * Starts a process. It runs later, never inside this call.
+   *
+   * @throws BadArgument once the runtime has been stopped
+   */
   spawnProcess(body: Body, options: SpawnOptions = {}): Process {
     assertNotDead();
+    this.assertRunning('spawn a process');
     const parent = currentProcess();
     const origin: Origin = {
       parent: parent?.pid,
@@ -193,14 +202,29 @@ export class Runtime implements Kernel {
 
   /** Kills every process and lets go of the scheduler and the timers. For the end of a program or a test. */
   stop(): void {
+    if (this.stopped) return;
+    // First of all, so that what the dying set off leaves nothing behind.
+    this.stopped = true;
     for (const process of [...this.table.values()].toReversed()) end(process, 'killed');
     this.timers.clear();
     this.scheduler.stop();
   }
 
-  /** Calls `fire` once, outside of any process; for messages there is `Self.sendAfter`. */
+  /** From the moment in which {@link Runtime.stop} begins. */
+  get isStopped(): boolean {
+    return this.stopped;
+  }
+
+  /**
+   * Calls `fire` once, outside of any process; for messages there is `Self.sendAfter`. What `fire`
+   * throws is reported.
+   *
+   * @param delayMs a whole number from 0 on, or Infinity
+   * @throws BadArgument when it is not, and once the runtime has been stopped
+   */
   startTimer(delayMs: number, fire: () => void): Timer {
-    return this.timers.start(delayMs, fire);
+    this.assertRunning('start a timer');
+    return this.timers.start(checkTimeout(delayMs), fire);
   }
 
   cancelTimer(timer: Timer): number | false {
@@ -235,18 +259,28 @@ export class Runtime implements Kernel {
     this.logger.event('error', event, { reason: reasonOf(thrown) });
   }
 
-  private readonly addToScheduler = (id: number, run: () => void) =>
-    this.scheduler.add(id, this.options.longStepMs === undefined ? run : this.timed(id, run, this.options.longStepMs));
+  goOn(process: Process, action: () => void): void {
+    const { longStepMs } = this.options;
+    if (longStepMs === undefined) runAs(process, action);
+    else this.timed(process.pid.id, () => runAs(process, action), longStepMs);
+  }
 
-  private timed(id: number, run: () => void, longStepMs: number): () => void {
-    return () => {
-      const startMs = performance.now();
-      run();
-      const durationMs = performance.now() - startMs;
-      if (durationMs <= longStepMs) return;
-      const name = this.table.get(id)?.label ?? 'ended';
-      this.logger.report('warning', { type: 'long_step', pid: `<0.${id}.0>`, name, durationMs });
-    };
+  private readonly addToScheduler = (id: number, run: () => void) => {
+    const { longStepMs } = this.options;
+    return this.scheduler.add(id, longStepMs === undefined ? run : () => this.timed(id, run, longStepMs));
+  };
+
+  private timed(id: number, run: () => void, longStepMs: number): void {
+    const startMs = performance.now();
+    run();
+    const durationMs = performance.now() - startMs;
+    if (durationMs <= longStepMs) return;
+    const name = this.table.get(id)?.label ?? 'ended';
+    this.logger.report('warning', { type: 'long_step', pid: `<0.${id}.0>`, name, durationMs });
+  }
+
+  private assertRunning(action: string): void {
+    if (this.stopped) throw new BadArgument(`Cannot ${action}: the runtime has been stopped`);
   }
 
   private holderOf(to: Name<never> | Via<never>): Process {
@@ -255,6 +289,16 @@ export class Runtime implements Kernel {
       throw new BadArgument(`Cannot send: nobody is "${typeof to === 'string' ? to : to.name}"`);
     return holder;
   }
+}
+
+function checkOptions({ batchMessagesMax = 1, longStepMs = 0 }: RuntimeOptions): void {
+  if (!Number.isSafeInteger(batchMessagesMax) || batchMessagesMax < 1)
+    throw new BadArgument(
+      `Cannot start a runtime: batchMessagesMax "${batchMessagesMax}" is no whole number from 1 on`,
+    );
+  // The opposite comparison would let NaN through.
+  if (!(longStepMs >= 0))
+    throw new BadArgument(`Cannot start a runtime: longStepMs "${longStepMs}" is no number from 0 on`);
 }
 
 function deepFreeze(value: unknown): void {

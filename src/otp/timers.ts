@@ -7,7 +7,7 @@
  * the heap is dead and swept out.
  */
 import type { Clock } from './clock';
-import { BadArgument } from './errors';
+import { BadArgument, catchLater } from './errors';
 
 /** One pending alarm: active until it has fired or was cancelled. */
 export class Timer {
@@ -17,6 +17,8 @@ export class Timer {
     readonly atMs: number,
     readonly sequence: number,
     readonly fire: () => void,
+    /** Where it is pending: whoever cancels it may only know another runtime. */
+    readonly owner: Timers,
   ) {}
 }
 
@@ -27,7 +29,11 @@ export class Timers {
   private sequence = 0;
   private firing = false;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    /** Is told what a timer throws when it fires. */
+    private readonly failed: (thrown: unknown) => void = () => {},
+  ) {}
 
   /** How many are pending. */
   get size(): number {
@@ -37,7 +43,7 @@ export class Timers {
   /** Calls `fire` once, not before `delayMs` from now and never synchronously. */
   start(delayMs: number, fire: () => void): Timer {
     this.sequence += 1;
-    const timer = new Timer(this.clock.nowMs() + delayMs, this.sequence, fire);
+    const timer = new Timer(this.clock.nowMs() + delayMs, this.sequence, fire, this);
     this.heap.push(timer);
     siftUp(this.heap, this.heap.length - 1);
     if (this.heap[0] === timer) this.arm();
@@ -46,6 +52,7 @@ export class Timers {
 
   /** Milliseconds that were left, or false when it has fired or was cancelled before. */
   cancel(timer: Timer): number | false {
+    if (timer.owner !== this) return timer.owner.cancel(timer);
     const remainingMs = this.read(timer);
     if (remainingMs === false) return false;
     timer.active = false;
@@ -56,6 +63,7 @@ export class Timers {
 
   /** Milliseconds left, or false. */
   read(timer: Timer): number | false {
+    if (timer.owner !== this) return timer.owner.read(timer);
     return timer.active ? Math.max(0, Math.ceil(timer.atMs - this.clock.nowMs())) : false;
   }
 
@@ -69,13 +77,9 @@ export class Timers {
 
   private readonly ring = (): void => {
     this.firing = true;
-    try {
-      this.fireDue();
-    } finally {
-      // Whatever one of them threw, the others still have their time.
-      this.firing = false;
-      this.arm();
-    }
+    this.fireDue();
+    this.firing = false;
+    this.arm();
   };
 
   private fireDue(): void {
@@ -89,7 +93,16 @@ export class Timers {
         continue;
       }
       top.active = false;
-      top.fire();
+      this.fire(top);
+    }
+  }
+
+  /** Whatever one of them throws, the others still have their time. */
+  private fire(timer: Timer): void {
+    try {
+      catchLater(timer.fire(), this.failed);
+    } catch (thrown) {
+      this.failed(thrown);
     }
   }
 

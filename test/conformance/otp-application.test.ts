@@ -549,6 +549,20 @@ describe('the end of a top supervisor', () => {
       })(),
   );
 
+  it.each(['temporary', 'transient', 'permanent'] as const)(
+    'fact 114: stopping the runtime under a %s application never takes the node down',
+    (type) =>
+      withJournal(async (journal) => {
+        const downs: unknown[] = [];
+        journal.do(() => application.configure({ nodeDown: (...down) => void downs.push(down) }));
+        await journal.start(journal.app('kv'), type);
+        journal.world.runtime.stop();
+        await journal.world.idle();
+        expect(downs).toEqual([]);
+        expect(journal.world.reportsOf('application_exit')).toMatchObject([{ reason: 'killed' }]);
+      })(),
+  );
+
   it(
     'fact 114: when the process that holds an application is killed, the application ends',
     withJournal(async (journal) => {

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { BadArgument, DeadProcess, formatTerm, type Report, Runtime, type Self, spawn, TIMEOUT } from '../../src/otp';
-import { collectInto, failureOf, idler, inWorld } from '../support/runtime';
+import { collectInto, failureOf, idler, inWorld, World } from '../support/runtime';
 
 const BATCH = 256;
 const MANY = 100_000;
@@ -445,6 +445,80 @@ describe('options', () => {
       { longStepMs: 4, leaves: 1, seeds: 1 },
     ),
   );
+});
+
+describe('a runtime', () => {
+  it('longStepMs times what an asynchronous handler has held up, too', async () => {
+    const world = new World(1, { longStepMs: 4 });
+    const pid = world.spawn<string>((self) =>
+      self.serve((message): void | Promise<void> => {
+        if (message === 'wait') return Promise.resolve();
+        const endMs = performance.now() + 5;
+        while (performance.now() < endMs);
+        return undefined;
+      }),
+    );
+    await world.idle();
+    for (const message of ['wait', 'compute']) world.runtime.send(pid, message);
+    await world.idle();
+    expect(world.reportsOf('long_step')).toMatchObject([{ pid: '<0.1.0>' }]);
+    await world.end(1);
+  });
+
+  it.each([{ batchMessagesMax: 0 }, { batchMessagesMax: 1.5 }, { batchMessagesMax: Number.NaN }, { longStepMs: -1 }])(
+    'is not made from options that make no sense: %j',
+    (options) => {
+      expect(() => new Runtime(options)).toThrow(BadArgument);
+    },
+  );
+
+  it(
+    'startTimer() takes whole milliseconds and Infinity, and reports what a timer throws',
+    inWorld(async (world) => {
+      for (const delayMs of [Number.NaN, -1, 0.5]) {
+        expect(() => world.runtime.startTimer(delayMs, () => {})).toThrow(BadArgument);
+      }
+      const error = new Error('cannot fire');
+      world.runtime.startTimer(3, () => raise(error));
+      const never = world.runtime.startTimer(Number.POSITIVE_INFINITY, () => {});
+      await world.advance(5);
+      expect(world.reportsOf('event')).toEqual([{ type: 'event', event: 'timer_failed', fields: { reason: error } }]);
+      expect(world.runtime.cancelTimer(never)).toBe(Number.POSITIVE_INFINITY);
+    }),
+  );
+
+  it('a timer that dies with a process of another runtime dies in its own', async () => {
+    const [here, there] = [new World(1), new World(2)];
+    const pid = there.spawn<unknown>(idler);
+    await there.idle();
+    await here.run((self) => void self.sendAfter(10, pid, 'late'));
+    there.kill(pid);
+    expect([here.runtime.timerCount, there.runtime.timerCount]).toEqual([0, 0]);
+    await here.end(0);
+    await there.end(0);
+  });
+
+  it('is over when it has been stopped, whatever the ports of its processes do then', async () => {
+    const world = new World(1);
+    const { runtime } = world;
+    const fired: string[] = [];
+    const tries = [() => spawn(runtime, idler), () => runtime.startTimer(1, () => void fired.push('late'))];
+    world.spawn((self) => {
+      for (const attempt of tries) self.openPort(() => void attempt());
+      self.serve(() => {});
+    });
+    await world.idle();
+    expect(runtime.isStopped).toBe(false);
+    runtime.stop();
+    runtime.stop();
+    expect(world.reportsOf('error').map(({ reason }) => reason)).toEqual([
+      new BadArgument('Cannot spawn a process: the runtime has been stopped'),
+      new BadArgument('Cannot start a timer: the runtime has been stopped'),
+    ]);
+    for (const attempt of tries) expect(() => runtime.run<unknown>(attempt)).toThrow(BadArgument);
+    await world.advance(10);
+    expect([fired, runtime.processCount, runtime.timerCount, runtime.isStopped]).toEqual([[], 0, 0, true]);
+  });
 });
 
 describe('the logger', () => {

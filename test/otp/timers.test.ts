@@ -88,16 +88,39 @@ describe('Timers', () => {
 
   it('Timers go on when one of them throws', () => {
     const clock = new ManualClock();
-    const timers = new Timers(clock);
+    const failures: unknown[] = [];
+    const timers = new Timers(clock, (thrown) => void failures.push(thrown));
     const fired: string[] = [];
+    const error = new Error('cannot fire');
     timers.start(1, () => {
-      throw new Error('cannot fire');
+      throw error;
     });
     timers.start(1, () => void fired.push('same instant'));
     timers.start(2, () => void fired.push('later'));
-    expect(() => clock.advanceTo(1)).toThrow('cannot fire');
+    clock.advanceTo(1);
+    expect([fired, failures]).toEqual([['same instant'], [error]]);
     advance(clock, 5);
     expect(fired).toEqual(['same instant', 'later']);
+  });
+
+  it('Timers hear of one that fails after it has fired', async () => {
+    const clock = new ManualClock();
+    const failures: unknown[] = [];
+    const timers = new Timers(clock, (thrown) => void failures.push(thrown));
+    const error = new Error('late');
+    const asynchronous = (): unknown => Promise.reject(error);
+    timers.start(1, asynchronous);
+    clock.advanceTo(1);
+    await new Promise((resolve) => void setImmediate(resolve));
+    expect(failures).toEqual([error]);
+  });
+
+  it('Timers that are asked about the timer of others ask those', () => {
+    const clock = new ManualClock();
+    const [own, other] = [new Timers(clock), new Timers(clock)];
+    const timer = own.start(7, () => {});
+    expect([other.read(timer), other.cancel(timer), other.cancel(timer)]).toEqual([7, 7, false]);
+    expect([own.size, other.size, clock.nextAlarmMs]).toEqual([0, 0, undefined]);
   });
 
   it('Timers leave their clock disarmed when none is pending', () => {
