@@ -5,7 +5,7 @@
  * is the other way to let go: the runtime calls its `close` when the owner has ended, whatever
  * ended it, as Erlang closes the ports of a dead process.
  */
-import { BadArgument } from './errors';
+import { BadArgument, catchLater, reasonOf } from './errors';
 import type { Owned, Pid, Process } from './process';
 
 /** One thing held outside, and how to let go of it. `Self.openPort` makes one. */
@@ -14,7 +14,10 @@ export class Port implements Owned {
 
   constructor(
     owner: Process,
-    /** Called once, when the owner ends or the port is closed. It should not throw: nobody could handle that. */
+    /**
+     * Called once, when the owner ends or the port is closed. It should not throw: nobody could
+     * handle that. What an asynchronous one fails with is reported.
+     */
     private readonly onClose: () => void,
   ) {
     this.owner = owner;
@@ -24,10 +27,10 @@ export class Port implements Owned {
   /** Hands the port to another process. A dead one closes it: nobody else would. */
   connect(newOwner: Pid): void {
     if (this.owner === undefined) throw new BadArgument('Cannot hand over the port: it is closed');
+    if (newOwner.process === undefined) return this.close();
     this.owner.owned.delete(this);
     this.owner = newOwner.process;
-    if (this.owner === undefined) this.onClose();
-    else this.owner.owned.add(this);
+    this.owner.owned.add(this);
   }
 
   /** Closes it now. Again does nothing. */
@@ -38,7 +41,8 @@ export class Port implements Owned {
   }
 
   ownerEnded(): void {
+    const { owner } = this;
     this.owner = undefined;
-    this.onClose();
+    catchLater(this.onClose(), (thrown) => owner?.kernel.reportUncaught(owner, reasonOf(thrown)));
   }
 }

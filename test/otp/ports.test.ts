@@ -78,6 +78,37 @@ describe('Port', () => {
   );
 
   it(
+    'Port is closed when the name of its owner is free again',
+    inWorld(async (world) => {
+      const holders: unknown[] = [];
+      world.spawn((self) => {
+        self.register('owner');
+        self.openPort(() => void holders.push(world.runtime.whereis('owner'), world.runtime.processCount));
+      });
+      await world.idle();
+      expect(holders).toEqual([undefined, 0]);
+    }),
+  );
+
+  it(
+    'Port that fails to close later is reported',
+    inWorld(async (world) => {
+      const error = new Error('cannot close');
+      const asynchronous = (): unknown => Promise.reject(error);
+      const dead = world.spawn(() => {});
+      await world.idle();
+      const owner = world.spawn((self) => {
+        self.openPort(asynchronous);
+        self.openPort(asynchronous).close();
+        self.openPort(asynchronous).connect(dead);
+      });
+      await world.idle();
+      const report = { type: 'error', pid: String(owner), initialCall: 'anonymous', reason: error };
+      expect(world.reportsOf('error')).toEqual([report, report, report]);
+    }),
+  );
+
+  it(
     'Port may use the runtime while it is closed: it runs as nobody',
     inWorld(
       async (world) => {
