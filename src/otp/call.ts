@@ -8,12 +8,14 @@
 import { Exit } from './errors';
 import type { Settle } from './block';
 import { assertNotDead, block, currentProcess, Pid, type Process } from './process';
+import { promised } from './promised';
 import { Reference } from './reference';
 import { isVia, type Name, type Via } from './registry';
 import { currentRuntime } from './runtime';
 import { watch } from './signals';
 import type { Reason } from './term';
 import { checkTimeout } from './timers';
+import { watchWithin } from './watch-within';
 
 /** A call's answer is due within this unless it says otherwise. */
 export const CALL_TIMEOUT_MS = 5000;
@@ -114,23 +116,26 @@ interface Telling {
  *   `noproc`, `calling_self` or the reason for which the server ended (fact 42)
  */
 export function exchange(server: AnyServer, telling: Telling, envelope: (from: From) => unknown): Promise<unknown> {
-  const timeoutMs = checkTimeout(telling.timeoutMs ?? CALL_TIMEOUT_MS);
-  const caller = currentProcess();
-  const target = findServer(server);
-  const failure = (cause: Reason) => new Exit([cause, [...telling.origin, argumentsOf(server, telling)]]);
-  if (target === undefined) return Promise.reject(failure('noproc'));
-  if (target === caller) return Promise.reject(failure('calling_self'));
-  return block(caller, (settle: Settle<unknown>) => {
-    target.kernel.sending(telling.request);
-    const from = new From(caller?.pid, (answer) => settle.resolve(target.kernel.sending(answer)));
-    const unwatch = watch(caller, target, (reason) => settle.reject(failure(reason)));
-    const stopTimer = startTimeout(target, timeoutMs, () => settle.reject(failure('timeout')));
-    target.deliver(envelope(from));
-    return () => {
-      from.close();
-      unwatch();
-      stopTimer();
-    };
+  return promised(() => {
+    const caller = currentProcess();
+    const timeoutMs = checkTimeout(telling.timeoutMs ?? CALL_TIMEOUT_MS);
+    const target = findServer(server);
+    const failure = (cause: Reason) => new Exit([cause, [...telling.origin, argumentsOf(server, telling)]]);
+    if (target === undefined) throw failure('noproc');
+    if (target === caller) throw failure('calling_self');
+    return block(caller, (settle: Settle<unknown>) => {
+      target.kernel.sending(telling.request);
+      const from = new From(caller?.pid, (answer) => settle.resolve(target.kernel.sending(answer)));
+      const unwatch = watchWithin(caller, target, timeoutMs, {
+        ended: (reason) => settle.reject(failure(reason)),
+        late: () => settle.reject(failure('timeout')),
+      });
+      target.deliver(envelope(from));
+      return () => {
+        from.close();
+        unwatch();
+      };
+    });
   });
 }
 
@@ -166,12 +171,6 @@ export function findServer(server: AnyServer): Process | undefined {
   if (server instanceof Pid) return server.process;
   if (isVia(server)) return server.via.whereisName(server.name)?.process;
   return currentRuntime().registry.find(server);
-}
-
-function startTimeout(target: Process, timeoutMs: number, expire: () => void): () => void {
-  if (timeoutMs === Number.POSITIVE_INFINITY) return () => {};
-  const timer = target.kernel.startTimer(timeoutMs, expire);
-  return () => target.kernel.cancelTimer(timer);
 }
 
 function argumentsOf(server: AnyServer, { request: asked, timeoutMs }: Telling): readonly unknown[] {

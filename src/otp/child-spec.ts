@@ -15,7 +15,7 @@ import { err, ok, type Result } from '../result';
 /** Who is restarted when one child ends: itself, all, or it and those after it (fact 73). */
 export type Strategy = 'one_for_one' | 'one_for_all' | 'rest_for_one' | 'simple_one_for_one';
 /** When a child that has ended is started again (fact 71). */
-export type RestartType = 'permanent' | 'transient' | 'temporary';
+export type Restart = 'permanent' | 'transient' | 'temporary';
 /** How a child is stopped: in how many ms, however long it takes, or at once (fact 66). */
 export type Shutdown = number | 'infinity' | 'brutal_kill';
 /** What a child is: only counted, and the reason for another default of `shutdown`. */
@@ -48,7 +48,7 @@ export interface ChildSpec {
   /** Starts it, linked to the supervisor, as which it runs (fact 60). */
   readonly start: StartFunction;
   /** @default 'permanent' */
-  readonly restart?: RestartType;
+  readonly restart?: Restart;
   /** @default 5000 for workers, 'infinity' for supervisors */
   readonly shutdown?: Shutdown;
   /** @default 'worker' */
@@ -71,7 +71,8 @@ const STRATEGIES: readonly unknown[] = ['one_for_one', 'one_for_all', 'rest_for_
 const RESTART_TYPES: readonly unknown[] = ['permanent', 'transient', 'temporary'];
 const CHILD_TYPES: readonly unknown[] = ['worker', 'supervisor'];
 const AUTO_SHUTDOWNS: readonly unknown[] = ['never', 'any_significant', 'all_significant'];
-const MS_PER_SECOND = 1000;
+/** What `periodMs` is a multiple of. */
+export const MS_PER_SECOND = 1000;
 
 /** The flags with their defaults, or the first that cannot be used. */
 export function checkFlags(given: unknown): Result<Flags, SpecError> {

@@ -28,8 +28,9 @@ import { Exit } from './errors';
 import type { GenServer } from './gen-server-callbacks';
 import { CallMessage, CastMessage } from './gen-server-events';
 import { ServerLoop } from './gen-server-loop';
-import { block, currentProcess, type Pid, TIMEOUT } from './process';
+import { assertNotDead, block, currentProcess, type Pid, type Process, TIMEOUT } from './process';
 import {
+  moduleNameOf,
   type Start,
   type StartOptions,
   type StartResult,
@@ -37,12 +38,15 @@ import {
   spawnLink as spawnLinked,
   startLink as startLinked,
 } from './proc-lib';
+import { promised } from './promised';
 import type { Reference } from './reference';
+import { isVia, type Via } from './registry';
 import type { Self } from './self';
-import { monitor, watch } from './signals';
+import { monitor } from './signals';
 import { SystemMessage } from './sys-requests';
 import { equalTerms, type Reason } from './term';
 import { checkTimeout } from './timers';
+import { watchWithin } from './watch-within';
 
 /** What reaches a server started with these callbacks. */
 export type RefOf<Server> =
@@ -133,10 +137,26 @@ export function call<Call extends AnyAsk, Type extends Call['type']>(
   >;
 }
 
-/** Tells the server something. Always succeeds, whether or not anybody is there (fact 48). */
+/**
+ * Tells the server something. Always succeeds, whether or not anybody is there, and whatever another
+ * registry says of the name (fact 48).
+ *
+ * @throws Error for a plain name where no runtime can be seen, as after an `await`: that is a mistake
+ *   in the program, and would otherwise be a message that is lost each time. Use `self.run`
+ */
 export function cast<Cast>(server: ServerRef<never, Cast>, message: NoInfer<Cast>): void {
-  const target = findServer(server);
+  const target = isVia(server) ? findVia(server) : findServer(server);
   target?.deliver(new CastMessage(target.kernel.sending(message)));
+}
+
+/** A registry that fails knows nobody. */
+function findVia(server: Via<never>): Process | undefined {
+  assertNotDead();
+  try {
+    return findServer(server);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Asks without waiting; the answer comes as a message with the given id. */
@@ -173,27 +193,24 @@ export function stop(
   reason: Reason = 'normal',
   timeoutMs = Number.POSITIVE_INFINITY,
 ): Promise<'ok'> {
-  checkTimeout(timeoutMs);
-  const caller = currentProcess();
-  const target = findServer(server);
-  if (target === undefined) return Promise.reject(new Exit('noproc'));
-  if (target === caller) return Promise.reject(new Exit('calling_self'));
-  return block(caller, (settle) => {
-    const unwatch = watch(caller, target, (why) =>
-      equalTerms(why, reason) ? settle.resolve('ok') : settle.reject(new Exit(why)),
-    );
-    const timer = Number.isFinite(timeoutMs)
-      ? target.kernel.startTimer(timeoutMs, () => settle.reject(new Exit('timeout')))
-      : undefined;
-    target.deliver(new SystemMessage(undefined, { type: 'terminate', reason }));
-    return () => {
-      unwatch();
-      if (timer) target.kernel.cancelTimer(timer);
-    };
+  return promised(() => {
+    const caller = currentProcess();
+    const limitMs = checkTimeout(timeoutMs);
+    const target = findServer(server);
+    if (target === undefined) throw new Exit('noproc');
+    if (target === caller) throw new Exit('calling_self');
+    return block(caller, (settle) => {
+      const unwatch = watchWithin(caller, target, limitMs, {
+        ended: (why) => (equalTerms(why, reason) ? settle.resolve('ok') : settle.reject(new Exit(why))),
+        late: () => settle.reject(new Exit('timeout')),
+      });
+      target.deliver(new SystemMessage(undefined, { type: 'terminate', reason }));
+      return unwatch;
+    });
   });
 }
 
-const moduleOf = (options: StartOptions) => options.module ?? options.name ?? 'gen_server';
+const moduleOf = (options: StartOptions) => moduleNameOf(options) ?? 'gen_server';
 
 const isResponseTo =
   (id: RequestId) =>

@@ -7,13 +7,15 @@
  */
 import type { Settle } from './block';
 import { DeadProcess, Exit } from './errors';
-import { assertNotDead, block, currentProcess, type Pid, type Process, runAs } from './process';
-import { checkName } from './registry';
+import { assertNotDead, block, currentProcess, Pid, type Process, runAs } from './process';
+import { promised } from './promised';
+import { checkName, type Name, type Via } from './registry';
 import { currentRuntime, type Runtime } from './runtime';
 import { currentSelf, type Self, spawn } from './self';
-import { end, link, separate, unlink, watch } from './signals';
+import { end, link, separate, unlink } from './signals';
 import { isExpectedExit, type Reason } from './term';
 import { checkTimeout } from './timers';
+import { watchWithin } from './watch-within';
 
 /** What starting a process gives: it runs, it did not want to, or it could not. */
 export type StartResult<P = Pid> =
@@ -23,8 +25,8 @@ export type StartResult<P = Pid> =
 
 /** What every start of a behaviour may be told, whichever behaviour it is. */
 export interface StartOptions {
-  /** The name to register, before `init` runs. */
-  readonly name?: string;
+  /** The name to register before `init` runs, in the runtime or in another registry (facts 34 and 95). */
+  readonly name?: string | Via<never>;
   /** The module that reports and trees show. @default the name */
   readonly module?: string;
   /** Kill the process when `init` takes longer. @default Infinity */
@@ -50,10 +52,12 @@ export type Start = (self: Self, starting: Starting) => void | Promise<void>;
 
 /** Starts a process linked to the running one, and waits until it is up. */
 export function startLink(body: Start, options: StartOptions): Promise<StartResult> {
-  const parent = currentProcess();
-  if (parent === undefined)
-    throw new Error('Cannot link: no process is running; use start, or self.run after an await');
-  return startProcess(body, options, parent);
+  return promised(() => {
+    const parent = currentProcess();
+    if (parent === undefined)
+      throw new Error('Cannot link: no process is running; use start, or self.run after an await');
+    return startProcess(body, options, parent);
+  });
 }
 
 /**
@@ -73,17 +77,17 @@ const NOBODY_WAITS: Starting = {
 
 /** Starts a process that is linked to nobody, and waits until it is up. */
 export function start(body: Start, options: StartOptions): Promise<StartResult> {
-  return startProcess(body, options, undefined);
+  return promised(() => startProcess(body, options, undefined));
 }
 
 function startProcess(body: Start, options: StartOptions, parent: Process | undefined): Promise<StartResult> {
   assertNotDead();
   // What is wrong with the options shows before there is a process.
-  if (options.name !== undefined) checkName(options.name);
+  if (typeof options.name === 'string') checkName(options.name);
   checkTimeout(options.timeoutMs ?? Number.POSITIVE_INFINITY);
   const runtime = currentRuntime();
   const caller = currentProcess();
-  const holder = options.name === undefined ? undefined : runtime.whereis(options.name)?.process;
+  const holder = holderOf(runtime, options.name);
   if (holder === undefined) return block(caller, (settle) => launch(runtime, body, options, parent, settle));
   const { nameTimeoutMs = 0 } = options;
   if (nameTimeoutMs === 0) return Promise.resolve({ ok: false, error: ['already_started', holder.pid] });
@@ -94,37 +98,47 @@ function startProcess(body: Start, options: StartOptions, parent: Process | unde
 /** Waits until `process` has ended, or for `timeoutMs`. */
 function endOf(process: Process, caller: Process | undefined, timeoutMs: number): Promise<void> {
   return block(caller, (settle) => {
-    const unwatch = watch(caller, process, () => settle.resolve());
-    const timer = process.kernel.startTimer(timeoutMs, () => settle.resolve());
-    return () => {
-      unwatch();
-      process.kernel.cancelTimer(timer);
-    };
+    const goOn = () => settle.resolve();
+    return watchWithin(caller, process, timeoutMs, { ended: goOn, late: goOn });
   });
 }
+
+/** Who has the name that a process is to be started under. */
+const holderOf = (runtime: Runtime, name: StartOptions['name']): Process | undefined =>
+  name === undefined ? undefined : runtime.registry.find(name as Name<never> | Via<never>);
+
+/** The module that reports and trees show, as the options say it. */
+export const moduleNameOf = ({ module, name }: StartOptions): string | undefined =>
+  module ?? (typeof name === 'object' ? name.name : name);
 
 function launch(
   runtime: Runtime,
   body: Start,
-  { name, module = name ?? 'anonymous', timeoutMs = Number.POSITIVE_INFINITY }: StartOptions,
+  options: StartOptions,
   parent: Process | undefined,
   settle: Settle<StartResult>,
 ): () => void {
-  const pid = spawn(runtime, (self) => body(self, starting), { initialCall: `${module}:init/1` });
+  const { name, timeoutMs = Number.POSITIVE_INFINITY } = options;
+  const initialCall = `${moduleNameOf(options) ?? 'anonymous'}:init/1`;
+  const pid = spawn(runtime, (self) => body(self, starting), { initialCall });
   const process = pid.process as Process;
+  if (!takeName(runtime, name, process)) {
+    settle.resolve({ ok: false, error: ['already_started', holderOf(runtime, name)?.pid] });
+    return () => {};
+  }
   if (parent) link(parent, pid);
-  if (name !== undefined) runtime.registry.register(name, pid);
-  const unwatch = watch(undefined, process, (error) => {
-    if (parent?.trapExit) separate(parent, process);
-    settle.resolve({ ok: false, error });
+  const unwatch = watchWithin(undefined, process, timeoutMs, {
+    ended(error) {
+      if (parent?.trapExit) separate(parent, process);
+      settle.resolve({ ok: false, error });
+    },
+    late() {
+      unwatch();
+      if (parent) unlink(parent, pid);
+      end(process, 'killed');
+      settle.resolve({ ok: false, error: 'timeout' });
+    },
   });
-  const giveUp = () => {
-    unwatch();
-    if (parent) unlink(parent, pid);
-    end(process, 'killed');
-    settle.resolve({ ok: false, error: 'timeout' });
-  };
-  const timer = Number.isFinite(timeoutMs) ? runtime.startTimer(timeoutMs, giveUp) : undefined;
   const starting: Starting = {
     started: () => settle.resolve({ ok: true, value: pid }),
     failed(result, reason) {
@@ -135,10 +149,37 @@ function launch(
       throw new DeadProcess();
     },
   };
-  return () => {
-    unwatch();
-    if (timer) runtime.cancelTimer(timer);
+  return unwatch;
+}
+
+/** Gives a process that has not run yet its name. One that cannot have it ends unseen. */
+function takeName(runtime: Runtime, name: StartOptions['name'], process: Process): boolean {
+  let isNamed = false;
+  try {
+    if (typeof name === 'string') isNamed = runtime.registry.register(name, process.pid);
+    else isNamed = name === undefined || registerVia(name, process);
+    return isNamed;
+  } finally {
+    if (!isNamed) end(process, 'normal');
+  }
+}
+
+/** The name is free before anybody can see the end of its holder, as in the runtime's own registry (fact 93). */
+function registerVia({ via, name }: Via<never>, process: Process): boolean {
+  const { pid } = process;
+  if (!via.registerName(name, pid)) return false;
+  const ownerEnded = () => {
+    if (via.whereisName(name) === pid) via.unregisterName(name);
   };
+  process.owned.add({ ownerEnded });
+  return true;
+}
+
+/** Whether this is what a start gives. Start functions are user code, and may give anything. */
+export function isStartResult(value: unknown): value is StartResult {
+  if (value === 'ignore') return true;
+  if (typeof value !== 'object' || value === null || !('ok' in value)) return false;
+  return value.ok === false ? 'error' in value : value.ok === true && 'value' in value && value.value instanceof Pid;
 }
 
 /** Reports that a behaviour's process ends by its own code (fact 117), unless that was to be expected. */

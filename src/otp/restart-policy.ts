@@ -4,18 +4,16 @@
  * Plain functions of what they are given, the time included, so that every case is a line in a
  * table of tests (facts 71 and 76).
  */
-import type { Flags, RestartType } from './child-spec';
+import { type Flags, MS_PER_SECOND, type Restart } from './child-spec';
 import { isExpectedExit, type Reason } from './term';
 
-const MS_PER_SECOND = 1000;
-
 /** Permanent: for every reason. Transient: unless the end was expected. Temporary: never. */
-export function shouldRestart(restart: RestartType, reason: Reason): boolean {
+export function shouldRestart(restart: Restart, reason: Reason): boolean {
   return restart === 'permanent' || (restart === 'transient' && !isExpectedExit(reason));
 }
 
 /** Whether the end of a child is worth a report: a permanent child must never end (fact 119). */
-export function isReportable(restart: RestartType, reason: Reason): boolean {
+export function isReportable(restart: Restart, reason: Reason): boolean {
   return restart === 'permanent' || !isExpectedExit(reason);
 }
 

@@ -17,6 +17,7 @@ import {
   type TimeoutMessage,
   type TimerRef,
 } from './process-timers';
+import { promised } from './promised';
 import type { Reference } from './reference';
 import { type Destination, isVia, type Name, type Via } from './registry';
 import type { Runtime, SpawnOptions } from './runtime';
@@ -127,7 +128,8 @@ export class Self<in M = never> {
   receive<T = M | SignalMessage>(options?: ReceiveOptions<T>): Promise<T>;
   receive(options: Partial<ReceiveWithin<unknown>> = {}): Promise<unknown> {
     this.assertAlive();
-    return this.process.receive(options.match ?? matchAny, options.timeoutMs ?? Number.POSITIVE_INFINITY);
+    const { match = matchAny, timeoutMs = Number.POSITIVE_INFINITY } = options;
+    return promised(() => this.process.receive(match, timeoutMs));
   }
 
   /** From now on `handler` is called for every message, instead of `receive`. */

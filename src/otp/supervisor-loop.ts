@@ -9,13 +9,15 @@ import type { ChildSpec, Flags, FullChildSpec, StartedChild } from './child-spec
 import { DeadProcess, reasonOf } from './errors';
 import type { Offender } from './logger';
 import type { Mailbox } from './mailbox';
+import { isStartResult } from './proc-lib';
 import { Pid, type Process } from './process';
 import { addRestart, isReportable, type Restarts, shouldRestart } from './restart-policy';
 import { err, ok, type Result } from '../result';
 import type { Self } from './self';
-import { isExit, watch } from './signals';
+import { isExit } from './signals';
 import { Child, Children } from './supervisor-children';
 import { isExpectedExit, type Reason } from './term';
+import { watchWithin } from './watch-within';
 
 /** A supervisor's message to itself: the last start of this child failed. */
 export interface TryAgain {
@@ -100,7 +102,7 @@ export class SupervisorLoop {
   private async outcomeOf(start: () => StartedChild | Promise<StartedChild>): Promise<StartedChild> {
     try {
       const outcome: unknown = await this.self.run(start);
-      return isStartedChild(outcome) ? outcome : err(outcome);
+      return isStartResult(outcome) ? outcome : err(outcome);
     } catch (thrown) {
       return err(['EXIT', reasonOf(thrown)]);
     }
@@ -157,16 +159,15 @@ export class SupervisorLoop {
     const { self } = this;
     const { pid } = target;
     return self.process.block<Reason>((settle) => {
-      const unwatch = watch(self.process, target, (reason) => settle.resolve(reason));
+      const timeoutMs = typeof shutdown === 'number' ? shutdown : Number.POSITIVE_INFINITY;
+      const unwatch = watchWithin(self.process, target, timeoutMs, {
+        ended: settle.resolve,
+        late: () => void self.sendExit(pid, 'kill'),
+      });
       // From here on its end comes through the watch alone.
       self.unlink(pid);
-      const kill = () => void self.sendExit(pid, 'kill');
-      const timer = typeof shutdown === 'number' ? self.runtime.startTimer(shutdown, kill) : undefined;
       self.sendExit(pid, shutdown === 'brutal_kill' ? 'kill' : 'shutdown');
-      return () => {
-        unwatch();
-        if (timer) self.runtime.cancelTimer(timer);
-      };
+      return unwatch;
     });
   }
 
@@ -302,10 +303,4 @@ export function offenderOf({ spec, pid }: Child): Offender {
 function isExpectedStop({ shutdown, restart }: ChildSpec, reason: Reason): boolean {
   if (reason === (shutdown === 'brutal_kill' ? 'killed' : 'shutdown')) return true;
   return restart !== 'permanent' && isExpectedExit(reason);
-}
-
-function isStartedChild(value: unknown): value is StartedChild {
-  if (value === 'ignore') return true;
-  if (typeof value !== 'object' || value === null || !('ok' in value)) return false;
-  return value.ok === false ? 'error' in value : value.ok === true && 'value' in value && value.value instanceof Pid;
 }

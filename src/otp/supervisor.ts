@@ -3,8 +3,9 @@
  *
  * A module gives the flags and the children; this one starts them left to right, stops them right
  * to left, and restarts by one of four strategies until that has happened too often. It is a
- * gen_server like any other and uses nothing that user code could not use. What it checks is in
- * child-spec.ts, what it decides in restart-policy.ts, what it does in supervisor-loop.ts.
+ * gen_server like any other, but for what it knows of processes: it watches the end of a child past
+ * its own mailbox, and takes the exits of children that it is stopping out of it. What it checks is
+ * in child-spec.ts, what it decides in restart-policy.ts, what it does in supervisor-loop.ts.
  *
  *   const counterSup: Supervisor<void> = {
  *     init: () => ({
@@ -37,7 +38,7 @@ import {
   started,
   stop,
 } from './gen-server-callbacks';
-import type { StartOptions, StartResult } from './proc-lib';
+import { moduleNameOf, type StartOptions, type StartResult } from './proc-lib';
 import { Pid } from './process';
 import { err, ok, type Result } from '../result';
 import type { Self } from './self';
@@ -53,7 +54,7 @@ export type {
   ChildType,
   Flags,
   FullChildSpec,
-  RestartType,
+  Restart,
   Shutdown,
   SpecError,
   StartedChild,
@@ -173,7 +174,7 @@ export function checkSpecs(specs: readonly unknown[], autoShutdown: AutoShutdown
   return checked.ok ? ok('ok') : checked;
 }
 
-const nameOf = (options: StartOptions) => options.module ?? options.name ?? 'supervisor';
+const nameOf = (options: StartOptions) => moduleNameOf(options) ?? 'supervisor';
 
 const FOREVER = Number.POSITIVE_INFINITY;
 

@@ -109,6 +109,31 @@ describe('start', () => {
   );
 
   it(
+    'what a function that gives a promise has against its arguments is a rejection, not a throw',
+    inWorld(
+      async (world) => {
+        const ref = await startIn(world, {});
+        const attempts: (() => Promise<unknown>)[] = [
+          () => genServer.call(ref, CALL, -1),
+          () => genServer.stop(ref, 'normal', -1),
+          () => genServer.start(server({}), 0, { name: '' }),
+          () => genServer.start(server({}), 0, { timeoutMs: -1 }),
+          () => genServer.startLink(server({}), 0),
+          () => sys.getState(ref, -1),
+        ];
+        for (const attempt of attempts) {
+          const failure = world.runtime.run(() => attempt().catch((error: unknown) => error));
+          expect(await failure).toBeInstanceOf(Error);
+        }
+        // Outside of any runtime, a name says nothing.
+        const lost = await genServer.call(nameOf('nobody') as ServerRef<Call>, CALL).catch((error: unknown) => error);
+        expect(lost).toBeInstanceOf(Error);
+      },
+      { leaves: 1 },
+    ),
+  );
+
+  it(
     'fact 31: start_monitor gives a pid and a reference, and no death is missed in between',
     inWorld(
       async (world) => {

@@ -2,6 +2,7 @@
 import {
   type Ask,
   BadArgument,
+  cannotStart,
   type GenServer,
   genServer,
   nameOf,
@@ -20,6 +21,19 @@ import {
 import { collectInto, failureOf, idler, inWorld } from '../support/runtime';
 
 const MANY_SEEDS = 10;
+
+const raise = (error: Error): never => {
+  throw error;
+};
+
+/** A registry of somebody else's, as one that spans nodes would be. */
+const registryIn = (names: Map<string, Pid>): ViaRegistry => ({
+  registerName: (name, pid) => !names.has(name) && names.set(name, pid).has(name),
+  unregisterName: (name) => void names.delete(name),
+  whereisName: (name) => names.get(name),
+});
+
+const silent: GenServer<unknown, undefined> = { init: () => started(undefined) };
 
 describe('registered names', () => {
   it(
@@ -126,12 +140,7 @@ describe('registered names', () => {
   it(
     'fact 95: a name in another registry works for sends, casts, calls and monitors',
     inWorld(async (world) => {
-      const names = new Map<string, Pid>();
-      const registry: ViaRegistry = {
-        registerName: (name, pid) => !names.has(name) && names.set(name, pid).has(name),
-        unregisterName: (name) => void names.delete(name),
-        whereisName: (name) => names.get(name),
-      };
+      const registry = registryIn(new Map());
       type Call = Ask<'get', number>;
       const server: GenServer<number, number, Call, number, unknown> = {
         init: (first) => started(first),
@@ -156,6 +165,85 @@ describe('registered names', () => {
       expect(got).toEqual([111, expect.objectContaining({ type: 'DOWN', from: 'far', reason: 'killed' })]);
       registry.unregisterName('far');
       expect(await failureOf(() => world.run((self) => self.send<unknown>(to, 1)))).toBeInstanceOf(BadArgument);
+    }),
+  );
+});
+
+describe('starting under a name in another registry', () => {
+  const startFar = (via: ViaRegistry, callbacks = silent) =>
+    genServer.start(callbacks, undefined, { name: { via, name: 'far' } });
+
+  it(
+    'fact 95: the name is taken before init, taken once only, and free before the end can be seen',
+    inWorld(
+      async (world) => {
+        const names = new Map<string, Pid>();
+        const via = registryIn(names);
+        const held: (Pid | undefined)[] = [];
+        const first = await world.outside(() =>
+          startFar(via, {
+            init: (_none, self) => {
+              held.push(self.pid, names.get('far'));
+              return started(undefined);
+            },
+          }),
+        );
+        const [pid] = held;
+        expect(held).toEqual([pid, pid]);
+        expect(first).toEqual({ ok: true, value: pid });
+        expect(await world.outside(() => startFar(via))).toEqual({ ok: false, error: ['already_started', pid] });
+        const again = await world.run(async (self) => {
+          if (pid === undefined) throw new Error('Cannot go on: there is no server');
+          self.monitor(pid);
+          self.sendExit(pid, 'kill');
+          await self.receive();
+          return self.run(() => startFar(via));
+        });
+        expect(again).toMatchObject({ ok: true });
+        expect(names.size).toBe(1);
+      },
+      { leaves: 1 },
+    ),
+  );
+
+  it(
+    'facts 33 and 34: a start that fails frees the name, one that a registry refuses is no process at all',
+    inWorld(async (world) => {
+      const names = new Map<string, Pid>();
+      const failed = await world.outside(() => startFar(registryIn(names), { init: () => cannotStart('no') }));
+      expect([failed, names.size]).toEqual([{ ok: false, error: 'no' }, 0]);
+      const refusing = { ...registryIn(names), registerName: () => false };
+      expect(await world.outside(() => startFar(refusing))).toEqual({
+        ok: false,
+        error: ['already_started', undefined],
+      });
+      const broken = { ...registryIn(names), registerName: () => raise(new Error('no quorum')) };
+      expect(await failureOf(() => world.outside(() => startFar(broken)))).toEqual(new Error('no quorum'));
+      expect(world.runtime.processCount).toBe(0);
+    }),
+  );
+
+  it(
+    'fact 95: a name that somebody else has by now is left to them',
+    inWorld(
+      async (world) => {
+        const names = new Map<string, Pid>();
+        const result = await world.outside(() => startFar(registryIn(names)));
+        if (result === 'ignore' || !result.ok) throw new Error('Cannot start');
+        const other = world.spawn(idler);
+        names.set('far', other);
+        world.kill(result.value);
+        expect(names.get('far')).toBe(other);
+      },
+      { leaves: 1 },
+    ),
+  );
+
+  it(
+    'fact 48: a cast succeeds even where the registry fails',
+    inWorld(async (world) => {
+      const via = { ...registryIn(new Map()), whereisName: () => raise(new Error('no quorum')) };
+      await world.run((self) => self.run(() => genServer.cast({ via, name: 'far' }, 'lost')));
     }),
   );
 });
