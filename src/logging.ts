@@ -39,8 +39,8 @@ function write(log: Pino, level: Level, report: Report): void {
 
 const PINO_LEVELS = { error: 'error', warning: 'warn', notice: 'info', info: 'info', debug: 'debug' } as const;
 
-/** What a program may want to filter by. Never a state or a message. */
-function fieldsOf(report: Report): Record<string, unknown> {
+/** What a program may want to filter by. Never a state or a message, and nothing without a bound. */
+export function fieldsOf(report: Report): Record<string, unknown> {
   switch (report.type) {
     case 'terminate':
       return { report: report.type, module: report.module, actor: report.name, ...errorOf(report.reason) };
@@ -60,16 +60,45 @@ function fieldsOf(report: Report): Record<string, unknown> {
     case 'progress':
       return { report: report.type, supervisor: report.supervisor, started: report.started };
     case 'event':
-      return { event: report.event, ...report.fields };
+      return { event: report.event, ...mapValues(report.fields, loggable) };
     case 'unexpected_message':
       return { report: report.type, actor: report.name };
-    case 'application_started':
     case 'application_exit':
-    case 'long_step':
-      return { ...report };
+      return { report: report.type, application: report.application, ...errorOf(report.reason) };
+    case 'application_started':
+    case 'long_step': {
+      const { type, ...fields } = report;
+      return { report: type, ...fields };
+    }
   }
 }
 
 function errorOf(reason: unknown): Record<string, unknown> {
-  return reason instanceof Error ? { err: reason } : { reason: formatTerm(reason) };
+  return reason instanceof Error ? { err: describe(reason) } : { reason: formatTerm(reason) };
 }
+
+/** An error as JSON. Its other fields stay out: whoever made it may have put anything there. */
+function describe(error: Error): Record<string, unknown> {
+  return { type: formatTerm(error.name), message: formatTerm(error), stack: framesOf(error) };
+}
+
+/** The stack without the message that stands above it, which has no bound. */
+function framesOf({ stack }: Error): string {
+  const lines: readonly string[] = typeof stack === 'string' ? stack.split('\n') : [];
+  return lines
+    .filter((line) => /^ {4}at /.test(line) && line.length <= FRAME_CHARACTERS_MAX)
+    .slice(0, FRAMES_MAX)
+    .join('\n');
+}
+
+const FRAMES_MAX = 20;
+const FRAME_CHARACTERS_MAX = 300;
+
+/** What JSON has, as it is; anything else in words. */
+function loggable(value: unknown): unknown {
+  if (value instanceof Error) return describe(value);
+  return typeof value === 'number' || typeof value === 'boolean' ? value : formatTerm(value);
+}
+
+const mapValues = (fields: Readonly<Record<string, unknown>>, map: (value: unknown) => unknown) =>
+  Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, map(value)]));

@@ -1,9 +1,93 @@
 /** What a node writes to stderr. */
-import { type Report } from '../src/otp';
+import { fieldsOf } from '../src/logging';
+import { formatReport, Pid, type Reason, type Report } from '../src/otp';
 import { closeAll, PUT, RawClient, until } from './support/node';
 import { NodeProcess } from './support/spawn-node';
 
 afterEach(closeAll);
+
+/** A report of every type, each with this reason or field. */
+function reportsWith(reason: Reason): Report[] {
+  const offender = { pid: '<0.1.0>', id: 'a', restart: 'permanent', significant: false, shutdown: 5, type: 'worker' };
+  const process = { pid: '<0.1.0>', name: 'kv', initialCall: 'm:init/1', reason };
+  return [
+    {
+      type: 'terminate',
+      name: 'kv',
+      module: 'm',
+      lastMessage: reason,
+      state: reason,
+      reason,
+      client: undefined,
+      log: [reason],
+    },
+    {
+      type: 'crash',
+      ...process,
+      class: 'exit',
+      ancestors: [],
+      messages: [reason],
+      links: [],
+      trapExit: true,
+      neighbours: [],
+    },
+    { type: 'error', ...process },
+    { type: 'supervisor', supervisor: 's', context: 'child_terminated', reason, offender },
+    { type: 'progress', supervisor: 's', started: offender },
+    { type: 'application_started', application: 'kv' },
+    { type: 'application_exit', application: 'kv', reason },
+    { type: 'unexpected_message', name: 'kv', message: reason },
+    { type: 'event', event: 'happened', fields: { reason, count: 7 } },
+    { type: 'long_step', pid: '<0.1.0>', name: 'kv', durationMs: 7 },
+  ];
+}
+
+const lineOf = (report: Report) => `${JSON.stringify(fieldsOf(report))} ${formatReport(report)}`;
+
+describe('a log line', () => {
+  const put = { type: 'put', key: 'SECRET', value: Buffer.from('SECRET') };
+  const call = ['gen_server', 'call', [new Pid(1), put, 10]];
+
+  it('tells of a failed call the cause, the server and what was asked, not what was stored', () => {
+    const reasons = [
+      ['timeout', call],
+      ['shutdown', ['failed_to_start_child', 'a', ['noproc', call]]],
+      [call, call],
+    ];
+    for (const report of reasons.flatMap(reportsWith)) expect(lineOf(report)).not.toMatch(/SECRET|83,69,67|53 45 43/);
+    const [terminated] = reportsWith(['timeout', call]);
+    expect(terminated && formatReport(terminated)).toBe('kv terminated: {timeout,{gen_server,call,{<0.1.0>,put,10}}}');
+  });
+
+  it('is short and without bytes, whatever an error, a reason or an event holds', () => {
+    const long = 'x'.repeat(1_000_000);
+    const bytes = Buffer.alloc(1_000_000, 'SECRET');
+    const error = Object.assign(new Error(`${long}\n    at ${long}`), { request: put, bytes });
+    const mute = Object.assign(new Error('x'), { message: Symbol('x'), stack: 7 });
+    const cyclic: unknown[] = [long, bytes, 1n];
+    cyclic.push(cyclic);
+    for (const report of [long, bytes, error, mute, cyclic, { toString: long }, new Map([[long, bytes]])].flatMap(
+      reportsWith,
+    )) {
+      expect(lineOf(report).length).toBeLessThan(12_000);
+      expect(lineOf(report)).not.toMatch(/SECRET|83,69,67|53 45 43/);
+    }
+  });
+
+  it('tells of an error its type, its message and where it was thrown', () => {
+    const [terminated] = reportsWith(new TypeError('no such thing'));
+    expect(terminated && fieldsOf(terminated)).toEqual({
+      report: 'terminate',
+      module: 'm',
+      actor: 'kv',
+      err: {
+        type: 'TypeError',
+        message: 'TypeError: no such thing',
+        stack: expect.stringMatching(/^ {4}at .*logging\.test/) as string,
+      },
+    });
+  });
+});
 
 describe('the log of a node', () => {
   it('has not a line at level info while all is well', async () => {
