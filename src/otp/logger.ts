@@ -5,6 +5,7 @@
  * progress and so on, facts 116 to 121) and hands them to whoever was put in. A handler runs
  * synchronously and can never throw into the process that is being reported on.
  */
+import { catchLater } from './errors';
 import { formatTerm, type Reason } from './term';
 
 /** How much a report matters, most first: OTP's levels without the three above `error`, which nothing here would use. */
@@ -69,7 +70,10 @@ export type Report =
   /** One wake-up kept the event loop longer than the budget. */
   | { readonly type: 'long_step'; readonly pid: string; readonly name: string; readonly durationMs: number };
 
-/** Takes reports, in the middle of what is being reported on: it must be quick. What it throws is counted in `Logger.lost`. */
+/**
+ * Takes reports, in the middle of what is being reported on: it must be quick. What it throws, or
+ * fails with later, is counted in `Logger.lost`.
+ */
 export type ReportHandler = (level: Level, report: Report) => void;
 
 /** The handlers of one runtime. There are none at first, and nobody then hears of a crash. */
@@ -97,12 +101,16 @@ export class Logger {
   report(level: Level, report: Report): void {
     for (const handler of this.handlers.values()) {
       try {
-        handler(level, report);
+        catchLater(handler(level, report), this.countLost);
       } catch {
-        this.lost += 1;
+        this.countLost();
       }
     }
   }
+
+  private readonly countLost = (): void => {
+    this.lost += 1;
+  };
 }
 
 /** A report on one line, for people. State and messages stay out: they may hold what users stored. */

@@ -1,8 +1,10 @@
 /**
  * What a server has switched on to be watched: statistics, a log of events, debug functions.
  *
- * Nothing here can harm the server: a function that throws is removed, and the log has a bound.
+ * Nothing here can harm the server: a function that throws, or fails later, is removed without a
+ * word as in OTP, and the log has a bound.
  */
+import { catchLater } from './errors';
 
 /** What a server does, as debug functions see it. */
 export type DebugEvent =
@@ -23,14 +25,22 @@ export interface Statistics {
   readonly messagesOut: number;
 }
 
+interface Installed {
+  readonly debugFunction: DebugFunction;
+  state: unknown;
+}
+
 /** Events that `log` keeps. */
 const LOG_EVENTS_MAX = 10;
+
+/** The name under which sys.ts installs the listener of a trace. */
+const TRACE = 'trace';
 
 /** What a server has switched on; absent while nothing is, so that it costs nothing. */
 export class Debug {
   private statistics: { startTimeMs: number; messagesIn: number; messagesOut: number } | undefined;
   private events: DebugEvent[] | undefined;
-  private readonly functions = new Map<string, { debugFunction: DebugFunction; state: unknown }>();
+  private readonly functions = new Map<string, Installed>();
 
   get isIdle(): boolean {
     return this.statistics === undefined && this.events === undefined && this.functions.size === 0;
@@ -64,9 +74,12 @@ export class Debug {
     return 'ok';
   }
 
-  /** A name that is installed already keeps its function. */
+  /**
+   * A name that is installed already keeps its function, and nobody is told: so it is in OTP. The
+   * listener of a trace has no name of its own to be removed by, so a new one takes its place.
+   */
   install(name: string, debugFunction: DebugFunction, state: unknown): void {
-    if (!this.functions.has(name)) this.functions.set(name, { debugFunction, state });
+    if (name === TRACE || !this.functions.has(name)) this.functions.set(name, { debugFunction, state });
   }
 
   remove(name: string): void {
@@ -74,17 +87,18 @@ export class Debug {
   }
 
   /** A debug function that throws is removed: it must not harm what it watches. */
-  private callFunction(
-    name: string,
-    entry: { debugFunction: DebugFunction; state: unknown },
-    event: DebugEvent,
-    server: string,
-  ): void {
+  private callFunction(name: string, entry: Installed, event: DebugEvent, server: string): void {
     try {
       entry.state = entry.debugFunction(entry.state, event, server);
       if (entry.state === 'done') this.functions.delete(name);
+      catchLater(entry.state, () => this.removeFailed(name, entry));
     } catch {
-      this.functions.delete(name);
+      this.removeFailed(name, entry);
     }
+  }
+
+  /** By now another one may have its name. */
+  private removeFailed(name: string, failed: Installed): void {
+    if (this.functions.get(name) === failed) this.functions.delete(name);
   }
 }

@@ -378,6 +378,15 @@ describe('the logger', () => {
     expect([seen, logger.lost]).toEqual([[report], 1]);
   });
 
+  it('report() counts what an asynchronous handler fails with later', async () => {
+    const logger = new Logger();
+    logger.addHandler('broken', (): unknown => Promise.reject(oops));
+    logger.addHandler('good', (): unknown => Promise.resolve());
+    logger.report('error', report);
+    await new Promise((resolve) => void setImmediate(resolve));
+    expect(logger.lost).toBe(1);
+  });
+
   it(
     'fact 118: a handler that throws does not change how a process ends',
     inWorld(async (world) => {

@@ -200,6 +200,47 @@ describe('sys', () => {
   );
 
   it(
+    'fact 54: a second trace takes the place of the first',
+    inWorld(
+      async (world) => {
+        const ref = await startIn(world);
+        const seen: string[] = [];
+        await world.outside(() => sys.trace(ref, (event) => void seen.push(`first ${event.type}`)));
+        castAll(world, ref, 1);
+        await world.outside(() => sys.trace(ref, (event) => void seen.push(`second ${event.type}`)));
+        castAll(world, ref, 2);
+        await world.idle();
+        expect(seen).toEqual(['first in', 'first noreply', 'second in', 'second noreply']);
+      },
+      { leaves: 1 },
+    ),
+  );
+
+  it(
+    'fact 54: a debug function that fails later is removed and harms nobody',
+    inWorld(
+      async (world) => {
+        const ref = await startIn(world);
+        const calls: string[] = [];
+        const fail = (name: string): unknown => (calls.push(name), Promise.reject(new Error('debug')));
+        await world.outside(() => sys.trace(ref, () => fail('trace')));
+        await world.outside(() => sys.install(ref, 'bad', () => fail('bad'), 0));
+        await world.outside(() => sys.statistics(ref, true));
+        await world.idle();
+        const before = calls.length;
+        castAll(world, ref, 1);
+        await world.idle();
+        castAll(world, ref, 2);
+        await world.idle();
+        // A cast is two events: it is taken, and nothing is answered.
+        expect([before, calls]).toEqual([0, ['trace', 'bad', 'trace', 'bad']]);
+        expect(await world.outside(() => sys.statistics(ref, 'get'))).toMatchObject({ messagesIn: 2 });
+      },
+      { leaves: 1 },
+    ),
+  );
+
+  it(
     'fact 54: an installed debug function carries a state, keeps its name, and goes when it is done or removed',
     inWorld(
       async (world) => {
