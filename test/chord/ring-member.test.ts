@@ -1,0 +1,207 @@
+/** Ring members: single steps by their effects, then whole rings that join, leave and die at random. */
+import { nodeId } from '../../src/chord/id';
+import type { Peer } from '../../src/chord/peer';
+import { createRing, isAlone, outsider, type RingMember, stepRing } from '../../src/chord/ring-member';
+import type { RingEffect, RingEvent } from '../../src/chord/ring-protocol';
+import { randomFrom } from '../../src/otp';
+import { SmallRing } from './small-ring';
+
+/** Peers in ring order, so that tests can speak of before and behind. */
+const [A, B, C, D] = Array.from(
+  { length: 4 },
+  (_none, n): Peer => ({ id: nodeId('127.0.0.1', n + 1), addr: `127.0.0.1:${n + 1}`, inc: 1n }),
+).sort((a, b) => (a.id < b.id ? -1 : 1)) as [Peer, Peer, Peer, Peer];
+
+const member = (self: Peer, predecessor: Peer, ...successors: Peer[]): RingMember => ({
+  ...createRing(self, 3),
+  predecessor,
+  successors,
+});
+
+/** Lets events happen one after the other, and gives the last state and the effects of the last event. */
+function after(start: RingMember, ...events: RingEvent[]): [RingMember, readonly RingEffect[]] {
+  return events.reduce<[RingMember, readonly RingEffect[]]>(([state], event) => stepRing(state, event), [start, []]);
+}
+
+const tick: RingEvent = { type: 'tick' };
+const state = (from: Peer, predecessor: Peer, successors: readonly Peer[], request: number): RingEvent => ({
+  type: 'answered',
+  from,
+  answer: { type: 'state', predecessor, successors },
+  request,
+});
+
+describe('stepRing() while it stabilises', () => {
+  it('asks the successor, takes its list whole, and tells it that this member is there', () => {
+    const [next, effects] = after(member(A, D, B), tick, state(B, A, [C, D], 1));
+    expect(next.successors).toEqual([B, C, D]);
+    expect(next.step).toBeUndefined();
+    expect(effects).toEqual([{ type: 'tell', to: B, tale: { type: 'notify' } }, { type: 'ring_changed' }]);
+  });
+
+  it('asks whoever has come in between before it adopts it, and not when that does not answer', () => {
+    const [asking, effects] = after(member(A, D, C), tick, state(C, B, [D], 1));
+    expect(effects).toContainEqual({ type: 'ask', to: B, question: { type: 'get_state' }, request: 2 });
+    expect(asking.successors).toEqual([C, D]);
+    expect(after(asking, state(B, A, [C, D], 2))[0].successors).toEqual([B, C, D]);
+    expect(after(asking, { type: 'silent', request: 2 })[0].successors).toEqual([C, D]);
+  });
+
+  it('goes on with the next of its list when the successor has died', () => {
+    const [next, effects] = after(member(A, D, B, C, D), tick, { type: 'silent', request: 1 });
+    expect(next.successors).toEqual([C, D]);
+    expect(effects).toContainEqual({ type: 'ask', to: C, question: { type: 'get_state' }, request: 2 });
+  });
+
+  it('is busy for those who ask for its pointers or for admission, but answers a ping', () => {
+    const [busy] = after(member(A, D, B), tick);
+    for (const question of ['get_state', 'join'] as const) {
+      const [same, effects] = after(busy, { type: 'asked', from: C, question: { type: question }, ref: 9 });
+      expect(same).toBe(busy);
+      expect(effects).toEqual([{ type: 'answer', to: C, answer: { type: 'busy' }, ref: 9 }]);
+    }
+    const [, effects] = after(busy, { type: 'asked', from: C, question: { type: 'ping' }, ref: 9 });
+    expect(effects).toEqual([{ type: 'answer', to: C, answer: { type: 'pong' }, ref: 9 }]);
+  });
+
+  it('drops its step when the other is busy, changes nothing, and tries again soon', () => {
+    const start = member(A, D, B);
+    const [next, effects] = after(start, tick, { type: 'answered', from: B, answer: { type: 'busy' }, request: 1 });
+    expect({ ...next, lastRequest: 0 }).toEqual(start);
+    expect(effects).toEqual([{ type: 'retry_soon' }]);
+  });
+
+  it('has one step at a time, and takes no notice of answers to an earlier one', () => {
+    const [busy] = after(member(A, D, B), tick);
+    expect(after(busy, tick)).toEqual([busy, []]);
+    expect(after(busy, state(B, C, [C], 99))).toEqual([busy, []]);
+    expect(after(busy, { type: 'silent', request: 99 })).toEqual([busy, []]);
+  });
+
+  it('counts a list that makes no sense, and cuts it', () => {
+    const [next] = after(member(A, D, B), tick, state(B, A, [D, C], 1));
+    expect(next).toMatchObject({ successors: [B, D], anomalies: 1 });
+  });
+});
+
+describe('stepRing() when it is told something', () => {
+  it('takes a nearer predecessor at once, and tells the old one who has come between them', () => {
+    const [next, effects] = after(member(D, A, A), { type: 'told', from: B, tale: { type: 'notify' } });
+    expect(next.predecessor).toEqual(B);
+    expect(effects).toContainEqual({ type: 'tell', to: A, tale: { type: 'hint', between: B } });
+  });
+
+  it('gives up a predecessor for one further off only when it is dead', () => {
+    const start = member(D, B, A);
+    const [asking, effects] = after(start, { type: 'told', from: A, tale: { type: 'notify' } });
+    expect(effects).toEqual([{ type: 'ask', to: B, question: { type: 'ping' }, request: 1 }]);
+    expect(after(asking, { type: 'silent', request: 1 })[0].predecessor).toEqual(A);
+    const pong: RingEvent = { type: 'answered', from: B, answer: { type: 'pong' }, request: 1 };
+    expect(after(asking, pong)[0]).toMatchObject({ predecessor: B, rectifying: undefined });
+  });
+
+  it('looks at once at whoever is hinted to be between it and its successor', () => {
+    const hint = (between: Peer): RingEvent => ({ type: 'told', from: C, tale: { type: 'hint', between } });
+    expect(after(member(A, D, C), hint(B))[1]).toEqual([
+      { type: 'ask', to: B, question: { type: 'get_state' }, request: 1 },
+    ]);
+    expect(after(member(A, D, C), hint(D))[1]).toEqual([]);
+  });
+
+  it('never takes itself, or somebody who has left, for a neighbour', () => {
+    expect(after(member(D, A, A), { type: 'told', from: D, tale: { type: 'notify' } })[1]).toEqual([]);
+    const [gone] = after(member(B, A, C, D), { type: 'leave' });
+    for (const event of [tick, { type: 'asked', from: A, question: { type: 'ping' }, ref: 1 } as const]) {
+      expect(after(gone, event)).toEqual([gone, []]);
+    }
+  });
+});
+
+describe('stepRing() when somebody joins', () => {
+  it('lets in who belongs between it and its successor, and keeps its whole list behind it', () => {
+    const [next, effects] = after(member(A, D, C, D), { type: 'asked', from: B, question: { type: 'join' }, ref: 5 });
+    expect(next.successors).toEqual([B, C, D]);
+    expect(effects[0]).toEqual({ type: 'answer', to: B, answer: { type: 'admitted', successors: [C, D] }, ref: 5 });
+  });
+
+  it('sends others on, and refuses an identifier that another address has', () => {
+    const answerTo = (from: Peer) =>
+      after(member(A, D, B, D), { type: 'asked', from, question: { type: 'join' }, ref: 5 })[1][0];
+    expect(answerTo(C)).toMatchObject({ answer: { type: 'redirect', to: B } });
+    expect(answerTo({ ...B, addr: 'elsewhere:1' })).toMatchObject({ answer: { type: 'refused', reason: 'id_taken' } });
+  });
+
+  it('lets a restarted member in again under its old identifier', () => {
+    const restarted = { ...B, inc: 2n };
+    const [next] = after(member(A, D, B, C), { type: 'asked', from: restarted, question: { type: 'join' }, ref: 5 });
+    expect(next.successors).toEqual([restarted, C]);
+  });
+
+  it('fails in one word through a node that is silent, or in no ring', () => {
+    const joining = after(outsider(B, 3), { type: 'join', contact: A })[0];
+    expect(after(joining, { type: 'silent', request: 1 })[1]).toEqual([
+      { type: 'join_failed', reason: 'contact_silent' },
+    ]);
+    const [, effects] = after(outsider(A, 3), { type: 'asked', from: B, question: { type: 'join' }, ref: 1 });
+    expect(effects).toEqual([{ type: 'answer', to: B, answer: { type: 'refused', reason: 'not_a_member' }, ref: 1 }]);
+  });
+});
+
+describe('a whole ring', () => {
+  const seeds = Array.from({ length: 30 }, (_none, n) => n + 1);
+
+  it.each([2, 3, 4, 12])(
+    'of %d is whole after all have joined through one at once, and is one at every moment',
+    (size) => {
+      for (const seed of seeds) {
+        const ring = new SmallRing(seed);
+        const first = ring.create();
+        for (let n = 1; n < size; n += 1) ring.join(first);
+        expect({ seed, idealMs: ring.runUntilIdeal(20_000) }).toEqual({ seed, idealMs: expect.any(Number) as unknown });
+        expect({ seed, breaches: ring.breaches }).toEqual({ seed, breaches: [] });
+      }
+    },
+  );
+
+  it('stays ideal once it is', () => {
+    const ring = new SmallRing(1);
+    const first = ring.create();
+    for (let n = 1; n < 10; n += 1) ring.join(first);
+    ring.runUntilIdeal(20_000);
+    const before = ring.snapshot();
+    ring.run(20_000);
+    expect(ring.snapshot()).toEqual(before);
+  });
+
+  it('mends itself when members die one after the other, and is one ring at every moment', () => {
+    for (const seed of seeds) {
+      const ring = new SmallRing(seed);
+      const random = randomFrom(seed);
+      const first = ring.create();
+      for (let n = 1; n < 10; n += 1) ring.join(first);
+      ring.runUntilIdeal(20_000);
+      while (ring.inRing().length > 5) {
+        const { self } = ring.inRing()[Math.floor(random() * ring.inRing().length)] as RingMember;
+        ring.kill(self.id);
+        expect({ seed, idealMs: ring.runUntilIdeal(20_000) }).toEqual({ seed, idealMs: expect.any(Number) as unknown });
+      }
+      expect({ seed, breaches: ring.breaches }).toEqual({ seed, breaches: [] });
+    }
+  });
+
+  it('closes behind those who leave, down to the last', () => {
+    for (const seed of seeds) {
+      const ring = new SmallRing(seed);
+      const random = randomFrom(seed);
+      const first = ring.create();
+      for (let n = 1; n < 8; n += 1) ring.join(first);
+      ring.runUntilIdeal(20_000);
+      while (ring.inRing().length > 1) {
+        const { self } = ring.inRing()[Math.floor(random() * ring.inRing().length)] as RingMember;
+        ring.leave(self.id);
+        expect({ seed, idealMs: ring.runUntilIdeal(20_000) }).toEqual({ seed, idealMs: expect.any(Number) as unknown });
+      }
+      expect(ring.inRing().every(isAlone)).toBe(true);
+    }
+  });
+});
