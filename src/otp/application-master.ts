@@ -12,7 +12,7 @@ import type { StartResult } from './proc-lib';
 import { Pid, type Process } from './process';
 import type { Runtime } from './runtime';
 import { type Self, spawn } from './self';
-import { end, isExit } from './signals';
+import { type DownMessage, end, isDown, isExit } from './signals';
 import type { Reason } from './term';
 
 /** How a master tells whether its application runs. */
@@ -101,7 +101,7 @@ export class ApplicationMaster {
     if (pid === undefined) return;
     const ref = self.monitor(pid);
     self.sendExit(pid, 'shutdown');
-    await self.receive({ match: (message): message is unknown => isDownOf(message, ref) });
+    await self.receive({ match: (message): message is DownMessage => isDown(message) && message.ref === ref });
   }
 
   /** Last words: what they throw is reported, and does not keep the application from stopping. */
@@ -131,6 +131,3 @@ function isStartResult(value: unknown): value is Exclude<StartResult, 'ignore'> 
   if (typeof value !== 'object' || value === null || !('ok' in value)) return false;
   return value.ok === true ? 'value' in value && value.value instanceof Pid : value.ok === false && 'error' in value;
 }
-
-const isDownOf = (message: unknown, ref: unknown): boolean =>
-  typeof message === 'object' && message !== null && 'ref' in message && message.ref === ref;
