@@ -5,13 +5,14 @@
  * This is Chord as Zave corrected it ("How to make Chord correct"), not as it was published: a
  * pointer is adopted only from a member that has just answered, a successor list is replaced whole
  * and by the same step that adopts its head, and at most one step is under way in a member, which
- * is busy for others meanwhile. Two things are added. A member that lets somebody in takes it into
+ * is busy for others meanwhile. Three things are added. A member that lets somebody in takes it into
  * its own list at once, without cutting the list, so that a newcomer is part of the ring from the
  * first moment and joins into one gap are in order. And whoever gets a new predecessor tells the
  * old one who has come between them, so that nobody has to wait for a timer.
  */
 import { betweenOpen } from './id';
 import type { Peer } from './peer';
+import { PeerMemory } from './peer-memory';
 import type { Answer, Question, RingEffect, RingEvent, Tale } from './ring-protocol';
 import { normalise } from './successor-list';
 import { unreachable } from '../unreachable';
@@ -21,6 +22,8 @@ type Step =
   | { readonly type: 'join'; readonly request: number; readonly contact: Peer }
   /** It has asked its successor for its pointers. */
   | { readonly type: 'from_successor'; readonly request: number; readonly successor: Peer }
+  /** Its whole list has died: it asks those that it remembers, one after the other. */
+  | { readonly type: 'recover'; readonly request: number; readonly candidate: Peer; readonly rest: readonly Peer[] }
   /** It has asked somebody who may have come between it and its successor. */
   | { readonly type: 'from_candidate'; readonly request: number; readonly candidate: Peer };
 
@@ -41,6 +44,8 @@ export interface RingMember {
   /** Head first; itself while it is alone. Longer than `successorsMax` only by those just let in. */
   readonly successors: readonly Peer[];
   readonly successorsMax: number;
+  /** Whomever it has heard of: what it starts again from when its list has died. */
+  readonly memory: PeerMemory;
   readonly step: Step | undefined;
   readonly rectifying: Rectifying | undefined;
   readonly lastRequest: number;
@@ -52,14 +57,21 @@ type Outcome = [RingMember, readonly RingEffect[]];
 
 const NOTHING: readonly RingEffect[] = [];
 
+/** How many peers a member remembers besides its seeds. */
+const REMEMBERED_MAX = 128;
+
 /** A node that is in no ring. It owns nothing and answers for nothing. */
-export function outsider(self: Peer, successorsMax: number): RingMember {
+export function outsider(self: Peer, successorsMax: number, seeds: readonly Peer[] = []): RingMember {
   return {
     self,
     phase: 'outside',
     predecessor: self,
     successors: [self],
     successorsMax,
+    memory: PeerMemory.of(
+      seeds.filter(({ id }) => id !== self.id),
+      REMEMBERED_MAX,
+    ),
     step: undefined,
     rectifying: undefined,
     lastRequest: 0,
@@ -68,8 +80,8 @@ export function outsider(self: Peer, successorsMax: number): RingMember {
 }
 
 /** The first member of a new ring. */
-export const createRing = (self: Peer, successorsMax: number): RingMember => ({
-  ...outsider(self, successorsMax),
+export const createRing = (self: Peer, successorsMax: number, seeds: readonly Peer[] = []): RingMember => ({
+  ...outsider(self, successorsMax, seeds),
   phase: 'member',
 });
 
@@ -77,10 +89,12 @@ export const createRing = (self: Peer, successorsMax: number): RingMember => ({
 export const isAlone = ({ self, successors }: RingMember) => successors[0]?.id === self.id;
 
 /** Handles one event. */
-export function stepRing(member: RingMember, event: RingEvent): Outcome {
+export function stepRing(before: RingMember, event: RingEvent): Outcome {
+  const member = remember(before, event);
   switch (event.type) {
     case 'tick':
-      return canStep(member) && !isAlone(member) ? askSuccessor(member) : [member, NOTHING];
+      if (!canStep(member)) return [member, NOTHING];
+      return isAlone(member) ? recover(member, member.memory.clockwiseFrom(member.self.id)) : askSuccessor(member);
     case 'asked':
       return asked(member, event.from, event.question, event.ref);
     case 'answered':
@@ -96,6 +110,14 @@ export function stepRing(member: RingMember, event: RingEvent): Outcome {
     default:
       return unreachable(event);
   }
+}
+
+/** Whoever speaks, and whomever a member names, is remembered. */
+function remember(member: RingMember, event: RingEvent): RingMember {
+  if (event.type !== 'answered' && event.type !== 'asked' && event.type !== 'told') return member;
+  const named = event.type === 'answered' && event.answer.type === 'state' ? event.answer.successors : [];
+  const heard = [...named, event.from].filter(({ id }) => id !== member.self.id);
+  return { ...member, memory: heard.reduce((memory, peer) => memory.hear(peer), member.memory) };
 }
 
 const canStep = ({ phase, step }: RingMember) => phase === 'member' && step === undefined;
@@ -178,7 +200,7 @@ function answered(member: RingMember, from: Peer, answer: Answer, request: numbe
   if (step.type === 'join') return joinAnswered({ ...member, step: undefined }, from, answer);
   if (answer.type === 'busy') return [{ ...member, step: undefined }, [{ type: 'retry_soon' }]];
   if (answer.type !== 'state') return dropped(member, from);
-  if (step.type === 'from_candidate') {
+  if (step.type === 'from_candidate' || step.type === 'recover') {
     return finish(isNearer(member, from) ? adopt(member, from, answer.successors) : member, member);
   }
   const next = adopt(member, from, answer.successors);
@@ -188,8 +210,11 @@ function answered(member: RingMember, from: Peer, answer: Answer, request: numbe
 }
 
 /** Whoever answers that it is no member is as good as dead. */
-const dropped = (member: RingMember, from: Peer): Outcome =>
-  member.step?.type === 'from_successor' ? withoutSuccessor(member, from) : finish(member, member);
+function dropped(member: RingMember, from: Peer): Outcome {
+  const { step } = member;
+  if (step?.type === 'from_successor') return withoutSuccessor(member, from);
+  return step?.type === 'recover' ? recover(member, step.rest) : finish(member, member);
+}
 
 function silent(member: RingMember, request: number): Outcome {
   if (member.rectifying?.request === request) return predecessorIsDead(member, member.rectifying);
@@ -202,18 +227,29 @@ function silent(member: RingMember, request: number): Outcome {
       return withoutSuccessor(member, step.successor);
     case 'from_candidate':
       return finish(member, member);
+    case 'recover':
+      return recover(member, step.rest);
     default:
       return unreachable(step);
   }
 }
 
-/** The next of the list takes the place of a successor that has died; with nobody left, the member is alone. */
+/** The next of the list takes the place of a successor that has died; when nobody is left, somebody remembered does. */
 function withoutSuccessor(member: RingMember, dead: Peer): Outcome {
+  const { self, memory } = member;
   const rest = member.successors.filter(({ id }) => id !== dead.id);
-  const next = { ...member, step: undefined, successors: rest.length > 0 ? rest : [member.self] };
-  if (isAlone(next)) return [{ ...next, predecessor: member.self }, [{ type: 'ring_changed' }]];
-  const [asking, effects] = askSuccessor(next);
-  return [asking, [...effects, { type: 'ring_changed' }]];
+  const [next, effects] =
+    rest.length > 0
+      ? askSuccessor({ ...member, successors: rest })
+      : recover({ ...member, predecessor: self, successors: [self] }, memory.clockwiseFrom(self.id));
+  return [next, [...effects, { type: 'ring_changed' }]];
+}
+
+/** Asks the first of those that are remembered; whoever answers becomes the head. With none left, the member is alone. */
+function recover(member: RingMember, [candidate, ...rest]: readonly Peer[]): Outcome {
+  if (candidate === undefined) return [{ ...member, step: undefined }, NOTHING];
+  const [next, effect, request] = ask(member, candidate, { type: 'get_state' });
+  return [{ ...next, step: { type: 'recover', request, candidate, rest } }, [effect]];
 }
 
 // Being told
@@ -308,7 +344,8 @@ function leave(member: RingMember): Outcome {
 }
 
 /** What the successor names is asked before it is adopted, like anybody else. */
-function successorLeaves(member: RingMember, leaver: Peer, after: readonly Peer[]): Outcome {
+function successorLeaves(before: RingMember, leaver: Peer, after: readonly Peer[]): Outcome {
+  const member = { ...before, memory: before.memory.forget(leaver) };
   if (headOf(member).id !== leaver.id) return [member, NOTHING];
   const heirs = after.filter(({ id }) => id !== leaver.id);
   const [head, ...rest] = heirs.length > 0 ? heirs : member.successors.slice(1);
@@ -321,8 +358,9 @@ function successorLeaves(member: RingMember, leaver: Peer, after: readonly Peer[
 }
 
 function predecessorLeaves(member: RingMember, leaver: Peer, before: Peer): Outcome {
-  if (member.predecessor.id !== leaver.id) return [member, NOTHING];
-  return [{ ...member, predecessor: before }, [{ type: 'ring_changed' }]];
+  const memory = member.memory.forget(leaver);
+  if (member.predecessor.id !== leaver.id) return [{ ...member, memory }, NOTHING];
+  return [{ ...member, memory, predecessor: before }, [{ type: 'ring_changed' }]];
 }
 
 const samePointers = (a: RingMember, b: RingMember) =>
