@@ -50,7 +50,7 @@ export class Pid<in M = never> {
   }
 }
 
-/** What the runtime does for its processes; runtime.ts implements it. */
+/** What the runtime does for its processes. runtime.ts implements it and knows processes, so this file must not know it. */
 export interface Kernel {
   /** Most messages that one wake-up takes, so that no process starves the event loop. */
   readonly batchMessagesMax: number;
