@@ -17,18 +17,17 @@ import {
   type Handled,
   isExit,
   isExpectedExit,
-  type Name,
-  nameOf,
   noReply,
   reply,
   type StartResult,
+  serverNamed,
   started,
   stop,
 } from '../src/otp';
 
 // API
 
-export const NAME: Name<never> = nameOf('table-heir');
+export const NAME = serverNamed<Call, Cast>('table-heir');
 
 /** Starts the heir, or adopts the one that an earlier supervisor left behind. */
 export async function startLink(): Promise<StartResult> {
@@ -39,12 +38,12 @@ export async function startLink(): Promise<StartResult> {
     : await genServer.start(callbacks, undefined, { name: NAME });
   if (heir === 'ignore' || !heir.ok) return heir;
   parent.link(heir.value);
-  genServer.cast<Cast>(heir.value, 'adopted');
+  parent.run(() => genServer.cast(NAME, 'adopted'));
   return heir;
 }
 
 /** Asks for a table that was left by an earlier process: true when the caller owns it now. */
-export const claim = (table: string) => genServer.call<Call, 'claim'>(NAME, { type: 'claim', table });
+export const claim = (table: string) => genServer.call(NAME, { type: 'claim', table });
 
 // State and messages
 

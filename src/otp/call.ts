@@ -26,31 +26,43 @@ declare const protocol: unique symbol;
 /** A request with tag `Type`, fields `Fields` and an answer of type `Answer`. */
 export type Ask<Type extends string, Answer, Fields extends object = object> = {
   readonly type: Type;
-  readonly [answers]?: Answer;
+  readonly [answers]?: { readonly of: Answer };
 } & Readonly<Fields>;
 
 /** Any {@link Ask}: the bound of a type parameter that stands for requests. */
 export interface AnyAsk {
   readonly type: string;
-  readonly [answers]?: unknown;
+  readonly [answers]?: { readonly of: unknown };
 }
 
 /** What a caller of this request gets back. */
-export type AnswerOf<Request> = Request extends { readonly [answers]?: infer Answer }
-  ? Exclude<Answer, undefined>
-  : never;
+export type AnswerOf<Request> = Request extends { readonly [answers]?: { readonly of: infer Answer } } ? Answer : never;
 
-/** Where a server can be reached, and what it understands: calls, casts and other messages. */
+/**
+ * Where a server can be reached, and what it understands: calls, casts and other messages. What
+ * starts a server gives one; so does {@link serverNamed}. A pid from elsewhere says nothing of that.
+ */
 export type ServerRef<Call, Cast = never, Info = never> = (Pid<Info> | Name<Info> | Via<Info>) & Speaks<Call, Cast>;
 
 /** The part of a reference that only the compiler sees. */
 export interface Speaks<in Call, in Cast> {
-  readonly [protocol]?: (call: Call, cast: Cast) => void;
+  readonly [protocol]: (call: Call, cast: Cast) => void;
 }
+
+/** A registered name that says what the server that holds it understands. Make one with {@link serverNamed}. */
+export type ServerName<Call, Cast = never, Info = never> = Name<Info> & Speaks<Call, Cast>;
+
+/** The name of a server, with what the server understands. */
+export const serverNamed = <Call, Cast = never, Info = never>(name: string): ServerName<Call, Cast, Info> =>
+  name as ServerName<Call, Cast, Info>;
+
+/** The same for a name in another registry. */
+export const serverVia = <Call, Cast = never, Info = never>(name: Via<never>): Via<Info> & Speaks<Call, Cast> =>
+  name as Via<Info> & Speaks<Call, Cast>;
 
 /** The request of a client, as a server sees it: whom to answer. */
 export class From<Answer = unknown> {
-  declare readonly [answers]?: Answer;
+  declare readonly [answers]?: { readonly of: Answer };
   private settle: ((answer: unknown) => void) | undefined;
 
   constructor(
@@ -75,7 +87,7 @@ export class From<Answer = unknown> {
 }
 
 /** Answers a call that was not answered in its handler. Any process may, at any time. */
-export function replyTo<Answer>(from: From<Answer>, answer: Answer): void {
+export function replyTo<Answer>(from: From<Answer>, answer: NoInfer<Answer>): void {
   assertNotDead();
   from.answer(answer);
 }

@@ -94,12 +94,23 @@ export const noReply = <State, Continue = never>(state: State, next?: Then<Conti
   next,
 });
 
-/** Answer the call and go on with `state`. */
+/** Answer the call and go on with `state`; see {@link answerTo} where requests have different answers. */
 export const reply = <Answer, State, Continue = never>(
   answer: Answer,
   state: State,
   next?: Then<Continue>,
 ): Reply<Answer, State, Continue> => ({ type: 'reply', answer, state, next });
+
+/**
+ * The same, checked against the request that is answered: in a server with several, {@link reply}
+ * takes the answer of any of them. `request` has been narrowed by its `type`.
+ */
+export const answerTo = <Request extends AnyAsk, State, Continue = never>(
+  _request: Request,
+  answer: NoInfer<AnswerOf<Request>>,
+  state: State,
+  next?: Then<Continue>,
+): Reply<AnswerOf<Request>, State, Continue> => reply(answer, state, next);
 
 /** End with `reason`, after `terminate`. */
 export const stop = <State>(reason: Reason, state: State): Stop<State> => ({ type: 'stop', reason, state });
@@ -124,7 +135,22 @@ type MaybeAsync<T> = T | Promise<T>;
  * @typeParam Info every other message that it expects: signals, timeouts, plain sends
  * @typeParam Continue what it tells itself to do next
  */
-export interface GenServer<Args, State, Call extends AnyAsk = never, Cast = never, Info = never, Continue = never> {
+export type GenServer<
+  Args,
+  State,
+  Call extends AnyAsk = never,
+  Cast = never,
+  Info = never,
+  Continue = never,
+> = Callbacks<Args, State, Call, Cast, Info, Continue> &
+  Needed<Callbacks<Args, State, Call, Cast, Info, Continue>, 'handleCall', Call> &
+  Needed<Callbacks<Args, State, Call, Cast, Info, Continue>, 'handleCast', Cast>;
+
+/** A callback without which the messages that the type promises would each be a crash. */
+type Needed<All, Name extends keyof All, Message> = [Message] extends [never] ? unknown : Required<Pick<All, Name>>;
+
+/** All callbacks, as the loop calls them; {@link GenServer} says which of them must be there. */
+export interface Callbacks<Args, State, Call extends AnyAsk, Cast, Info, Continue> {
   /** Makes the first state. Runs in the new process; the starter waits for it. */
   init(args: Args, self: Self<Info>): MaybeAsync<InitResult<State, Continue>>;
   /** Answers a request, now with `reply` or later through `from`. Without it, a call is a crash with `undef` (fact 40). */
@@ -136,7 +162,13 @@ export interface GenServer<Args, State, Call extends AnyAsk = never, Cast = neve
   ): MaybeAsync<Answered<AnswerOf<Call>, State, Continue>>;
   /** Takes what nobody waits for. Without it, a cast is a crash with `undef` (fact 40). */
   handleCast?(message: Cast, state: State, self: Self<Info>): MaybeAsync<Handled<State, Continue>>;
-  /** Takes every other message, and the idle timeout. Without it, each is a warning in the log (fact 40). */
+  /**
+   * Takes every other message. Without it, each is a warning in the log (fact 40).
+   *
+   * `Info` is what the server expects, so that a simple one need not sort out what it never gets. Whoever
+   * traps exits, monitors, sets an idle timeout or is an heir says so in it: `ExitMessage`,
+   * `DownMessage`, `{ type: 'timeout' }`, `ets.TransferMessage`.
+   */
   handleInfo?(message: Info, state: State, self: Self<Info>): MaybeAsync<Handled<State, Continue>>;
   /** Does what a callback put off to after its answer, before any other message (fact 38). */
   handleContinue?(message: Continue, state: State, self: Self<Info>): MaybeAsync<Handled<State, Continue>>;

@@ -8,7 +8,7 @@
  */
 import type { AnyAsk } from './call';
 import { DeadProcess, Exit, reasonOf } from './errors';
-import type { GenServer, InitResult, Then } from './gen-server-callbacks';
+import type { Callbacks, InitResult, Then } from './gen-server-callbacks';
 import {
   type CallbackResult,
   CallMessage,
@@ -31,7 +31,7 @@ import { isExpectedExit, type Reason } from './term';
 import { isThenable } from './thenable';
 import { unreachable } from '../unreachable';
 
-type Callbacks = GenServer<unknown, unknown, AnyAsk, unknown, unknown, unknown>;
+type AnyCallbacks = Callbacks<unknown, unknown, AnyAsk, unknown, unknown, unknown>;
 
 /** What carrying out a result leaves to do: another event at once, something to wait for, or nothing. */
 type Step = Now | Promise<Now>;
@@ -44,7 +44,7 @@ export class ServerLoop {
   private idle: IdleTimeout | undefined;
 
   private constructor(
-    private readonly callbacks: Callbacks,
+    private readonly callbacks: AnyCallbacks,
     private readonly self: Self<unknown>,
     private readonly parent: Pid | undefined,
     private readonly module: string,
@@ -52,7 +52,7 @@ export class ServerLoop {
 
   /** The body of a process that runs these callbacks. */
   static body<Args, State, Call extends AnyAsk, Cast, Info, Continue>(
-    callbacks: GenServer<Args, State, Call, Cast, Info, Continue>,
+    callbacks: Callbacks<Args, State, Call, Cast, Info, Continue>,
     args: Args,
     parent: Pid | undefined,
     module: string,

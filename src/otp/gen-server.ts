@@ -23,6 +23,7 @@ import {
   type ResponseMessage,
   request as sendRequestTo,
   type ServerRef,
+  type Speaks,
 } from './call';
 import { Exit } from './errors';
 import type { GenServer } from './gen-server-callbacks';
@@ -54,10 +55,10 @@ export type RefOf<Server> =
     ? ServerRef<Call, Cast, Info>
     : never;
 
-type ServerPid<Call, Cast, Info> = Pid<Info> & ServerRef<Call, Cast, Info>;
+type ServerPid<Call, Cast, Info> = Pid<Info> & Speaks<Call, Cast>;
 
 /** Starts a server linked to the running process, which waits until `init` is over. */
-export function startLink<Args, State, Call extends AnyAsk, Cast, Info, Continue>(
+export function startLink<Args, State, Call extends AnyAsk = never, Cast = never, Info = never, Continue = never>(
   callbacks: GenServer<Args, State, Call, Cast, Info, Continue>,
   args: Args,
   options: StartOptions = {},
@@ -73,7 +74,7 @@ export function startLink<Args, State, Call extends AnyAsk, Cast, Info, Continue
  * as connections, of which a supervisor could otherwise start one in every few turns of the event
  * loop. An `init` that fails is an exit like any other.
  */
-export function spawnLink<Args, State, Call extends AnyAsk, Cast, Info, Continue>(
+export function spawnLink<Args, State, Call extends AnyAsk = never, Cast = never, Info = never, Continue = never>(
   callbacks: GenServer<Args, State, Call, Cast, Info, Continue>,
   args: Args,
   options: Pick<StartOptions, 'module'> = {},
@@ -87,7 +88,7 @@ export function spawnLink<Args, State, Call extends AnyAsk, Cast, Info, Continue
 }
 
 /** Starts a server that is linked to nobody. */
-export function start<Args, State, Call extends AnyAsk, Cast, Info, Continue>(
+export function start<Args, State, Call extends AnyAsk = never, Cast = never, Info = never, Continue = never>(
   callbacks: GenServer<Args, State, Call, Cast, Info, Continue>,
   args: Args,
   options: StartOptions = {},
@@ -98,7 +99,14 @@ export function start<Args, State, Call extends AnyAsk, Cast, Info, Continue>(
 }
 
 /** Starts a server and watches it: its end comes as a `DOWN` with `ref` (fact 31). */
-export async function startMonitor<Args, State, Call extends AnyAsk, Cast, Info, Continue>(
+export async function startMonitor<
+  Args,
+  State,
+  Call extends AnyAsk = never,
+  Cast = never,
+  Info = never,
+  Continue = never,
+>(
   callbacks: GenServer<Args, State, Call, Cast, Info, Continue>,
   args: Args,
   self: Self,

@@ -14,7 +14,11 @@ export {
   type Response,
   type ResponseMessage,
   replyTo,
+  type ServerName,
   type ServerRef,
+  type Speaks,
+  serverNamed,
+  serverVia,
 } from './call';
 export { type Clock, ManualClock, systemClock } from './clock';
 export { BadArgument, DeadProcess, Exit } from './errors';
@@ -24,6 +28,7 @@ export * as ets from './ets';
 export * as genServer from './gen-server';
 export {
   type Answered,
+  answerTo,
   cannotStart,
   type GenServer,
   type Handled,

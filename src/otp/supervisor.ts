@@ -14,7 +14,7 @@
  *     }),
  *   };
  */
-import type { Ask, ServerRef } from './call';
+import type { AnswerOf, AnyServer, Ask, ServerRef } from './call';
 import {
   type AutoShutdown,
   type ChildSpec,
@@ -75,7 +75,7 @@ export interface SupervisorInit {
 }
 
 /** Where a running supervisor is reached. A name outlives its restarts, a pid does not. */
-export type SupervisorRef = ServerRef<Call>;
+export type SupervisorRef = AnyServer;
 
 /** One line of `whichChildren`. */
 export interface ChildInfo {
@@ -140,33 +140,30 @@ export function start<A>(module: Supervisor<A>, args: A, options: StartOptions =
  * @param spec a specification; for simple_one_for_one, the arguments to append
  */
 export const startChild = (to: SupervisorRef, spec: ChildSpec | readonly unknown[]) =>
-  genServer.call(to, { type: 'start_child', spec }, FOREVER);
+  ask(to, { type: 'start_child', spec }, FOREVER);
 
 /** Stops a child and keeps its specification, unless temporary. Errors: `not_found`, `simple_one_for_one`. */
 export const terminateChild = (to: SupervisorRef, child: string | Pid) =>
-  genServer.call(to, { type: 'terminate_child', child }, FOREVER);
+  ask(to, { type: 'terminate_child', child }, FOREVER);
 
 /** Starts a child that is stopped. Errors: `running`, `restarting`, `not_found`, `simple_one_for_one`. */
-export const restartChild = (to: SupervisorRef, id: string) =>
-  genServer.call(to, { type: 'restart_child', id }, FOREVER);
+export const restartChild = (to: SupervisorRef, id: string) => ask(to, { type: 'restart_child', id }, FOREVER);
 
 /** Forgets a child that is stopped. Errors: `running`, `restarting`, `not_found`, `simple_one_for_one`. */
-export const deleteChild = (to: SupervisorRef, id: string) => genServer.call(to, { type: 'delete_child', id }, FOREVER);
+export const deleteChild = (to: SupervisorRef, id: string) => ask(to, { type: 'delete_child', id }, FOREVER);
 
 /** The specification of a child, with defaults. Error: `not_found`. */
 export const getChildSpec = (to: SupervisorRef, child: string | Pid) =>
-  genServer.call(to, { type: 'get_childspec', child }, FOREVER);
+  ask(to, { type: 'get_childspec', child }, FOREVER);
 
 /** The children, last started first. */
-export const whichChildren = (to: SupervisorRef, timeoutMs = FOREVER) =>
-  genServer.call(to, { type: 'which_children' }, timeoutMs);
+export const whichChildren = (to: SupervisorRef, timeoutMs = FOREVER) => ask(to, { type: 'which_children' }, timeoutMs);
 
 /** How many children there are, and how many of them live. */
-export const countChildren = (to: SupervisorRef) => genServer.call(to, { type: 'count_children' }, FOREVER);
+export const countChildren = (to: SupervisorRef) => ask(to, { type: 'count_children' }, FOREVER);
 
 /** The flags in force, with defaults. */
-export const getFlags = (to: SupervisorRef, timeoutMs = FOREVER) =>
-  genServer.call(to, { type: 'get_flags' }, timeoutMs);
+export const getFlags = (to: SupervisorRef, timeoutMs = FOREVER) => ask(to, { type: 'get_flags' }, timeoutMs);
 
 /** Checks specifications without a supervisor (fact 59). */
 export function checkSpecs(specs: readonly unknown[], autoShutdown: AutoShutdown = 'never'): Result<'ok', SpecError> {
@@ -175,6 +172,14 @@ export function checkSpecs(specs: readonly unknown[], autoShutdown: AutoShutdown
 }
 
 const nameOf = (options: StartOptions) => moduleNameOf(options) ?? 'supervisor';
+
+/** Any pid will do, since that is what starts and trees give; one of something else does not understand. */
+const ask = <Type extends Call['type']>(
+  to: SupervisorRef,
+  request: Call & { readonly type: Type },
+  timeoutMs: number,
+): Promise<AnswerOf<Extract<Call, { readonly type: Type }>>> =>
+  genServer.call<Call, Type>(to as ServerRef<Call>, request, timeoutMs);
 
 const FOREVER = Number.POSITIVE_INFINITY;
 

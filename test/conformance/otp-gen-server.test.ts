@@ -16,7 +16,6 @@ import {
   ignore,
   isDown,
   isExit,
-  nameOf,
   noReply,
   type Pid,
   randomFrom,
@@ -27,6 +26,7 @@ import {
   Runtime,
   type Self,
   type ServerRef,
+  serverNamed,
   started,
   startError,
   stop,
@@ -126,7 +126,7 @@ describe('start', () => {
           expect(await failure).toBeInstanceOf(Error);
         }
         // Outside of any runtime, a name says nothing.
-        const lost = await genServer.call(nameOf('nobody') as ServerRef<Call>, CALL).catch((error: unknown) => error);
+        const lost = await genServer.call(serverNamed<Call>('nobody'), CALL).catch((error: unknown) => error);
         expect(lost).toBeInstanceOf(Error);
       },
       { leaves: 1 },
@@ -314,10 +314,9 @@ describe('start', () => {
             { name: 'early' },
           ),
         );
-        const answer = world.run(
-          (self) => self.run(() => genServer.call(nameOf<Call>('early') as ServerRef<Call>, CALL)),
-          { advanceMs: 50 },
-        );
+        const answer = world.run((self) => self.run(() => genServer.call(serverNamed<Call>('early'), CALL)), {
+          advanceMs: 50,
+        });
         expect(await answer).toBe('ready');
         expect(await starting).toMatchObject({ ok: true });
         expect(holders).toEqual([true]);
@@ -864,10 +863,10 @@ describe('call and reply', () => {
         const dead = world.spawn(() => {}) as unknown as Ref;
         await world.idle();
         expect(await callFailure(world, dead)).toBe('noproc');
-        expect(await callFailure(world, nameOf('nobody') as ServerRef<Call>)).toBe('noproc');
+        expect(await callFailure(world, serverNamed<Call>('nobody'))).toBe('noproc');
         const ref = await startIn(world, {
           handleCall: async (_request, _from, state, self) => {
-            const failure = await failureOf(() => genServer.call(self.pid, CALL));
+            const failure = await failureOf(() => genServer.call(self.pid as Ref, CALL));
             return reply(causeOf(failure), state);
           },
         });
@@ -1087,7 +1086,7 @@ describe('call and reply', () => {
       await world.idle();
       world.runtime.run(() => {
         genServer.cast(dead, 1);
-        genServer.cast<unknown>(nameOf('nobody'), 1);
+        genServer.cast(serverNamed<never, unknown>('nobody'), 1);
       });
     }),
   );

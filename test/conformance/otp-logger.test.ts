@@ -353,7 +353,7 @@ describe('starting', () => {
     inWorld(
       async (world) => {
         const seen = reportsWithLevels(world);
-        const pid = await startServer(world, server, 'kv');
+        const pid: Pid = await startServer(world, server, 'kv');
         world.runtime.send(pid as Pid<unknown>, 'hello');
         await world.idle();
         expect(seen).toEqual([['warning', 'unexpected_message']]);

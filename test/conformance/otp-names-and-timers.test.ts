@@ -10,12 +10,11 @@ import {
   reply,
   Runtime,
   type Self,
-  type ServerRef,
+  serverVia,
   spawn,
   started,
   TIMEOUT,
   type TimerRef,
-  type Via,
   type ViaRegistry,
 } from '../../src/otp';
 import { collectInto, failureOf, idler, inWorld } from '../support/runtime';
@@ -152,7 +151,7 @@ describe('registered names', () => {
       if (result === 'ignore' || !result.ok) throw new Error('Cannot start');
       expect(registry.registerName('far', result.value)).toBe(true);
       expect(registry.registerName('far', result.value)).toBe(false);
-      const to: Via<unknown> & ServerRef<Call, number, unknown> = { via: registry, name: 'far' };
+      const to = serverVia<Call, number, unknown>({ via: registry, name: 'far' });
       const got = await world.run(async (self) => {
         self.send<unknown>(to, 'info');
         self.run(() => genServer.cast(to, 10));
@@ -243,7 +242,7 @@ describe('starting under a name in another registry', () => {
     'fact 48: a cast succeeds even where the registry fails',
     inWorld(async (world) => {
       const via = { ...registryIn(new Map()), whereisName: () => raise(new Error('no quorum')) };
-      await world.run((self) => self.run(() => genServer.cast({ via, name: 'far' }, 'lost')));
+      await world.run((self) => self.run(() => genServer.cast(serverVia<never, string>({ via, name: 'far' }), 'lost')));
     }),
   );
 });

@@ -278,7 +278,7 @@ describe('identity and lifetime', () => {
           genServer.call(
             world.spawn<unknown>((self) =>
               self.serve((message) => void froms.push((message as { readonly from: From }).from)),
-            ) as ServerRef<Ask<'question', string>>,
+            ) as Pid<unknown> & ServerRef<Ask<'question', string>>,
             { type: 'question' },
             Number.POSITIVE_INFINITY,
           ),
@@ -1226,7 +1226,11 @@ describe('an end that goes wrong on its way', () => {
       ];
       await world.idle();
       for (const server of servers) {
-        const call = failureOf(() => world.runtime.run(() => genServer.call(server, { type: 'any' }, 1000)));
+        const call = failureOf(() =>
+          world.runtime.run(() =>
+            genServer.call(server as Pid<unknown> & ServerRef<Ask<'any', never>>, { type: 'any' }, 1000),
+          ),
+        );
         if (watcher.process && server.process) monitor(watcher.process, server.process, server);
         if (watcher.process) link(watcher.process, server);
         await world.idle();
