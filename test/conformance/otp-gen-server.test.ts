@@ -1080,6 +1080,34 @@ describe('call and reply', () => {
   );
 
   it(
+    'after a foreign await a pid is called by nobody and a name is nobody in particular, unless through run()',
+    inWorld(
+      async (world) => {
+        const name = serverNamed<Call, unknown>('server');
+        const handlers: Handlers = { handleCall: (_request, { pid }, state) => reply(pid, state) };
+        const ref = await startIn(world, handlers, { name });
+        const seen: unknown[] = [];
+        world.spawn(async (self) => {
+          await new Promise(setImmediate);
+          seen.push(await self.wait(genServer.call(ref, CALL)));
+          seen.push(await self.run(() => genServer.call(name, CALL)));
+          await new Promise(setImmediate);
+          seen.push(await genServer.call(name, CALL).catch(() => 'rejected'));
+          seen.push(await failureOf(() => genServer.cast(name, 1)), self.pid);
+        });
+        for (let turns = 0; turns < 5; turns += 1) {
+          await new Promise(setImmediate);
+          await world.idle();
+        }
+        const [byNobody, byItself, byName, cast, caller] = seen;
+        expect([byNobody, byItself, byName]).toEqual([undefined, caller, 'rejected']);
+        expect(cast).toBeInstanceOf(Error);
+      },
+      { leaves: 1 },
+    ),
+  );
+
+  it(
     'fact 48: cast always succeeds, whatever the destination',
     inWorld(async (world) => {
       const dead = world.spawn(() => {}) as unknown as Ref;
