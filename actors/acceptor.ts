@@ -23,7 +23,7 @@ import {
   type SupervisorRef,
   supervisor,
 } from '../src/otp';
-import { Door } from '../src/transport/door';
+import { closeUnwanted, Door } from '../src/transport/door';
 import { registered } from './registered';
 
 // API
@@ -68,7 +68,7 @@ const PAUSE_MS = 100;
 
 const callbacks: GenServer<Args, State, never, never, Info> = {
   async init(args, self) {
-    const door = args.takeDoor() ?? (await self.wait(listen(args.settings)));
+    const door = args.takeDoor() ?? (await listen(args.settings, self));
     if (!(door instanceof Door)) return cannotStart(['listen', door.code ?? door.message]);
     const inHand = new Set<Socket>();
     self.openPort(() => turnAway(inHand));
@@ -98,8 +98,8 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
 // Internal
 
 /** A failure is a value: its code is the reason, or the cause of another try. */
-function listen({ host, port, connectionsMax }: NodeSettings): Promise<Door | NodeJS.ErrnoException> {
-  return Door.listen(host, port, connectionsMax).catch((error: NodeJS.ErrnoException) => error);
+function listen({ host, port, connectionsMax }: NodeSettings, self: Self<Info>): Promise<Door | NodeJS.ErrnoException> {
+  return self.wait(Door.tryListen(host, port, connectionsMax), { ifEnded: closeUnwanted });
 }
 
 function attend(door: Door, inHand: Set<Socket>, self: Self<Info>): Port {
@@ -162,7 +162,7 @@ function pause(code: string | undefined, state: State, self: Self<Info>): State 
 }
 
 async function openAgain(state: State, self: Self<Info>): Promise<State> {
-  const door = await self.wait(listen(state.settings));
+  const door = await listen(state.settings, self);
   if (door instanceof Door) return { ...state, port: attend(door, state.inHand, self) };
   self.sendAfter(PAUSE_MS, self.pid, { type: 'open_again' });
   return state;

@@ -120,7 +120,7 @@ const LINES_WAITING_MAX = 1000;
 
 const callbacks: GenServer<Args, State, Call, never, Info> = {
   async init(args, self) {
-    const connected = await self.wait(openClient(args, self));
+    const connected = await self.wait(openClient(args, self), { ifEnded: disconnect });
     if (!connected.ok) return startError(connected.error);
     const state: State = {
       args,
@@ -213,6 +213,11 @@ function openClient(
     connectTimeoutMs: timeoutMs,
     onConnectionEvent: ({ type }) => runtime.send(pid, { type: 'connection', connected: type === 'connected' }),
   });
+}
+
+/** The session has ended before its connection was there. */
+function disconnect(connected: Result<Client, ClientError>): void {
+  if (connected.ok) connected.value.disconnect();
 }
 
 function linkOf(client: Client, self: Self<Info>): Link {

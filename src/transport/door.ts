@@ -48,6 +48,11 @@ export class Door {
     });
   }
 
+  /** Listens like {@link Door.listen}; a failure is a value. */
+  static tryListen(host: string, port: number, connectionsMax: number): Promise<Door | NodeJS.ErrnoException> {
+    return Door.listen(host, port, connectionsMax).catch((error: NodeJS.ErrnoException) => error);
+  }
+
   get port(): number {
     return (this.server.address() as AddressInfo).port;
   }
@@ -84,3 +89,8 @@ const BACKLOG = 4096;
 
 /** A client that has been silent for so long is asked whether it is still there. */
 const KEEP_ALIVE_MS = 60_000;
+
+/** Closes a door that was opened for somebody who has ended meanwhile. */
+export function closeUnwanted(opened: Door | Error): void {
+  if (opened instanceof Door) opened.close();
+}
