@@ -15,7 +15,8 @@ export async function main(): Promise<void> {
     printError(process, { code: 'internal', message }, args.includes('--json'));
     return EXIT.failure;
   });
-  process.stdout.write('', () => process.exit(exitCode));
+  // What could not be written has not been told.
+  process.stdout.write('', (error) => (error ? endQuietly(error) : process.exit(exitCode)));
 }
 
 function endQuietly(error: NodeJS.ErrnoException): void {

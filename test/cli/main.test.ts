@@ -1,6 +1,7 @@
 /** The program as a process of its own: how it starts, and how it ends when the world is unkind. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { FakeServer, HOLD } from '../support/fake-server';
@@ -13,12 +14,14 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
+// Under -e there is no script among the arguments.
+const PROGRAM = `process.argv.splice(1, 0, 'funnelkvs'); require(${JSON.stringify(join(ROOT, 'src/cli/main'))}).main()`;
+const commandLine = (args: readonly string[]) => ['-r', 'ts-node/register', '-e', PROGRAM, '--', ...args];
+const options = () => ({ cwd: ROOT, env: { ...process.env, FUNNELKVS_PORT: String(server.port) } });
+
 /** The program, run from the sources. */
 function start(...args: string[]): ChildProcessWithoutNullStreams {
-  // Under -e there is no script among the arguments.
-  const program = `process.argv.splice(1, 0, 'funnelkvs'); require(${JSON.stringify(join(ROOT, 'src/cli/main'))}).main()`;
-  const options = { cwd: ROOT, env: { ...process.env, FUNNELKVS_PORT: String(server.port) } };
-  return spawn(process.execPath, ['-r', 'ts-node/register', '-e', program, '--', ...args], options);
+  return spawn(process.execPath, commandLine(args), options());
 }
 
 async function endOf(child: ChildProcessWithoutNullStreams) {
@@ -57,4 +60,12 @@ test('main() is silent when nobody reads its output any more', async () => {
   child.stdout.destroy();
   server.release();
   expect([...(await exit), await stderr]).toEqual([0, null, '']);
+});
+
+const testIfFull = existsSync('/dev/full') ? test : test.skip;
+testIfFull('main() ends with 1 when its output cannot be written', async () => {
+  const full = openSync('/dev/full', 'w');
+  const child = spawn(process.execPath, commandLine(['ping']), { ...options(), stdio: ['ignore', full, 'ignore'] });
+  expect(await once(child, 'exit')).toEqual([1, null]);
+  closeSync(full);
 });
