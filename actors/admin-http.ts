@@ -10,6 +10,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net';
 import { type AdminResponse, type Check, type NodeInfo, type NodeView, route } from '../src/admin/routes';
 import type { NodeId } from '../src/chord/id';
+import { formatAddress } from '../src/client/address';
 import type { NodeSettings } from '../src/config';
 import {
   cannotStart,
@@ -173,7 +174,7 @@ function nodeInfo({ settings, id, version, life }: Args, runtime: Runtime): Node
   return {
     nodeId: settings.nodeId,
     id,
-    addr: `${settings.host}:${settings.port}`,
+    addr: formatAddress(settings),
     state: life.state,
     ring: { predecessor: null, successor: null, successorList: [], fingers: [] },
     keys: {

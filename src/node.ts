@@ -9,6 +9,7 @@
 import * as kvStore from '../actors/kv-store';
 import * as rootSup from '../supervisors/root-sup';
 import type { NodeInfo } from './admin/routes';
+import { formatAddress } from './client/address';
 import { type NodeId, nodeId } from './chord/id';
 import type { NodeSettings } from './config';
 import { type Application, application, formatTerm, type Reason, type ReportHandler, Runtime } from './otp';
@@ -35,8 +36,8 @@ export interface Node {
 
 /** The first line of a node that serves. */
 export function readyLine({ settings, id }: Node): string {
-  const { nodeId: number, host, port, adminHost, adminPort } = settings;
-  return `ready node=${number} addr=${host}:${port} id=${id} admin=http://${adminHost}:${adminPort}`;
+  const admin = formatAddress({ host: settings.adminHost, port: settings.adminPort });
+  return `ready node=${settings.nodeId} addr=${formatAddress(settings)} id=${id} admin=http://${admin}`;
 }
 
 /**
@@ -109,7 +110,7 @@ async function takePort(host: string, port: number, connectionsMax: number): Pro
   try {
     return ok(await Door.listen(host, port, connectionsMax));
   } catch (error) {
-    return err(`Cannot listen on ${host}:${port}: ${sentenceOf(error as NodeJS.ErrnoException)}`);
+    return err(`Cannot listen on ${formatAddress({ host, port })}: ${sentenceOf(error as NodeJS.ErrnoException)}`);
   }
 }
 

@@ -1,5 +1,6 @@
 /** A node as a whole: starting, stopping, limits, and two of them side by side. */
 import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { startNode, readyLine } from '../../src/node';
 import {
   closeAll,
@@ -20,6 +21,9 @@ import {
 const MIB = 1024 * 1024;
 
 afterEach(closeAll);
+
+const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
+const itWithIPv6 = hasIPv6 ? it : it.skip;
 
 describe('startNode()', () => {
   it('gives a node that serves, with the ports that it got', async () => {
@@ -44,6 +48,20 @@ describe('startNode()', () => {
     expect(remarkable()).toEqual([]);
     await node.stop();
     expect(remarkable().filter(({ type }) => type !== 'event')).toEqual([]);
+  });
+
+  itWithIPv6('puts an IPv6 address in brackets wherever a port follows', async () => {
+    const started = await startNode(testSettings({ host: '::1', adminHost: '::1' }));
+    if (!started.ok) throw new Error(started.error);
+    const { port, adminPort } = started.value.settings;
+    expect(readyLine(started.value)).toContain(` addr=[::1]:${port} `);
+    const response = await fetch(`http://[::1]:${adminPort}/api/node`);
+    expect(await response.json()).toMatchObject({ addr: `[::1]:${port}` });
+    expect(await startNode(testSettings({ host: '::1', port }))).toEqual({
+      ok: false,
+      error: `Cannot listen on [::1]:${port}: the port is in use`,
+    });
+    await started.value.stop();
   });
 
   it('says in a sentence why it cannot take a port, and lets go of the other', async () => {
