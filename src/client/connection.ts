@@ -171,7 +171,7 @@ export class Connection implements Carrier {
     this.heard += 1;
     this.decoder.push(chunk);
     for (let found = this.decoder.next(); found !== undefined; found = this.decoder.next()) {
-      if (found.type === 'malformed') return this.end(this.lostBecause(found.message));
+      if (found.type === 'malformed') return this.end(this.lostBecause(found.message), false);
       if (found.version !== this.options.protocolVersion) return this.refused(found);
       this.answered(found);
     }

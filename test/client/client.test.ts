@@ -195,6 +195,15 @@ describe('answers', () => {
     expect(messageOf(result)).toMatch(/does not begin with "KVS"/);
   });
 
+  test('get() is not asked again of whoever speaks another protocol', async () => {
+    const client = await open();
+    server.script = () => ({ type: 'bytes', bytes: Buffer.from('HTTP/1.1 400 Bad Request') });
+    const result = await client.get('k');
+    expect(failureOf(result)).toEqual(['connection_lost', 'indeterminate']);
+    expect(messageOf(result)).toMatch(/does not begin with "KVS"/);
+    expect(server.requests).toHaveLength(1);
+  });
+
   test('get() is not asked again of a node that speaks another version', async () => {
     const client = await open();
     const value = fromUtf8('unknown version');
