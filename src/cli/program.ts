@@ -42,6 +42,10 @@ const EXAMPLES = ['node --port 8001', 'put user:alice "Alice Smith"'] as const;
 /** Runs the program with these arguments, the program's own name left out. Expected failures are exit codes. */
 export async function runProgram(args: readonly string[], io: Io): Promise<number> {
   const asked = commandOf(args);
+  const [first, topic] = args;
+  if (first === 'help' && asked === undefined && topic !== undefined && topic !== 'help' && !topic.startsWith('-')) {
+    return mistaken(`unknown command '${topic}'`, args, io);
+  }
   let exitCode: number = EXIT.success;
   const program = makeProgram(asked, io, (code) => {
     exitCode = code;
@@ -102,6 +106,10 @@ function prepare(command: Command, examples: readonly string[], io: Io): Command
 function endedByCommander({ code, message, exitCode }: CommanderError, args: readonly string[], io: Io): number {
   if (exitCode === 0) return EXIT.success;
   if (code === 'commander.help') return EXIT.usage;
+  return mistaken(message, args, io);
+}
+
+function mistaken(message: string, args: readonly string[], io: Io): number {
   printError(io, { code: 'usage', message: inOurWords(message) }, args.includes('--json'));
   return EXIT.usage;
 }

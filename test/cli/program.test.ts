@@ -1,7 +1,7 @@
 /** The program from its arguments to its exit code: every command, every mistake, every line that it prints. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createNetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fromUtf8, toBinaryString } from '../../src/octets';
@@ -57,6 +57,7 @@ describe('mistakes', () => {
   test.each<[string, string]>([
     ['gte k', 'Cannot run: unknown command "gte"; did you mean "get"?'],
     ['frobnicate', 'Cannot run: unknown command "frobnicate"'],
+    ['help gte', 'Cannot run: unknown command "gte"; did you mean "get"?'],
     ['get', 'Cannot run: missing required argument "KEY"'],
     ['put k', 'Cannot run: missing required argument "VALUE"'],
     ['get a b', 'Cannot run: too many arguments for "get": expected 1 argument but got 2'],
@@ -306,6 +307,15 @@ describe('tree', () => {
     const stderr = `Cannot connect to 127.0.0.1:${port}: connection refused\n`;
     expect(await run(['tree', '--admin-port', String(port)])).toMatchObject({ exitCode: 4, stderr });
   });
+
+  test('says that the port is not one of an admin server', async () => {
+    const server = createNetServer((socket) => socket.end('KVS'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const stderr = `Cannot connect to 127.0.0.1:${port}: it does not speak HTTP\n`;
+    expect(await run(['tree', '--admin-port', String(port)])).toMatchObject({ exitCode: 4, stderr });
+    server.close();
+  });
 });
 
 describe('node --print-config', () => {
@@ -335,6 +345,11 @@ describe('node --print-config', () => {
         ['keyBytesMax', '1024', 'environment FUNNELKVS_KEY_BYTES_MAX'],
       ]),
     );
+  });
+
+  test('passes over a byte order mark', async () => {
+    const { stdout } = await run(['node', '--print-config', '--config', withFile('\uFEFF{ "port": 8003 }')]);
+    expect(stdout).toMatch(/^port +8003 +file .*, line 1$/m);
   });
 
   test('prints a document with --json', async () => {

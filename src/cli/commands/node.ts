@@ -74,11 +74,14 @@ const NOTHING: Source = { given: [], problems: [] };
 
 function readConfig(path: string): Source {
   try {
-    return givenByFile(path, readFileSync(path, 'utf8'));
+    return givenByFile(path, withoutMark(readFileSync(path, 'utf8')));
   } catch (error) {
     return { given: [], problems: [`Cannot read config file "${path}": ${fileErrorWords(error)}`] };
   }
 }
+
+/** Some editors begin a file with a byte order mark, which nobody can see. */
+const withoutMark = (content: string) => content.replace(/^\uFEFF/, '');
 
 function fileErrorWords(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;

@@ -98,9 +98,14 @@ function fetchTree(address: Address, timeoutMs: number): Promise<Result<TreeNode
 }
 
 function failureOf(address: Address, timeoutMs: number, signal: AbortSignal, error: Error): Failure {
-  if (!signal.aborted) return { ...cannotConnect([address], systemErrorWords(error)), exitCode: EXIT.unreachable };
+  if (!signal.aborted) return { ...cannotConnect([address], failureWords(error)), exitCode: EXIT.unreachable };
   const message = `Cannot read tree: no answer from ${formatAddress(address)} (GET /api/tree) in ${timeoutMs} ms`;
   return { code: 'timeout', message, exitCode: EXIT.timeout };
+}
+
+/** The codes of Node's HTTP parser begin so: the port is somebody else's, such as the one for clients. */
+function failureWords(error: NodeJS.ErrnoException): string {
+  return error.code?.startsWith('HPE_') ? 'it does not speak HTTP' : systemErrorWords(error);
 }
 
 function readTree(address: Address, status: number, body: Buffer): Result<TreeNode, Failure> {
