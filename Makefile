@@ -47,7 +47,7 @@ $(BUILT): $(DEPS) $(SOURCES) tsconfig.json tsconfig.build.json
 test: build
 	node $(BIN)/jest $(JEST_ARGS)
 
-## test-module MODULE=kvs-store: run the tests whose path contains MODULE
+## test-module MODULE=kv-store: run the tests whose path contains MODULE
 test-module: build
 	node $(BIN)/jest --testPathPatterns '$(MODULE)' $(JEST_ARGS)
 
@@ -61,6 +61,7 @@ client: build
 
 ## demo PHASE=1: one phase's demo; it checks what it shows
 demo: build
+	$(if $(filter $(PHASE),$(PHASES)),,$(error There is no demo of phase "$(PHASE)"; there is one of: $(PHASES)))
 	@node dist/demos/phase$(PHASE).js
 
 ## demos: all of them in turn
@@ -115,4 +116,4 @@ clean:
 
 ## help: this list
 help:
-	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{ printf "  make %-34s %s\n", $$1, $$2 }'
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk '{ at = index($$0, ": "); printf "  make %-34s %s\n", substr($$0, 1, at - 1), substr($$0, at + 2) }'
