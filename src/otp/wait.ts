@@ -5,7 +5,7 @@
  * was opened is then given to `ifEnded`, from the moment at which it is there until the code that
  * waited goes on; from there on it is that code's, which binds it to the process with a port.
  */
-import { reasonOf } from './errors';
+import { catchLater, reasonOf } from './errors';
 import type { Owned, Process } from './process';
 
 /** What becomes of a value that comes too late. */
@@ -52,15 +52,19 @@ class Untaken<T> implements Owned {
   };
 
   ownerEnded(): void {
-    this.ifEnded(this.value as T);
+    catchLater(this.ifEnded(this.value as T), this.report);
   }
 
-  /** Nobody is left to whom a failure of the callback could be told, but the log. */
   private ownerIsGone(): void {
     try {
       this.ownerEnded();
     } catch (thrown) {
-      this.process.kernel.reportUncaught(this.process, reasonOf(thrown));
+      this.report(thrown);
     }
   }
+
+  /** Nobody is left to whom a failure of the callback could be told, but the log. */
+  private readonly report = (thrown: unknown): void => {
+    this.process.kernel.reportUncaught(this.process, reasonOf(thrown));
+  };
 }
