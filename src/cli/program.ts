@@ -61,13 +61,21 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
 
 /** The subcommand that is asked for, where there is such a one. */
 export function commandOf(args: readonly string[]): string | undefined {
-  return args.find((arg) => Object.hasOwn(ENTRIES, arg));
+  return args[indexOfCommand(args)];
 }
+
+/** A flag before the command may have a value that reads like one: a host may be called `node`. */
+function indexOfCommand(args: readonly string[]): number {
+  return args.findIndex((arg, at) => Object.hasOwn(ENTRIES, arg) && !TARGET_FLAGS.has(args[at - 1] ?? ''));
+}
+
+/** The flags with a value that most commands share; see addTargetFlags() in command.ts. */
+const TARGET_FLAGS: ReadonlySet<string> = new Set(['--connect', '--host', '--port', '--timeout']);
 
 /** Flags may stand before the command as well: they are its own. */
 function commandFirst(args: readonly string[], asked: string | undefined): readonly string[] {
   if (asked === undefined || !args[0]?.startsWith('-')) return args;
-  const at = args.indexOf(asked);
+  const at = indexOfCommand(args);
   return [asked, ...args.slice(0, at), ...args.slice(at + 1)];
 }
 

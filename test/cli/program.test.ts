@@ -222,6 +222,14 @@ describe('requests', () => {
     expect(JSON.parse(result.stdout)).toEqual({ schemaVersion: 1, key: 'k', value: 'v' });
   });
 
+  test('the value of a flag before the command is not taken for a command', async () => {
+    const result = await run(['--host', 'node', '--port', '0', 'ping']);
+    expect(result).toMatchObject({
+      exitCode: 2,
+      stderr: 'Cannot use port "0": it is not a whole number from 1 to 65535\n',
+    });
+  });
+
   test('-- ends the flags, so that a key may begin with a dash', async () => {
     server.table.set('-k', fromUtf8('v'));
     const result = await run(['get', '--port', String(server.port), '--', '-k']);
