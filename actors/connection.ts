@@ -9,7 +9,8 @@
  *
  * Bounds: while answers wait to be taken by a slow reader, requests stay undecoded and the socket
  * unread, so that a client that never reads costs `pendingAnswerBytesMax` and one answer more. A
- * request that stops half-way ends the connection after `idleRequestTimeoutMs`.
+ * request that stops half-way ends the connection after `idleRequestTimeoutMs`, and so does one that
+ * is large while all connections together hold more than `arrivingBytesMax` of such requests.
  */
 import type { Socket } from 'node:net';
 import type { NodeSettings } from '../src/config';
@@ -27,12 +28,13 @@ import {
   started,
   stop,
 } from '../src/otp';
-import type { Request } from '../src/protocol/client-protocol';
+import type { Request, Status } from '../src/protocol/client-protocol';
 import { OctetWriter } from '../src/protocol/octet-writer';
 import { RequestDecoder } from '../src/protocol/request-decoder';
 import { encodeResponse } from '../src/protocol/response-encoder';
 import { answerRequest, unavailable } from '../src/store/local-coordinator';
 import type { Target } from '../src/store/local-write';
+import type { Inflow } from './inflow';
 import * as kvStore from './kv-store';
 
 // API
@@ -40,6 +42,8 @@ import * as kvStore from './kv-store';
 export interface Args {
   readonly socket: Socket;
   readonly settings: NodeSettings;
+  /** What all connections together are receiving. */
+  readonly inflow: Inflow;
 }
 
 /**
@@ -57,10 +61,12 @@ export function startLink(args: Args): StartResult {
 
 /** Mutable, and the same object for the life of the connection: this is the hottest path of a node. */
 interface State extends Args {
-  readonly decoder: RequestDecoder;
+  decoder: RequestDecoder;
   readonly writer: OctetWriter;
   /** Bytes that were read from the socket and not yet looked at. */
   unseenBytes: number;
+  /** Bytes of a request that is not complete: this connection's share of the inflow. */
+  arrivingBytes: number;
   /** The reader is slow: nothing is decoded until it has taken what it was sent. */
   stalled: boolean;
   /** The client has sent its last byte. */
@@ -81,18 +87,21 @@ const LINGER_MS = 1000;
 // Callbacks
 
 const callbacks: GenServer<Args, State, never, never, Info> = {
-  init({ socket, settings }, self) {
+  init({ socket, settings, inflow }, self) {
     self.trapExit(true);
     const state: State = {
       socket,
       settings,
+      inflow,
       decoder: new RequestDecoder(settings),
       writer: new OctetWriter(),
       unseenBytes: 0,
+      arrivingBytes: 0,
       stalled: false,
       ended: false,
       closing: false,
     };
+    self.openPort(() => inflow.change(-state.arrivingBytes));
     listenTo(state, self.pid, self);
     return started(state);
   },
@@ -108,7 +117,7 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
         state.ended = true;
         return serve(state, self);
       case 'timeout':
-        return giveUp(state, self);
+        return giveUp(state, self, 'invalid_request', 'the rest of it did not come in time');
       case 'closed':
         // By itself, or because what was left to send has had its time.
         state.socket.destroy();
@@ -132,6 +141,9 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
 };
 
 // Internal
+
+/** A request of which no more has come is let be, however much others send. */
+const SMALL_BYTES_MAX = 64 * 1024;
 
 /** Most bytes that may wait in the mailbox before the socket is no longer read. */
 const UNSEEN_BYTES_MAX = 256 * 1024;
@@ -166,9 +178,22 @@ function serve(state: State, self: Self<Info>): Handled<State> {
   send(state);
   if (state.closing) return close(state, self);
   if (state.stalled) return waitForReader(state, self);
+  countArriving(state);
+  if (isOneTooMany(state)) return giveUp(state, self, 'server_error', 'the node is receiving too much at a time');
   if (state.ended) socket.end();
   else if (socket.isPaused() && state.unseenBytes === 0) socket.resume();
   return decoder.midRequest ? noReply(state, { timeoutMs: settings.idleRequestTimeoutMs }) : noReply(state);
+}
+
+/** Whether the node has too much on its way, and this connection a part of it that matters. */
+const isOneTooMany = ({ arrivingBytes, inflow }: State) => arrivingBytes > SMALL_BYTES_MAX && inflow.isFull;
+
+/** Keeps count of this connection's share of what is arriving. */
+function countArriving(state: State): void {
+  const arrivingBytes = state.decoder.bytesBuffered;
+  if (arrivingBytes === state.arrivingBytes) return;
+  state.inflow.change(arrivingBytes - state.arrivingBytes);
+  state.arrivingBytes = arrivingBytes;
 }
 
 function answerAll(state: State, nowMs: number): void {
@@ -220,11 +245,14 @@ function close(state: State, self: Self<Info>): Handled<State> {
   return noReply(state);
 }
 
-/** A request has stopped half-way. */
-function giveUp(state: State, self: Self<Info>): Handled<State> {
-  const value = fromUtf8('Cannot read request: the rest of it did not come in time');
-  encodeResponse({ type: 'response', version: 1, status: 'invalid_request', value }, state.writer);
+/** Ends the connection in the middle of a request, with a word why. */
+function giveUp(state: State, self: Self<Info>, status: Status, why: string): Handled<State> {
+  const value = fromUtf8(`Cannot read request: ${why}`);
+  encodeResponse({ type: 'response', version: 1, status, value }, state.writer);
   state.closing = true;
+  // What has come of the request is let go at once, not when the client has gone.
+  state.decoder = new RequestDecoder(state.settings);
+  countArriving(state);
   send(state);
   return close(state, self);
 }

@@ -69,6 +69,11 @@ export const NODE_SETTINGS = {
     default: MIB,
     text: 'answers that may wait for a slow reader before its requests do',
   }),
+  arrivingBytesMax: bytes({
+    most: Number.MAX_SAFE_INTEGER,
+    default: 256 * MIB,
+    text: 'half-received requests, all clients together, beyond which large ones are refused',
+  }),
   storeBytesMax: bytes({ most: Number.MAX_SAFE_INTEGER, default: GIB, text: 'most bytes of keys and values stored' }),
 } as const satisfies Record<string, Setting<never> | Setting<number> | Setting<string> | Setting<boolean>>;
 

@@ -13,6 +13,7 @@
 import * as acceptor from '../actors/acceptor';
 import { type Supervisor, supervisor } from '../src/otp';
 import * as connectionSup from './connection-sup';
+import { Inflow } from '../actors/inflow';
 import { registered } from '../actors/registered';
 
 export type Args = Pick<acceptor.Args, 'settings' | 'takeDoor'>;
@@ -20,11 +21,14 @@ export type Args = Pick<acceptor.Args, 'settings' | 'takeDoor'>;
 export const startLink = (args: Args) => supervisor.startLink(listenerSup, args, registered('listener-sup'));
 
 const listenerSup: Supervisor<Args> = {
-  init: (args) => ({
-    flags: { strategy: 'rest_for_one', intensity: 10, periodMs: 10_000 },
-    children: [
-      { id: 'connection-sup', start: () => connectionSup.startLink(), type: 'supervisor' },
-      { id: 'acceptor', start: () => acceptor.startLink({ ...args, connections: connectionSup.NAME }) },
-    ],
-  }),
+  init(args) {
+    const inflow = new Inflow(args.settings.arrivingBytesMax);
+    return {
+      flags: { strategy: 'rest_for_one', intensity: 10, periodMs: 10_000 },
+      children: [
+        { id: 'connection-sup', start: () => connectionSup.startLink(), type: 'supervisor' },
+        { id: 'acceptor', start: () => acceptor.startLink({ ...args, inflow, connections: connectionSup.NAME }) },
+      ],
+    };
+  },
 };

@@ -214,6 +214,46 @@ describe('a half-sent request', () => {
   });
 });
 
+describe('half-sent requests of all connections together', () => {
+  /** A put of nearly one MiB. */
+  const large = bytesOfRequest(PUT('k', 'x'.repeat(1000 * KIB)));
+  const beginning = (bytes: number) => large.subarray(0, bytes);
+
+  it('are bounded: the large one that is too much is refused, small ones and whole ones are not', async () => {
+    const { node, client, unharmed } = await withBystander({ arrivingBytesMax: MIB });
+    const small = await node.connect();
+    small.send(beginning(1000));
+    const first = await node.connect();
+    first.send(beginning(900 * KIB));
+    // The first is in before the second comes.
+    await connectionsOf(node, 4);
+    const states = async () => Promise.all((await node.connections()).map(({ path }) => node.pidAt(path)));
+    await until('900 KiB have arrived', async () => {
+      const kept = await Promise.all((await states()).map((pid) => sys.getStatus(pid)));
+      return kept.some(({ state }) => (state as { bytesBuffered: number }).bytesBuffered >= 899 * KIB);
+    });
+    client.send(beginning(500 * KIB));
+    expect(inShort((await client.answers(1))[0] as Response)).toContain('server_error');
+    await client.end();
+    await unharmed();
+    first.send(large.subarray(900 * KIB));
+    expect((await first.answers(1)).map(inShort)).toEqual(['success']);
+    small.send(large.subarray(1000));
+    expect((await small.answers(1)).map(inShort)).toEqual(['success']);
+  });
+
+  it('count no more once they are complete, or their connection has ended', async () => {
+    const { node, client } = await withBystander({ arrivingBytesMax: MIB });
+    for (let round = 0; round < 4; round += 1) {
+      const gone = await node.connect();
+      gone.send(beginning(900 * KIB));
+      gone.socket.destroy();
+      await connectionsOf(node, 2);
+      expect(inShort(await client.ask(PUT('k', 'x'.repeat(900 * KIB))))).toBe('success');
+    }
+  });
+});
+
 describe('the answers of a connection', () => {
   it('come in the order of the requests, however the bytes are cut', async () => {
     const node = await TestNode.start();

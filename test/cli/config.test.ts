@@ -44,6 +44,7 @@ describe('mergeSettings()', () => {
       connectionsMax: 10_000,
       idleRequestTimeoutMs: 30_000,
       pendingAnswerBytesMax: 1_048_576,
+      arrivingBytesMax: 268_435_456,
       storeBytesMax: 1_073_741_824,
     });
   });
