@@ -49,7 +49,8 @@ test: build
 
 ## test-module MODULE=kv-store: run the tests whose path contains MODULE
 test-module: build
-	node $(BIN)/jest --testPathPatterns '$(MODULE)' $(JEST_ARGS)
+	@test -n '$(MODULE)' || { echo 'Cannot choose tests: say which, as in make test-module MODULE=kv-store' >&2; exit 2; }
+	node $(BIN)/jest --testPathPatterns '$(subst kvs-,kv-,$(MODULE))' $(JEST_ARGS)
 
 ## run-node NODE_ID=1 PORT=8001: a node in the foreground (HOST= ADMIN_PORT= CONFIG= LOG_LEVEL= ALLOW_CHAOS=1)
 run-node: $(DEPS)

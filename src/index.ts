@@ -26,6 +26,7 @@ export {
   type ClientError,
   type ClientOptions,
   connect,
+  connectAny,
   type RequestOptions,
   type Stats,
   type WriteOptions,
