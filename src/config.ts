@@ -8,6 +8,7 @@
  * are understood too.
  */
 import * as v from 'valibot';
+import { parseAddress } from './client/address';
 import { didYouMean } from './nearest';
 import { DEFAULT_LIMITS, validateLimits } from './protocol/client-protocol';
 import { err, ok, type Result } from './result';
@@ -49,6 +50,8 @@ export const NODE_SETTINGS = {
     defaultText: 'port + 10000, or - 10000 where that is no port',
     text: 'port of the admin server; 0: any free one',
   }),
+  cluster: name({ default: 'funnelkvs', text: 'name of the cluster: only nodes of one name speak with each other' }),
+  join: addresses({ default: '', text: 'members of the ring to join, HOST:PORT,…; empty: the first of a new ring' }),
   logLevel: choice({
     choices: ['error', 'warn', 'info', 'debug', 'trace'],
     default: 'info',
@@ -74,6 +77,23 @@ export const NODE_SETTINGS = {
     default: 256 * MIB,
     text: 'half-received requests, all clients together, beyond which large ones are refused',
   }),
+  successorListMax: count({
+    least: 3,
+    most: 64,
+    default: 8,
+    text: 'how many of the nodes after it a node keeps in its list',
+  }),
+  stabilizeIntervalMs: duration({
+    default: 500,
+    text: 'how often a node looks whether its successor is the right one',
+  }),
+  fixFingersIntervalMs: duration({ default: 500, text: 'how often a node looks after its fingers' }),
+  checkPredecessorIntervalMs: duration({ default: 1000, text: 'how often a node looks whether its predecessor lives' }),
+  ringProbeIntervalMs: duration({
+    default: 2000,
+    text: 'how often a node looks for a part of the ring that was cut off',
+  }),
+  requestTimeoutMs: duration({ default: 5000, text: 'how long a request may take that names no deadline' }),
   storeBytesMax: bytes({ most: Number.MAX_SAFE_INTEGER, default: GIB, text: 'most bytes of keys and values stored' }),
 } as const satisfies Record<string, Setting<never> | Setting<number> | Setting<string> | Setting<boolean>>;
 
@@ -284,6 +304,20 @@ function duration(row: Row<number>): Setting<number> {
 function text(row: Row<string>): Setting<string> {
   const schema = v.pipe(v.string(), v.trim(), v.nonEmpty());
   return { schema, range: 'a text', placeholder: 'ADDRESS', ...row };
+}
+
+function name(row: Row<string>): Setting<string> {
+  const schema = v.pipe(v.string(), v.trim(), v.regex(/^[^\s\p{Cc}]{1,64}$/u));
+  return { schema, range: 'a name of 1 to 64 characters without blanks', placeholder: 'NAME', ...row };
+}
+
+function addresses(row: Row<string>): Setting<string> {
+  const schema = v.pipe(
+    v.string(),
+    v.trim(),
+    v.check((list) => list === '' || list.split(',').every((address) => parseAddress(address.trim()).ok)),
+  );
+  return { schema, range: 'a list of addresses such as 127.0.0.1:8001', placeholder: 'HOST:PORT', ...row };
 }
 
 function loopback(row: Row<string>): Setting<string> {

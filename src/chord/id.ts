@@ -21,12 +21,23 @@ export type KeyId = Id & { readonly key: true };
 const ASCII_ONLY = /^[\0-\x7f]*$/;
 
 /**
- * The identifier of the node that advertises `host:port`.
+ * The identifier of the node that advertises this host and port.
  *
  * @example nodeId('127.0.0.1', 9001) // '2c927f3d9c0e1fea287055d88c0d5b369564e67a'
  */
 export function nodeId(host: string, port: number): NodeId {
-  return hash('sha1', `${host}:${port}`, 'hex') as NodeId;
+  return addressId(nodeAddress(host, port));
+}
+
+/** How the address that a node advertises is written: `host:port`, an IPv6 address in brackets. */
+export function nodeAddress(host: string, port: number): string {
+  const isBare = host.includes(':') && !host.startsWith('[');
+  return isBare ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The identifier of the node that advertises this address, written as others write it: `host:port`. */
+export function addressId(addr: string): NodeId {
+  return hash('sha1', addr, 'hex') as NodeId;
 }
 
 /** The identifier of a key. Every byte string is a key, the empty one included. */

@@ -14,7 +14,7 @@
  * logs of both tell the same story. Who has been accepted speaks frames from the next byte on, and
  * what he sends needs no sender: it comes from the peer that his hello named.
  */
-import { type NodeId, nodeId } from '../chord/id';
+import { nodeAddress, type NodeId, nodeId } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import { type Octets, toBinaryString, toBuffer } from '../octets';
 import { err, ok, type Result } from '../result';
@@ -110,7 +110,7 @@ export function helloOf(node: Omit<Hello, 'id'>): Hello {
 
 /** The member of the ring that a hello names. */
 export function peerOf({ id, host, port, inc }: Hello): Peer {
-  return { id, addr: `${host}:${port}`, inc };
+  return { id, addr: nodeAddress(host, port), inc };
 }
 
 /**

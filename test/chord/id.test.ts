@@ -23,6 +23,11 @@ describe('nodeId()', () => {
   ])('nodeId() of 127.0.0.1:%i is the SHA-1 of that text', (port, id) => {
     expect(nodeId('127.0.0.1', port)).toBe(id);
   });
+
+  test('nodeId() of an IPv6 address is the SHA-1 of the text with brackets, however it was given', () => {
+    expect(nodeId('::1', 9001)).toBe(hashOf(fromUtf8('[::1]:9001')));
+    expect(nodeId('[::1]', 9001)).toBe(nodeId('::1', 9001));
+  });
 });
 
 describe('keyId()', () => {

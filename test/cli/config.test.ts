@@ -28,12 +28,29 @@ function problemsOf(...sources: readonly Source[]): readonly string[] {
   return merged.ok ? [] : merged.error;
 }
 
+const joining = (value: string) => ({ given: [{ name: 'join' as const, value, origin: 'option' }], problems: [] });
+
 describe('mergeSettings()', () => {
+  test('takes a list of addresses to join through, and names one that is none', () => {
+    expect(settingsOf(joining('127.0.0.1:8001, [::1]:8002')).join).toBe('127.0.0.1:8001, [::1]:8002');
+    expect(problemsOf(joining('127.0.0.1:8001,nowhere'))).toEqual([
+      'Cannot use join "127.0.0.1:8001,nowhere" (option): it is not a list of addresses such as 127.0.0.1:8001',
+    ]);
+  });
+
   test('gives the defaults where nobody said otherwise', () => {
     expect(settingsOf()).toEqual({
       nodeId: 1,
       host: '127.0.0.1',
       port: 8001,
+      cluster: 'funnelkvs',
+      join: '',
+      successorListMax: 8,
+      stabilizeIntervalMs: 500,
+      fixFingersIntervalMs: 500,
+      checkPredecessorIntervalMs: 1000,
+      ringProbeIntervalMs: 2000,
+      requestTimeoutMs: 5000,
       adminHost: '127.0.0.1',
       adminPort: 18_001,
       logLevel: 'info',
