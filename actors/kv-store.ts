@@ -10,22 +10,12 @@
 import { randomInt } from 'node:crypto';
 import type { Id, NodeId } from '../src/chord/id';
 import type { NodeSettings } from '../src/config';
-import {
-  type DownMessage,
-  ets,
-  type GenServer,
-  genServer,
-  type Handled,
-  nameOf,
-  noReply,
-  type Self,
-  started,
-} from '../src/otp';
+import { ets, type GenServer, genServer, type Handled, nameOf, noReply, type Self, started } from '../src/otp';
 import { HybridClock } from '../src/replication/hybrid-clock';
 import { Writers, writerId } from '../src/replication/version';
 import type { Target } from '../src/store/local-write';
 import { MemoryTable } from '../src/store/memory-table';
-import * as tableHeir from './table-heir';
+import * as keptTable from './kept-table';
 import { registered } from './registered';
 
 // API
@@ -62,7 +52,7 @@ interface State {
   readonly scrubAfter: Id | undefined;
 }
 
-type Info = { readonly type: 'purge' | 'scrub' | 'find_heir' } | DownMessage | ets.TransferMessage;
+type Info = { readonly type: 'purge' | 'scrub' } | keptTable.KeptMessage;
 
 const TABLE = ets.tableName<StoreRow, 'id'>('kv-store');
 
@@ -75,19 +65,16 @@ const PURGE_SLICE = 1000;
 /** All of a million records are checked in a quarter of an hour, a slice taking well below a millisecond. */
 const SCRUB_INTERVAL_MS = SECOND_MS;
 const SCRUB_SLICE = 1000;
-/** Short: until there is a new heir, the store must not die. */
-const HEIR_RETRY_MS = 1;
 
 // Callbacks
 
 const callbacks: GenServer<Args, State, never, never, Info> = {
   async init(args, self) {
-    const inherited = await tableHeir.claim(TABLE).catch(() => false);
+    const inherited = await keptTable.keep(TABLE, 'store', self, 'public');
     return self.run(() => {
-      const row = (inherited ? ets.lookup(TABLE, 'store')[0] : undefined) ?? newRow(args, self);
+      const row = inherited ?? newRow(args, self);
       self.sendEvery(PURGE_INTERVAL_MS, { type: 'purge' });
       self.sendEvery(SCRUB_INTERVAL_MS, { type: 'scrub' });
-      appointHeir(self);
       return started<State>({ row, scrubAfter: undefined });
     });
   },
@@ -100,9 +87,8 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
         return noReply({ ...state, scrubAfter: state.row.table.scrub(state.scrubAfter, SCRUB_SLICE).after });
       case 'DOWN':
       case 'find_heir':
-        appointHeir(self);
-        return noReply(state);
       case 'ETS-TRANSFER':
+        keptTable.attend(TABLE, message, self);
         return noReply(state);
     }
   },
@@ -119,25 +105,8 @@ function newRow({ id, settings, life }: Args, self: Self<Info>): StoreRow {
   const incarnation = BigInt(self.systemMs()) * 65536n + BigInt(randomInt(65536));
   const clock = new HybridClock(new Writers().intern(writerId(id, incarnation)));
   const row: StoreRow = { id: 'store', table: new MemoryTable({ memoryBytesMax: settings.storeBytesMax }), clock };
-  const table = ets.newTable<StoreRow, 'id'>(TABLE, {
-    key: 'id',
-    named: true,
-    protection: 'public',
-    isolation: 'share',
-  });
-  ets.insert(table, row);
+  ets.insert(TABLE, row);
   return row;
-}
-
-/** Names the living heir, and watches it: without one, the table would die with this process. */
-function appointHeir(self: Self<Info>): void {
-  const heir = self.runtime.whereis(tableHeir.NAME);
-  if (heir === undefined) {
-    self.sendAfter(HEIR_RETRY_MS, self.pid, { type: 'find_heir' });
-    return;
-  }
-  self.monitor(heir);
-  ets.setHeir(TABLE, { pid: heir, data: TABLE });
 }
 
 /** Forgets old tombstones; as long as there are more, the next slice follows at once. */
