@@ -1,20 +1,19 @@
 /**
- * Connection: one client's socket, and the requests that come through it.
+ * Connection: one socket, of a client or of another node, and the session that speaks through it.
  *
- * Bytes arrive as one message per chunk. All requests of a chunk are answered in the same turn
- * and their answers leave in one write, so a request costs no hop and no promise. The process
- * holds nothing that is worth saving: after a crash the client sees a closed socket and every
- * other client sees nothing. Decoding is in src/protocol, answering in src/store. Started by
- * supervisors/connection-sup.ts, one for each socket that the acceptor lets in.
+ * Bytes arrive as one message per chunk. The first ones say which protocol they are in, and so which
+ * session they are for (client-session.ts, peer-session.ts); what it answers in one turn leaves in one
+ * write. The process holds nothing that is worth saving: after a crash the other side sees a closed
+ * socket, and nobody else sees anything. Started by supervisors/connection-sup.ts, one for each
+ * socket that the acceptor lets in.
  *
- * Bounds: while answers wait to be taken by a slow reader, requests stay undecoded and the socket
- * unread, so that a client that never reads costs `pendingAnswerBytesMax` and one answer more. A
- * request that stops half-way ends the connection after `idleRequestTimeoutMs`, and so does one that
- * is large while all connections together hold more than `arrivingBytesMax` of such requests.
+ * Bounds: while the session is full, be it that its answers wait to be taken by a slow reader or that
+ * it has too much under way, the socket is not read. A request that stops half-way ends the
+ * connection after `idleRequestTimeoutMs`, and so does one that is large while all connections
+ * together hold more than `arrivingBytesMax` of such requests.
  */
 import type { Socket } from 'node:net';
 import type { NodeSettings } from '../src/config';
-import { fromUtf8 } from '../src/octets';
 import {
   currentSelf,
   type ExitMessage,
@@ -28,14 +27,11 @@ import {
   started,
   stop,
 } from '../src/otp';
-import type { Request, Status } from '../src/protocol/client-protocol';
+import { detectProtocol } from '../src/protocol/detect';
 import { OctetWriter } from '../src/protocol/octet-writer';
-import { RequestDecoder } from '../src/protocol/request-decoder';
-import { encodeResponse } from '../src/protocol/response-encoder';
-import { answerRequest, unavailable } from '../src/store/local-coordinator';
-import type { Target } from '../src/store/local-write';
+import { ClientSession } from './client-session';
 import type { Inflow } from './inflow';
-import * as kvStore from './kv-store';
+import type { Interruption, Line, OpenSession, Session } from './session';
 
 // API
 
@@ -44,6 +40,8 @@ export interface Args {
   readonly settings: NodeSettings;
   /** What all connections together are receiving. */
   readonly inflow: Inflow;
+  /** Begins to speak with another node. Without it, a node is answered like a client that makes no sense. */
+  readonly openPeerSession?: OpenSession;
 }
 
 /**
@@ -61,24 +59,29 @@ export function startLink(args: Args): StartResult {
 
 /** Mutable, and the same object for the life of the connection: this is the hottest path of a node. */
 interface State extends Args {
-  decoder: RequestDecoder;
-  readonly writer: OctetWriter;
+  readonly line: Line;
+  /** Undefined until the first bytes have said which it is. */
+  session: Session | undefined;
+  /** The first bytes, while they do not say it: five at most. */
+  firstBytes: Buffer;
   /** Bytes that were read from the socket and not yet looked at. */
   unseenBytes: number;
   /** Bytes of a request that is not complete: this connection's share of the inflow. */
   arrivingBytes: number;
   /** The reader is slow: nothing is decoded until it has taken what it was sent. */
   stalled: boolean;
-  /** The client has sent its last byte. */
+  /** A `flush` is on its way. */
+  flushing: boolean;
+  /** The other side has sent its last byte. */
   ended: boolean;
   /** Nothing more is read or decoded: the socket closes when the answers have left. */
   closing: boolean;
 }
 
-/** What a socket has to say. */
+/** What a socket has to say, and the connection to itself. The session knows what else may come. */
 type Info =
   | { readonly type: 'data'; readonly chunk: Buffer }
-  | { readonly type: 'drain' | 'end' | 'closed' | 'timeout' }
+  | { readonly type: 'drain' | 'flush' | 'end' | 'closed' | 'timeout' }
   | ExitMessage;
 
 /** How long a connection whose framing is lost may take to read its last answer. */
@@ -87,21 +90,21 @@ const LINGER_MS = 1000;
 // Callbacks
 
 const callbacks: GenServer<Args, State, never, never, Info> = {
-  init({ socket, settings, inflow }, self) {
+  init(args, self) {
     self.trapExit(true);
     const state: State = {
-      socket,
-      settings,
-      inflow,
-      decoder: new RequestDecoder(settings),
-      writer: new OctetWriter(),
+      ...args,
+      line: lineOf(args, self),
+      session: undefined,
+      firstBytes: NOTHING,
       unseenBytes: 0,
       arrivingBytes: 0,
       stalled: false,
+      flushing: false,
       ended: false,
       closing: false,
     };
-    self.openPort(() => inflow.change(-state.arrivingBytes));
+    self.openPort(() => args.inflow.change(-state.arrivingBytes));
     listenTo(state, self.pid, self);
     return started(state);
   },
@@ -112,28 +115,35 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
         return receive(message.chunk, state, self);
       case 'drain':
         state.stalled = false;
-        return serve(state, self);
+        if (!state.closing) state.session?.resume();
+        return proceed(state, self);
+      case 'flush':
+        state.flushing = false;
+        return proceed(state, self);
       case 'end':
         state.ended = true;
-        return serve(state, self);
+        return proceed(state, self);
       case 'timeout':
-        return giveUp(state, self, 'invalid_request', 'the rest of it did not come in time');
+        return giveUp(state, self, 'late');
       case 'closed':
         // By itself, or because what was left to send has had its time.
         state.socket.destroy();
         return stop('normal', state);
       case 'EXIT':
         return stop(message.reason, state);
+      default:
+        return handle(message, state, self);
     }
   },
 
   /** What was answered still leaves, as long as the supervisor waits. */
   terminate: (_reason, { socket }, self) => self.wait(flushed(socket)),
 
-  formatStatus: ({ socket, decoder, stalled, ended, closing }) => ({
+  formatStatus: ({ socket, session, stalled, ended, closing }) => ({
     peer: `${socket.remoteAddress}:${socket.remotePort}`,
-    bytesBuffered: decoder.bytesBuffered,
+    bytesBuffered: session?.bytesBuffered ?? 0,
     bytesUnsent: socket.writableLength,
+    full: session?.isFull ?? false,
     stalled,
     ended,
     closing,
@@ -147,6 +157,19 @@ const SMALL_BYTES_MAX = 64 * 1024;
 
 /** Most bytes that may wait in the mailbox before the socket is no longer read. */
 const UNSEEN_BYTES_MAX = 256 * 1024;
+
+const NOTHING: Buffer = Buffer.alloc(0);
+
+function lineOf({ socket, settings }: Args, self: Self<Info>): Line {
+  const writer = new OctetWriter();
+  return {
+    self: self as Self<unknown>,
+    writer,
+    get roomBytes() {
+      return settings.pendingAnswerBytesMax - socket.writableLength - writer.bytes;
+    },
+  };
+}
 
 function listenTo(state: State, pid: Pid<Info>, { runtime }: Self<Info>): void {
   const { socket } = state;
@@ -166,59 +189,69 @@ function listenTo(state: State, pid: Pid<Info>, { runtime }: Self<Info>): void {
 
 function receive(chunk: Buffer, state: State, self: Self<Info>): Handled<State> {
   state.unseenBytes -= chunk.length;
-  if (!state.closing) state.decoder.push(chunk);
-  return serve(state, self);
+  if (state.closing) return noReply(state);
+  if (state.session === undefined) meet(chunk, state);
+  else state.session.receive(chunk);
+  return proceed(state, self);
 }
 
-/** Answers what can be decoded, sends the answers, and decides whether to read on. */
-function serve(state: State, self: Self<Info>): Handled<State> {
-  const { socket, decoder, settings } = state;
-  if (state.closing) return noReply(state);
-  if (!state.stalled) answerAll(state, self.systemMs());
-  send(state);
-  if (state.closing) return close(state, self);
-  if (state.stalled) return waitForReader(state, self);
-  countArriving(state);
-  if (isOneTooMany(state)) return giveUp(state, self, 'server_error', 'the node is receiving too much at a time');
-  if (state.ended) socket.end();
-  else if (socket.isPaused() && state.unseenBytes === 0) socket.resume();
-  return decoder.midRequest ? noReply(state, { timeoutMs: settings.idleRequestTimeoutMs }) : noReply(state);
+/** Finds out from the first bytes who speaks. Whoever speaks nothing that is known is told so as a client is. */
+function meet(chunk: Buffer, state: State): void {
+  const firstBytes = Buffer.concat([state.firstBytes, chunk]);
+  const { protocol } = detectProtocol(firstBytes);
+  state.firstBytes = protocol === 'undecided' ? firstBytes : NOTHING;
+  if (protocol === 'undecided') return;
+  const openPeerSession = protocol === 'rpc' ? state.openPeerSession : undefined;
+  state.session = openPeerSession?.(state.line) ?? new ClientSession(state.line, state.settings);
+  state.session.receive(firstBytes);
 }
+
+/**
+ * Something for the session. Such messages come in bursts, as many as a peer has answered at once: what they
+ * make the session say leaves in one write when the last of those that are here already has been handled.
+ */
+function handle(message: unknown, state: State, self: Self<Info>): Handled<State> {
+  if (state.closing || !state.session?.handle(message)) return noReply(state);
+  if (state.flushing) return noReply(state);
+  state.flushing = true;
+  self.send(self.pid, { type: 'flush' });
+  return noReply(state);
+}
+
+/** Sends what the session has said, and decides whether to read on. */
+function proceed(state: State, self: Self<Info>): Handled<State> {
+  const { socket, session } = state;
+  if (state.closing) return noReply(state);
+  send(state);
+  if (session?.isOver && session.isIdle) return close(state, self);
+  if (session?.isFull) return waitForRoom(state, self);
+  countArriving(state);
+  if (isOneTooMany(state)) return giveUp(state, self, 'too_much');
+  if (!state.ended) {
+    if (socket.isPaused() && state.unseenBytes === 0) socket.resume();
+  } else if (session?.isIdle ?? true) socket.end();
+  return isMidRequest(state) ? noReply(state, { timeoutMs: state.settings.idleRequestTimeoutMs }) : noReply(state);
+}
+
+const isMidRequest = ({ session, firstBytes }: State) => session?.midRequest ?? firstBytes.length > 0;
 
 /** Whether the node has too much on its way, and this connection a part of it that matters. */
 const isOneTooMany = ({ arrivingBytes, inflow }: State) => arrivingBytes > SMALL_BYTES_MAX && inflow.isFull;
 
 /** Keeps count of this connection's share of what is arriving. */
 function countArriving(state: State): void {
-  const arrivingBytes = state.decoder.bytesBuffered;
+  const arrivingBytes = state.session?.bytesBuffered ?? 0;
   if (arrivingBytes === state.arrivingBytes) return;
   state.inflow.change(arrivingBytes - state.arrivingBytes);
   state.arrivingBytes = arrivingBytes;
 }
 
-function answerAll(state: State, nowMs: number): void {
-  const { decoder, writer, socket, settings } = state;
-  const target = kvStore.open();
-  const roomBytes = settings.pendingAnswerBytesMax - socket.writableLength;
-  for (let found = decoder.next(); found !== undefined; found = decoder.next()) {
-    if (found.type === 'request') encodeResponse(answer(found, target, nowMs), writer);
-    else {
-      if (found.answer) encodeResponse(found.answer, writer);
-      state.closing = found.fatal;
-    }
-    if (writer.bytes > roomBytes) {
-      state.stalled = true;
-      return;
-    }
-  }
-}
-
-const answer = (request: Request, target: Target | undefined, nowMs: number) =>
-  target ? answerRequest(request, target, nowMs) : unavailable(request);
-
 /** Everything that this turn has answered leaves in one write. */
-function send({ socket, writer }: State): void {
-  const pieces = writer.takeAll();
+function send(state: State): void {
+  const { socket, line } = state;
+  if (line.writer.bytes === 0) return;
+  state.stalled = line.roomBytes < 0;
+  const pieces = line.writer.takeAll();
   if (pieces.length > 1) socket.cork();
   for (const piece of pieces) {
     if (typeof piece === 'string') socket.write(piece, 'latin1');
@@ -227,18 +260,23 @@ function send({ socket, writer }: State): void {
   if (pieces.length > 1) socket.uncork();
 }
 
-/** Reads and decodes nothing until the socket has drained; if it took everything at once, it already has. */
-function waitForReader(state: State, self: Self<Info>): Handled<State> {
-  if (state.socket.writableNeedDrain) state.socket.pause();
+/**
+ * Reads nothing until the session has room again. If its reader is what it waits for, and the socket took
+ * everything at once, it has room already.
+ */
+function waitForRoom(state: State, self: Self<Info>): Handled<State> {
+  const { socket, stalled } = state;
+  if (!stalled || socket.writableNeedDrain) socket.pause();
   else self.send(self.pid, { type: 'drain' });
   return noReply(state);
 }
 
 /**
- * The last answer leaves; then the socket goes, whether or not the client closes its side. Until then
+ * The last answer leaves; then the socket goes, whether or not the other side closes its own. Until then
  * what it sends is dropped unseen: a socket that is closed with bytes unread takes its last answer along.
  */
 function close(state: State, self: Self<Info>): Handled<State> {
+  state.closing = true;
   state.socket.end();
   state.socket.removeAllListeners('data').resume();
   self.sendAfter(LINGER_MS, self.pid, { type: 'closed' });
@@ -246,12 +284,11 @@ function close(state: State, self: Self<Info>): Handled<State> {
 }
 
 /** Ends the connection in the middle of a request, with a word why. */
-function giveUp(state: State, self: Self<Info>, status: Status, why: string): Handled<State> {
-  const value = fromUtf8(`Cannot read request: ${why}`);
-  encodeResponse({ type: 'response', version: 1, status, value }, state.writer);
-  state.closing = true;
-  // What has come of the request is let go at once, not when the client has gone.
-  state.decoder = new RequestDecoder(state.settings);
+function giveUp(state: State, self: Self<Info>, why: Interruption): Handled<State> {
+  const session = state.session ?? new ClientSession(state.line, state.settings);
+  session.interrupt(why);
+  state.session = session;
+  // What has come of the request is let go at once, not when the other side has gone.
   countArriving(state);
   send(state);
   return close(state, self);
