@@ -1,11 +1,11 @@
 /**
- * RPC messages: what the bodies of frames mean, typed from end to end.
- *
- *   peer             [id: 20 bytes, "host:port", inc: u64]
- *   peers            [peer, ...]
+ * RPC messages: what the bodies of frames mean, typed from end to end; here the words of the ring, in rpc-data.ts
+ * those about single keys, in rpc-sync.ts those about arcs.
  *
  *   request          body                              response
  *   ping             nil                               ["pong"]
+ *   ping_for         peer                              ["pong"] | ["silent"]
+ *   describe         nil                               ["described", peer, state, peer | nil, peers, peers, arc | nil, keys, bytes, tombstones]
  *   get_state        nil                               ["state", peer, peers] | busy | refused
  *   join             nil                               ["admitted", peers] | ["redirect", peer] | busy | refused
  *   find_next        [key: 20 bytes, excluded: bin]    ["owner", peer, peers] | ["candidates", peers]
@@ -18,54 +18,93 @@
  *   leaving_before   peers
  *   leaving_after    peer
  *
- * `excluded` is the identifiers of up to 1024 nodes, 20 bytes each. A newer node may add places to the
- * end of an array that stands here as a body; what is not known is passed over. Nobody says who he is: that was
- * said once, in the handshake. What comes from outside is checked place by place, by hand: a schema
- * library spends more on a list of peers than its decoding takes. A peer whose identifier is not the SHA-1
- * of its address is refused, for it could stand anywhere.
+ * What a peer and the other parts look like is said in rpc-parts.ts. `excluded` is the identifiers of up
+ * to 1024 nodes, 20 bytes each. A newer node may add places to the end of an array that stands here
+ * as a body; what is not known is passed over. Nobody says who he is: that was said once, in the handshake.
  */
-import { type Id, type NodeId, nodeId } from '../chord/id';
+import type { Id, NodeId } from '../chord/id';
 import type { NextHop } from '../chord/lookup';
 import type { Peer } from '../chord/peer';
 import type { Answer, Question, Refusal, Tale } from '../chord/ring-protocol';
-import { toBuffer } from '../octets';
-import { err, ok, type Result } from '../result';
+import type { Writers } from '../replication/version';
+import { ok, type Result } from '../result';
 import { unreachable } from '../unreachable';
-import type { RpcErrorCode } from './rpc-frames';
-import { type RpcValue, uint64Of } from './rpc-values';
+import {
+  type DataAnswer,
+  dataAnswerBody,
+  type DataAnswersTo,
+  type DataQuestion,
+  dataQuestionBody,
+  dataQuestionIn,
+  doneIn,
+  storedIn,
+} from './rpc-data';
+import { type Described, describedBody, describedIn } from './rpc-description';
+import {
+  badBody,
+  idBytes,
+  idIn,
+  type Message,
+  type MessageFault,
+  nodeIdsIn,
+  nodeIdsValue,
+  peerIn,
+  peersIn,
+  peerValue,
+  peerValues,
+  type Place,
+  type Places,
+  placesIn,
+  understood,
+  unknownMethod,
+} from './rpc-parts';
+import {
+  SYNC_ANSWERS,
+  type SyncAnswer,
+  syncAnswerBody,
+  type SyncAnswersTo,
+  type SyncQuestion,
+  syncQuestionBody,
+  syncQuestionIn,
+} from './rpc-sync';
+import type { RpcValue } from './rpc-values';
 
 /**
  * Every method there is: what is asked, what is told, and the names kept for what is still to come. Of the names that
  * a ring usually has, `find_next` stands for find_successor (the asker goes on by himself), `get_state`
  * for get_predecessor, get_successor and get_successor_list (one piece, so that they belong together),
- * `leaving_before` and `leaving_after` for update_successor and update_predecessor (tales, not orders).
+ * `leaving_before` and `leaving_after` for update_successor and update_predecessor (tales, not orders), and
+ * the `sync_` methods for transfer_keys and receive_keys (many small steps, each of which may be repeated).
  */
 export const METHODS = {
   ping: 'asked',
+  ping_for: 'asked',
+  describe: 'asked',
   get_state: 'asked',
   join: 'asked',
   find_next: 'asked',
+  get: 'asked',
+  put: 'asked',
+  delete: 'asked',
+  put_replica: 'asked',
+  sync_open: 'asked',
+  sync_push: 'asked',
+  sync_next: 'asked',
+  sync_seal: 'asked',
+  sync_take: 'asked',
+  take_over: 'asked',
+  claim: 'asked',
   notify: 'told',
   hint: 'told',
   leaving_before: 'told',
   leaving_after: 'told',
   transfer_keys: 'reserved',
   receive_keys: 'reserved',
-  put: 'reserved',
-  get: 'reserved',
-  delete: 'reserved',
-  put_replica: 'reserved',
   get_replica: 'reserved',
   delete_replica: 'reserved',
 } as const satisfies Record<RpcQuestion['type'], 'asked'> & Record<Tale['type'], 'told'> & Record<string, MethodUse>;
 
 type MethodUse = 'asked' | 'told' | 'reserved';
-
-/** Longest list of peers that is understood; lists of successors and candidates are far shorter. */
-export const PEERS_MAX = 256;
-
-/** Most nodes that a lookup can exclude. */
-export const EXCLUDED_MAX = 1024;
 
 /** Where would you go from here to this key, but for these? */
 export interface FindNext {
@@ -74,68 +113,87 @@ export interface FindNext {
   readonly excluded: ReadonlySet<NodeId>;
 }
 
+/** Is this one there? I cannot reach it; perhaps you can. */
+export interface PingFor {
+  readonly type: 'ping_for';
+  readonly target: Peer;
+}
+
+/** What do you know, and what do you hold? For people, and for those who want to know everybody. */
+export interface Describe {
+  readonly type: 'describe';
+}
+
 /** What a node asks another. Its type is the method. */
-export type RpcQuestion = Question | FindNext;
+export type RpcQuestion = Question | FindNext | PingFor | Describe | DataQuestion | SyncQuestion;
 
 /** Which answers a question can have. */
-export interface AnswersTo {
+export interface AnswersTo extends DataAnswersTo, SyncAnswersTo {
   readonly ping: Extract<Answer, { type: 'pong' }>;
+  readonly ping_for: Extract<Answer, { type: 'pong' }> | { readonly type: 'silent' };
+  readonly describe: Described;
   readonly get_state: Extract<Answer, { type: 'state' | 'busy' | 'refused' }>;
   readonly join: Extract<Answer, { type: 'admitted' | 'redirect' | 'busy' | 'refused' }>;
   readonly find_next: NextHop;
 }
 
 /** What a question is answered with. */
-export type RpcAnswer = Answer | NextHop;
-
-/** The body and the method of a frame to be sent. */
-export interface Message {
-  readonly method: string;
-  readonly body: RpcValue;
-}
-
-/** Why a message is not understood: what an error frame says about it. */
-export interface MessageFault {
-  readonly code: Extract<RpcErrorCode, 'unknown_method' | 'bad_request'>;
-  readonly message: string;
-}
-
-const ID_BYTES = 20;
-const ADDR_CHARS_MAX = 261;
-/** A port has no leading zeros, so that an address has one spelling and one identifier. */
-const ADDR = /^([^\s\p{Cc}]+):([1-9]\d{0,4})$/u;
-const PORT_MAX = 65_535;
+export type RpcAnswer = Answer | NextHop | AnswersTo['ping_for'] | Described | DataAnswer | SyncAnswer;
 
 // Questions
 
 /** What to send to ask this. */
 export function encodeQuestion(question: RpcQuestion): Message {
+  return { method: question.type, body: questionBody(question) };
+}
+
+function questionBody(question: RpcQuestion): RpcValue {
   switch (question.type) {
     case 'ping':
+    case 'describe':
     case 'get_state':
     case 'join':
-      return { method: question.type, body: null };
-    case 'find_next': {
-      const { key, excluded } = question;
-      return { method: question.type, body: [idBytes(key), Buffer.from([...excluded].join(''), 'hex')] };
-    }
+      return null;
+    case 'ping_for':
+      return peerValue(question.target);
+    case 'find_next':
+      return [idBytes(question.key), nodeIdsValue(question.excluded)];
+    case 'get':
+    case 'put':
+    case 'delete':
+    case 'put_replica':
+      return dataQuestionBody(question);
     default:
-      return unreachable(question);
+      return syncQuestionBody(question);
   }
 }
 
-/** What is asked by a request with this method and body. */
-export function decodeQuestion(method: string, body: RpcValue): Result<RpcQuestion, MessageFault> {
+/** What is asked by a request with this method and body. `writers` are the node's, for the versions in it. */
+export function decodeQuestion(method: string, body: RpcValue, writers: Writers): Result<RpcQuestion, MessageFault> {
   switch (method) {
     case 'ping':
+    case 'describe':
     case 'get_state':
     case 'join':
       return body === null ? ok({ type: method }) : badBody(method);
+    case 'ping_for': {
+      const target = peerIn(body);
+      return understood(method, target && { type: method, target });
+    }
     case 'find_next':
       return understood(method, findNextOf(body));
+    case 'get':
+    case 'put':
+    case 'delete':
+    case 'put_replica':
+      return understood(method, dataQuestionIn(method, body, writers));
     default:
-      return unknownMethod(method);
+      return isSyncMethod(method) ? understood(method, syncQuestionIn(method, body, writers)) : unknownMethod(method);
   }
+}
+
+function isSyncMethod(method: string): method is SyncQuestion['type'] {
+  return Object.hasOwn(SYNC_ANSWERS, method);
 }
 
 // Answers
@@ -144,8 +202,11 @@ export function decodeQuestion(method: string, body: RpcValue): Result<RpcQuesti
 export function encodeAnswer(answer: RpcAnswer): RpcValue {
   switch (answer.type) {
     case 'pong':
+    case 'silent':
     case 'busy':
       return [answer.type];
+    case 'described':
+      return describedBody(answer);
     case 'state':
       return [answer.type, peerValue(answer.predecessor), peerValues(answer.successors)];
     case 'admitted':
@@ -158,8 +219,12 @@ export function encodeAnswer(answer: RpcAnswer): RpcValue {
       return [answer.type, peerValue(answer.owner), peerValues(answer.rest)];
     case 'candidates':
       return [answer.type, peerValues(answer.peers)];
+    case 'done':
+    case 'not_owner':
+    case 'stored':
+      return dataAnswerBody(answer);
     default:
-      return unreachable(answer);
+      return syncAnswerBody(answer);
   }
 }
 
@@ -167,31 +232,41 @@ export function encodeAnswer(answer: RpcAnswer): RpcValue {
  * How a question with this method was answered; `bad_request` where the response's body is none of the answers
  * to it. Whoever answers nonsense is best treated as one who does not answer.
  *
- * @example decodeAnswer('ping', ['pong']) // { ok: true, value: { type: 'pong' } }
+ * @example decodeAnswer('ping', ['pong'], writers) // { ok: true, value: { type: 'pong' } }
  */
 export function decodeAnswer<Method extends keyof AnswersTo>(
   method: Method,
   body: RpcValue,
+  writers: Writers,
 ): Result<AnswersTo[Method], MessageFault> {
-  if (!Array.isArray(body)) return badBody(method);
-  const [type, first, second]: readonly RpcValue[] = body;
-  return understood(method, ANSWERS[method](type, first, second));
+  const places = placesIn(body);
+  if (places === undefined) return badBody(method);
+  return understood(method, ANSWERS[method](places[0], places.slice(1), writers));
 }
-
-type Place = RpcValue | undefined;
 
 /** How the places of a body become one of the answers that the question can have. */
 const ANSWERS: {
-  readonly [Method in keyof AnswersTo]: (type: Place, first: Place, second: Place) => AnswersTo[Method] | undefined;
+  readonly [Method in keyof AnswersTo]: (
+    type: Place,
+    places: Places,
+    writers: Writers,
+  ) => AnswersTo[Method] | undefined;
 } = {
+  ...SYNC_ANSWERS,
+  get: doneIn,
+  put: doneIn,
+  delete: doneIn,
+  put_replica: storedIn,
   ping: (type) => (type === 'pong' ? { type } : undefined),
-  get_state(type, first, second) {
+  ping_for: (type) => (type === 'pong' || type === 'silent' ? { type } : undefined),
+  describe: (type, places) => (type === 'described' ? describedIn(places) : undefined),
+  get_state(type, [first, second]) {
     if (type !== 'state') return declined(type, first);
     const predecessor = peerIn(first);
     const successors = peersIn(second);
     return predecessor && successors && { type, predecessor, successors };
   },
-  join(type, first) {
+  join(type, [first]) {
     switch (type) {
       case 'admitted': {
         const successors = peersIn(first);
@@ -205,7 +280,7 @@ const ANSWERS: {
         return declined(type, first);
     }
   },
-  find_next(type, first, second) {
+  find_next(type, [first, second]) {
     switch (type) {
       case 'owner': {
         const owner = peerIn(first);
@@ -273,76 +348,9 @@ export function decodeTale(method: string, body: RpcValue): Result<Tale, Message
 
 // Parts
 
-function peerValue({ id, addr, inc }: Peer): RpcValue {
-  return [idBytes(id), addr, inc];
-}
-
-function peerValues(peers: readonly Peer[]): RpcValue {
-  return peers.map(peerValue);
-}
-
-function idBytes(id: Id): Uint8Array {
-  return Buffer.from(id, 'hex');
-}
-
-function peerIn(value: Place): Peer | undefined {
-  if (!Array.isArray(value) || value.length !== 3) return undefined;
-  const [idIn, addr, incIn]: readonly RpcValue[] = value;
-  const id = hexOf(idIn, ID_BYTES);
-  const inc = uint64Of(incIn);
-  if (id === undefined || inc === undefined || typeof addr !== 'string') return undefined;
-  const ownId = idOfAddress(addr);
-  return ownId === id ? { id: ownId, addr, inc } : undefined;
-}
-
-function peersIn(value: Place): readonly Peer[] | undefined {
-  if (!Array.isArray(value) || value.length > PEERS_MAX) return undefined;
-  const peers: Peer[] = [];
-  for (const each of value) {
-    const peer = peerIn(each);
-    if (peer === undefined) return undefined;
-    peers.push(peer);
-  }
-  return peers;
-}
-
 function findNextOf(body: RpcValue): FindNext | undefined {
-  if (!Array.isArray(body)) return undefined;
-  const [keyIn, excludedIn]: readonly RpcValue[] = body;
-  const key = hexOf(keyIn, ID_BYTES);
-  const excluded = nodeIdsIn(excludedIn);
-  return key === undefined || excluded === undefined ? undefined : { type: 'find_next', key: key as Id, excluded };
-}
-
-function nodeIdsIn(value: Place): ReadonlySet<NodeId> | undefined {
-  if (!(value instanceof Uint8Array)) return undefined;
-  const count = value.length / ID_BYTES;
-  if (!Number.isInteger(count) || count > EXCLUDED_MAX) return undefined;
-  const digits = toBuffer(value).toString('hex');
-  const digitsOfOne = 2 * ID_BYTES;
-  return new Set(
-    Array.from({ length: count }, (_, at) => digits.slice(at * digitsOfOne, (at + 1) * digitsOfOne) as NodeId),
-  );
-}
-
-function hexOf(value: Place, bytes: number): string | undefined {
-  return value instanceof Uint8Array && value.length === bytes ? toBuffer(value).toString('hex') : undefined;
-}
-
-function idOfAddress(addr: string): NodeId | undefined {
-  const [, host, digits] = (addr.length <= ADDR_CHARS_MAX && ADDR.exec(addr)) || [];
-  const port = Number(digits);
-  return host === undefined || port > PORT_MAX ? undefined : nodeId(host, port);
-}
-
-function understood<T>(method: string, message: T | undefined): Result<T, MessageFault> {
-  return message === undefined ? badBody(method) : ok(message);
-}
-
-function badBody(method: string): Result<never, MessageFault> {
-  return err({ code: 'bad_request', message: `Cannot read ${method}: its body is none that it can have` });
-}
-
-function unknownMethod(method: string): Result<never, MessageFault> {
-  return err({ code: 'unknown_method', message: `Cannot serve "${method}": it is not spoken here` });
+  const [keyPlace, excludedPlace] = placesIn(body) ?? [];
+  const key = idIn(keyPlace);
+  const excluded = nodeIdsIn(excludedPlace);
+  return key === undefined || excluded === undefined ? undefined : { type: 'find_next', key, excluded };
 }

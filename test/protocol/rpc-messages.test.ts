@@ -8,6 +8,7 @@ import { hashOf, type Id, nodeId } from '../../src/chord/id';
 import type { Peer } from '../../src/chord/peer';
 import type { Tale } from '../../src/chord/ring-protocol';
 import { fromUtf8 } from '../../src/octets';
+import { Writers } from '../../src/replication/version';
 import {
   type AnswersTo,
   decodeAnswer,
@@ -16,12 +17,11 @@ import {
   encodeAnswer,
   encodeQuestion,
   encodeTale,
-  EXCLUDED_MAX,
   METHODS,
-  PEERS_MAX,
   type RpcAnswer,
   type RpcQuestion,
 } from '../../src/protocol/rpc-messages';
+import { EXCLUDED_MAX, PEERS_MAX } from '../../src/protocol/rpc-parts';
 import { packValue, type RpcValue, unpackValue } from '../../src/protocol/rpc-values';
 import { hex, SEED } from './fixtures';
 

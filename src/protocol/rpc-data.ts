@@ -1,0 +1,202 @@
+/**
+ * RPC data: what nodes ask each other about single keys.
+ *
+ *   request       body                                 response
+ *   get           [key: bin, consistency]              done | not_owner
+ *   put           [key: bin, consistency, value: bin]  done | not_owner
+ *   delete        [key: bin, consistency]              done | not_owner
+ *   put_replica   record                               ["stored"] | not_owner
+ *
+ *   done          ["done", status, value: bin, version | nil, acks, copies, degraded: bool]
+ *   not_owner     ["not_owner", peer | nil]
+ *   consistency   as in the client protocol: 0 the node's default, 1 eventual, 2 quorum
+ *   status        as in the client protocol: the byte of an answer's status
+ *
+ * A node that was asked so answers for itself: it never passes the question on, so that no request
+ * can go round in circles. Where it is not the one, it says who it thinks is.
+ */
+import type { Peer } from '../chord/peer';
+import { type BinaryString, type Octets, toBuffer } from '../octets';
+import type { Writers } from '../replication/version';
+import type { Record } from '../store/record';
+import {
+  type Consistency,
+  CONSISTENCY_BITS,
+  consistencyOfFlags,
+  type Status,
+  STATUS_BYTES,
+  statusOfByte,
+} from './client-protocol';
+import {
+  countIn,
+  keyIn,
+  octetsIn,
+  type Place,
+  peerIn,
+  peerValue,
+  type Places,
+  placesIn,
+  recordIn,
+  recordValue,
+  versionTextIn,
+} from './rpc-parts';
+import type { RpcValue } from './rpc-values';
+import { unreachable } from '../unreachable';
+
+/** A client's get, passed on to the node that has the key. */
+export interface RpcGet {
+  readonly type: 'get';
+  readonly key: BinaryString;
+  readonly consistency: Consistency;
+}
+
+/** A client's put, passed on. */
+export interface RpcPut {
+  readonly type: 'put';
+  readonly key: BinaryString;
+  readonly value: Octets;
+  readonly consistency: Consistency;
+}
+
+/** A client's delete, passed on. */
+export interface RpcDelete {
+  readonly type: 'delete';
+  readonly key: BinaryString;
+  readonly consistency: Consistency;
+}
+
+/** Keep this record too, unless you have a newer one. */
+export interface PutReplica {
+  readonly type: 'put_replica';
+  readonly record: Record;
+}
+
+/** What a node asks another about a single key. */
+export type DataQuestion = RpcGet | RpcPut | RpcDelete | PutReplica;
+
+/** It was carried out, or definitely not, as the status says: what to tell the client. */
+export interface Done {
+  readonly type: 'done';
+  readonly status: Status;
+  readonly value: Octets;
+  /** The version that was read or written, 16 bytes. */
+  readonly version?: BinaryString | undefined;
+  /** How many replicas had confirmed. */
+  readonly acks: number;
+  /** How many replicas the key should have. */
+  readonly copies: number;
+  /** Fewer are reachable than it should have. */
+  readonly degraded: boolean;
+}
+
+/** It is not mine: nothing was done. */
+export interface NotOwner {
+  readonly type: 'not_owner';
+  /** Whose it is, as far as the node that was asked knows. */
+  readonly hint?: Peer | undefined;
+}
+
+/** It is stored, or something newer is. */
+export interface Stored {
+  readonly type: 'stored';
+}
+
+/** What a question about a single key is answered with. */
+export type DataAnswer = Done | NotOwner | Stored;
+
+/** Which answers such a question can have. */
+export interface DataAnswersTo {
+  readonly get: Done | NotOwner;
+  readonly put: Done | NotOwner;
+  readonly delete: Done | NotOwner;
+  readonly put_replica: Stored | NotOwner;
+}
+
+/** The body of such a question. */
+export function dataQuestionBody(question: DataQuestion): RpcValue {
+  switch (question.type) {
+    case 'get':
+    case 'delete':
+      return [toBuffer(question.key), CONSISTENCY_BITS[question.consistency]];
+    case 'put':
+      return [toBuffer(question.key), CONSISTENCY_BITS[question.consistency], toBuffer(question.value)];
+    case 'put_replica':
+      return recordValue(question.record);
+    default:
+      return unreachable(question);
+  }
+}
+
+/** The question that a body holds; undefined where it holds none of this type. */
+export function dataQuestionIn(type: DataQuestion['type'], body: RpcValue, writers: Writers): DataQuestion | undefined {
+  if (type === 'put_replica') {
+    const record = recordIn(body, writers);
+    return record && { type, record };
+  }
+  const [first, second, third] = placesIn(body) ?? [];
+  const key = keyIn(first);
+  const consistency = consistencyIn(second);
+  if (key === undefined || consistency === undefined) return undefined;
+  if (type !== 'put') return { type, key, consistency };
+  const value = octetsIn(third);
+  return value === undefined ? undefined : { type, key, value, consistency };
+}
+
+/** The body of such an answer. */
+export function dataAnswerBody(answer: DataAnswer): RpcValue {
+  switch (answer.type) {
+    case 'done': {
+      const { type, status, value, version, acks, copies, degraded } = answer;
+      const versionValue = version === undefined ? null : toBuffer(version);
+      return [type, STATUS_BYTES[status], toBuffer(value), versionValue, acks, copies, degraded];
+    }
+    case 'not_owner':
+      return notOwnerBody(answer);
+    case 'stored':
+      return [answer.type];
+    default:
+      return unreachable(answer);
+  }
+}
+
+/** The body of an answer that somebody else should be asked. */
+export function notOwnerBody({ type, hint }: NotOwner): RpcValue {
+  return [type, hint === undefined ? null : peerValue(hint)];
+}
+
+/** Such an answer, from the places behind its type. */
+export function notOwnerIn([hint]: Places): NotOwner | undefined {
+  if (hint === null) return { type: 'not_owner' };
+  const peer = peerIn(hint);
+  return peer && { type: 'not_owner', hint: peer };
+}
+
+/** How a get, put or delete was answered; undefined where it was not. */
+export function doneIn(type: Place, places: Places): Done | NotOwner | undefined {
+  if (type === 'not_owner') return notOwnerIn(places);
+  if (type !== 'done') return undefined;
+  const [statusPlace, valuePlace, versionPlace, acksPlace, copiesPlace, degraded] = places;
+  const status = typeof statusPlace === 'number' ? statusOfByte(statusPlace) : undefined;
+  const value = octetsIn(valuePlace);
+  const version = versionPlace === null ? undefined : versionTextIn(versionPlace);
+  const acks = countIn(acksPlace);
+  const copies = countIn(copiesPlace);
+  if (status === undefined || value === undefined || acks === undefined || copies === undefined) return undefined;
+  if ((version === undefined) !== (versionPlace === null) || typeof degraded !== 'boolean') return undefined;
+  const done = { type, status, value, acks, copies, degraded } as const;
+  return version === undefined ? done : { ...done, version };
+}
+
+/** How a replica was answered; undefined where it was not. */
+export function storedIn(type: Place, places: Places): Stored | NotOwner | undefined {
+  if (type === 'not_owner') return notOwnerIn(places);
+  return type === 'stored' ? { type } : undefined;
+}
+
+function consistencyIn(value: Place): Consistency | undefined {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= CONSISTENCY_MAX
+    ? consistencyOfFlags(value)
+    : undefined;
+}
+
+const CONSISTENCY_MAX = Math.max(...Object.values(CONSISTENCY_BITS));
