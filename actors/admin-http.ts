@@ -9,6 +9,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type AdminResponse, type Check, type NodeInfo, type NodeView, route } from '../src/admin/routes';
+import type { RingView } from '../src/admin/ring-view';
 import type { NodeId } from '../src/chord/id';
 import { formatAddress } from '../src/client/address';
 import type { NodeSettings } from '../src/config';
@@ -28,6 +29,7 @@ import {
 import { Door } from '../src/transport/door';
 import * as acceptor from './acceptor';
 import * as kvStore from './kv-store';
+import * as ringWindow from './ring-window';
 import { registered } from './registered';
 
 // API
@@ -149,11 +151,13 @@ function send(response: ServerResponse, { status, body }: AdminResponse): void {
 // The node, as the routes see it
 
 function viewOf(args: Args, runtime: Runtime): NodeView {
+  const ring = ringWindow.open(args, runtime);
   return {
     allowChaos: args.settings.allowChaos,
     isAlive: () => runtime.whereis(ROOT) !== undefined,
     readyChecks: () => readyChecks(args, runtime),
-    node: () => nodeInfo(args, runtime),
+    node: () => nodeInfo(args, ring, runtime),
+    ring,
     tree: () => wholeTree(runtime),
     kill: (path) => kill(path, runtime),
   };
@@ -169,14 +173,14 @@ function readyChecks({ life }: Args, runtime: Runtime): readonly Check[] {
   ];
 }
 
-function nodeInfo({ settings, id, version, life }: Args, runtime: Runtime): NodeInfo {
+function nodeInfo({ settings, id, version, life }: Args, ring: RingView, runtime: Runtime): NodeInfo {
   const stats = runtime.run(kvStore.open)?.table.stats();
   return {
     nodeId: settings.nodeId,
     id,
     addr: formatAddress(settings),
     state: life.state,
-    ring: { predecessor: null, successor: null, successorList: [], fingers: [] },
+    ring: ringWindow.place(ring),
     keys: {
       primary: stats?.keys ?? 0,
       replica: 0,

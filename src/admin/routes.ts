@@ -8,7 +8,15 @@
  */
 import { isIP } from 'node:net';
 import * as v from 'valibot';
+import { FINGERS, type FingerTable, fingerTarget } from '../chord/finger-table';
+import { keyId } from '../chord/id';
+import type { Peer } from '../chord/peer';
+import { toBinaryString } from '../octets';
 import type { TreeNode } from '../otp/tree';
+import type { ArcInfo, FingerInfo, FingersInfo, LookupInfo, NodeState, PeerInfo } from './answers';
+import { lookUp } from './key-lookup';
+import { peerInfo, type RingView } from './ring-view';
+import { walkRing } from './ring-walk';
 
 /** One thing that must hold for a node to be ready. */
 export interface Check {
@@ -17,24 +25,13 @@ export interface Check {
   readonly reason?: string;
 }
 
-/** A member of the ring, as others name it. */
-export interface PeerInfo {
-  readonly id: string;
-  readonly addr: string;
-}
-
 /** The answer to `GET /api/node`. */
 export interface NodeInfo {
   readonly nodeId: number;
   readonly id: string;
   readonly addr: string;
-  readonly state: 'joining' | 'active' | 'leaving';
-  readonly ring: {
-    readonly predecessor: PeerInfo | null;
-    readonly successor: PeerInfo | null;
-    readonly successorList: readonly PeerInfo[];
-    readonly fingers: readonly PeerInfo[];
-  };
+  readonly state: NodeState;
+  readonly ring: RingPlace;
   readonly keys: {
     readonly primary: number;
     readonly replica: number;
@@ -45,12 +42,30 @@ export interface NodeInfo {
   readonly version: string;
 }
 
+/** Where a node stands in the ring. */
+export interface RingPlace {
+  readonly predecessor: PeerInfo | null;
+  readonly successor: PeerInfo | null;
+  readonly successorList: readonly PeerInfo[];
+  /** The distinct ones, nearest first. */
+  readonly fingers: readonly PeerInfo[];
+  /** What it owns; null while that is nothing. */
+  readonly arc: ArcInfo | null;
+  /** Under which number it owns that: every change of hands raises it. */
+  readonly epoch: number | null;
+  /** How many nodes it believes there are; null while it cannot tell. */
+  readonly size: number | null;
+  /** Whether so many nodes follow it that the ring holds when all but one of its list fail at once. */
+  readonly safe: boolean;
+}
+
 /** What the routes need of a node. */
 export interface NodeView {
   readonly allowChaos: boolean;
   isAlive(): boolean;
   readyChecks(): readonly Check[];
   node(): NodeInfo;
+  readonly ring: RingView;
   /** Undefined while there is no tree. */
   tree(): Promise<TreeNode | undefined>;
   /** Kills the process at a path as `exit(Pid, kill)` would; false when there is none. */
@@ -82,6 +97,9 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Route>>>> = {
   '/livez': { GET: health },
   '/readyz': { GET: ready },
   '/api/node': { GET: (view) => ({ status: 200, body: view.node() }) },
+  '/api/ring': { GET: ring },
+  '/api/ring/fingers': { GET: fingers },
+  '/api/ring/lookup': { GET: lookup },
   '/api/tree': { GET: tree },
   '/api/tree/kill': { POST: kill },
 };
@@ -118,6 +136,64 @@ function ready(view: NodeView, _request: AdminRequest, url: URL): AdminResponse 
 }
 
 const checkLine = ({ name, ok, reason }: Check) => (ok ? `[+]${name} ok\n` : `[-]${name} failed: ${reason ?? ''}\n`);
+
+async function ring(view: NodeView): Promise<AdminResponse> {
+  const walked = await walkRing(view.ring);
+  return walked ? { status: 200, body: walked } : RING_RESTARTING;
+}
+
+const RING_RESTARTING = refusal(503, 'unavailable', 'Cannot show the ring: its actors are restarting');
+
+function fingers({ ring: view }: NodeView): AdminResponse {
+  const self = view.describeSelf()?.self;
+  const known = view.fingers();
+  if (self === undefined || known === undefined) return RING_RESTARTING;
+  const body: FingersInfo = {
+    ...peerInfo(self),
+    fingers: fingerRows(self, known.fingers),
+    members: known.members.map(peerInfo),
+  };
+  return { status: 200, body };
+}
+
+/** The fingers, a row for each peer. Those that nobody else stands behind are the node itself. */
+function fingerRows(self: Peer, table: FingerTable): readonly FingerInfo[] {
+  const rows: FingerInfo[] = [];
+  for (let first = 0; first < FINGERS; first = (rows.at(-1)?.last ?? first) + 1) {
+    const peer = table.finger(first) ?? self;
+    const last = Math.min(table.after(first), FINGERS) - 1;
+    rows.push({ first, last, target: fingerTarget(self.id, first), peer: peerInfo(peer) });
+  }
+  return rows;
+}
+
+/** A key comes as text, or as bytes in base 64. */
+async function lookup({ ring: view }: NodeView, _request: AdminRequest, url: URL): Promise<AdminResponse> {
+  const key = keyOf(url.searchParams);
+  if (key === undefined) {
+    return refusal(400, 'invalid_request', 'Cannot look up: say which key, as ?key=TEXT or ?key64=BASE64');
+  }
+  const self = view.describeSelf();
+  if (self === undefined) return RING_RESTARTING;
+  const id = keyId(toBinaryString(key));
+  const found = await lookUp(view, self, id);
+  if (!found.ok) return refusal(503, found.error, `Cannot look up: ${LOOKUP_WORDS[found.error]}`);
+  const body: LookupInfo = { key64: key.toString('base64'), keyId: id, ...found.value };
+  return { status: 200, body };
+}
+
+const LOOKUP_WORDS = {
+  no_route: 'no node that answers knows the way to the key',
+  too_many_hops: 'the way to the key is longer than any ring that is well could have',
+} as const;
+
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+
+function keyOf(query: URLSearchParams): Buffer | undefined {
+  const [text, base64] = [query.get('key'), query.get('key64')];
+  if (text !== null) return base64 === null ? Buffer.from(text, 'utf8') : undefined;
+  return base64 !== null && BASE64.test(base64) ? Buffer.from(base64, 'base64') : undefined;
+}
 
 async function tree(view: NodeView): Promise<AdminResponse> {
   const root = await view.tree();

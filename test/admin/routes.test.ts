@@ -1,6 +1,12 @@
 /** The admin routes as a table of requests and answers. */
 import { type AdminRequest, type Check, type NodeView, route } from '../../src/admin/routes';
+import { FingersDocument, LookupDocument, RingDocument } from '../../src/admin/answers';
+import { FINGERS, fingerTarget } from '../../src/chord/finger-table';
+import { keyId } from '../../src/chord/id';
+import { fromUtf8, toBinaryString } from '../../src/octets';
 import type { TreeNode } from '../../src/otp';
+import { FakeRing } from '../support/fake-ring';
+import * as v from 'valibot';
 
 const TREE: TreeNode = {
   name: 'node-sup',
@@ -30,11 +36,21 @@ function viewWith(differences: Partial<NodeView> = {}): NodeView {
       id: 'id',
       addr: '127.0.0.1:8001',
       state: 'active',
-      ring: { predecessor: null, successor: null, successorList: [], fingers: [] },
+      ring: {
+        predecessor: null,
+        successor: null,
+        successorList: [],
+        fingers: [],
+        arc: null,
+        epoch: null,
+        size: null,
+        safe: false,
+      },
       keys: { primary: 0, replica: 0, tombstones: 0, bytes: 0 },
       uptimeMs: 1,
       version: '0',
     }),
+    ring: new FakeRing(3).viewFrom(0),
     tree: async () => TREE,
     kill: async (path) => path === 'node-sup',
     ...differences,
@@ -61,6 +77,10 @@ describe('route()', () => {
     ['/api/node', 200],
     ['/api/node?x=1#y', 200],
     ['/api/tree', 200],
+    ['/api/ring', 200],
+    ['/api/ring/fingers', 200],
+    ['/api/ring/lookup?key=k', 200],
+    ['/api/ring/lookup', 400],
     ['/api/tree/', 404],
     ['/nowhere', 404],
     ['//', 404],
@@ -126,4 +146,69 @@ describe('route()', () => {
       expect(codeOf(await kill(body))).toEqual([400, 'invalid_request']);
     }
   });
+});
+
+describe('the ring', () => {
+  const ring = new FakeRing(16);
+  const restarting = { ...ring.viewFrom(0), describeSelf: () => undefined };
+
+  it('is walked', async () => {
+    const { body } = await ask('/api/ring', {}, { ring: ring.viewFrom(3) });
+    const walked = v.parse(RingDocument, body);
+    expect(walked).toEqual(body);
+    expect(walked.nodes.map(({ addr }) => addr)).toEqual(ring.peers.map((_peer, place) => ring.at(3 + place).addr));
+    expect(walked.consistent).toBe(true);
+  });
+
+  it('has a row for every run of fingers that are the same, from 0 to 159', async () => {
+    const { body } = await ask('/api/ring/fingers', {}, { ring: ring.viewFrom(3) });
+    const { id, addr, fingers, members } = v.parse(FingersDocument, body);
+    expect({ id, addr }).toEqual({ id: ring.at(3).id, addr: ring.at(3).addr });
+    expect(members).toHaveLength(16);
+    const all = fingers.flatMap(({ first, last, peer }) => Array.from({ length: last - first + 1 }, () => peer.id));
+    const right = Array.from(
+      { length: FINGERS },
+      (_none, index) => ring.ownerOf(fingerTarget(ring.at(3).id, index)).id,
+    );
+    expect(all).toEqual(right);
+    expect(fingers.map(({ target }) => target)).toEqual(fingers.map(({ first }) => fingerTarget(ring.at(3).id, first)));
+    expect(fingers.length).toBeLessThan(10);
+  });
+
+  it('looks a key up, given as text or in base 64', async () => {
+    const bytes = Buffer.from([0xff, 0x00, 0x2b]);
+    for (const [query, key] of [
+      ['key=user%3Aalice', 'user:alice'],
+      ['key=Zo%C3%AB', 'Zo\u00eb'],
+      ['key=', ''],
+      [`key64=${encodeURIComponent(bytes.toString('base64'))}`, bytes],
+    ] as const) {
+      const { body } = await ask(`/api/ring/lookup?${query}`, {}, { ring: ring.viewFrom(5) });
+      const found = v.parse(LookupDocument, body);
+      const id = keyId(typeof key === 'string' ? fromUtf8(key) : toBinaryString(key));
+      expect(found).toMatchObject({ key64: Buffer.from(key).toString('base64'), keyId: id, confirmed: true });
+      expect(found.owner.addr).toBe(ring.ownerOf(id).addr);
+    }
+  });
+
+  it('refuses a lookup of no key, of two, and of one that is not base 64', async () => {
+    for (const query of ['', 'key=a&key64=YQ==', 'key64=%21', 'kez=a']) {
+      expect(codeOf(await ask(`/api/ring/lookup?${query}`))).toEqual([400, 'invalid_request']);
+    }
+  });
+
+  it('says that no way leads to a key', async () => {
+    const lost = { ...ring.viewFrom(0), findNext: async () => undefined };
+    const answers = await Promise.all(
+      ['a', 'b', 'c', 'd'].map((key) => ask(`/api/ring/lookup?key=${key}`, {}, { ring: lost })),
+    );
+    expect(answers.map(codeOf)).toContainEqual([503, 'no_route']);
+  });
+
+  it.each(['/api/ring', '/api/ring/fingers', '/api/ring/lookup?key=a'])(
+    'is unavailable during a restart: %s',
+    async (url) => {
+      expect(codeOf(await ask(url, {}, { ring: restarting }))).toEqual([503, 'unavailable']);
+    },
+  );
 });

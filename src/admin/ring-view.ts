@@ -1,0 +1,41 @@
+/**
+ * The ring as one node can see it: the pointers of its own, and what others answer when they are asked.
+ *
+ * How a question reaches another node belongs to whoever implements {@link RingView}; what is asked
+ * and what follows from the answers stands in ring-walk.ts and key-lookup.ts.
+ */
+import type { FingerTable } from '../chord/finger-table';
+import type { Id, NodeId } from '../chord/id';
+import type { NextHop } from '../chord/lookup';
+import type { Peer } from '../chord/peer';
+import type { NodeState, PeerInfo } from './answers';
+
+/** What a node says of itself. */
+export interface Description {
+  readonly self: Peer;
+  readonly state: NodeState;
+  readonly predecessor: Peer | null;
+  /** Head first; a lone member's list holds itself. */
+  readonly successors: readonly Peer[];
+  /** What it owns, as (lo, hi]; null while that is nothing. */
+  readonly arc: readonly [Id, Id] | null;
+  readonly keys: number;
+  readonly bytes: number;
+  readonly tombstones: number;
+}
+
+/** The node's window on the ring. What is answered with undefined did not come, or not in time. */
+export interface RingView {
+  /** What this node says of itself; undefined while its ring actors are being restarted. */
+  describeSelf(): Description | undefined;
+  describe(peer: Peer): Promise<Description | undefined>;
+  /** Where a node, which may be this one, sends someone who looks for a key. */
+  findNext(peer: Peer, key: Id, excluded: ReadonlySet<NodeId>): Promise<NextHop | undefined>;
+  /** This node's fingers, and everybody whom it knows of in ring order. */
+  fingers(): { readonly fingers: FingerTable; readonly members: readonly Peer[] } | undefined;
+  /** Monotonic milliseconds. */
+  nowMs(): number;
+}
+
+/** A peer as the documents name it. */
+export const peerInfo = ({ id, addr }: PeerInfo): PeerInfo => ({ id, addr });

@@ -1,0 +1,108 @@
+/** The walk round a ring: whom it finds, in which order, and what it holds against them. */
+import { walkRing } from '../../src/admin/ring-walk';
+import { FakeRing } from '../support/fake-ring';
+
+async function walk(ring: FakeRing, from = 0) {
+  const walked = await walkRing(ring.viewFrom(from));
+  if (walked === undefined) throw new Error('Expected a ring');
+  return walked;
+}
+
+describe('walkRing()', () => {
+  it.each([1, 2, 3, 4, 5, 6, 40])('finds all of a ring of %i in ring order, and nothing against it', async (size) => {
+    const ring = new FakeRing(size);
+    for (const from of [0, size - 1]) {
+      const { nodes, consistent, covered, problems } = await walk(ring, from);
+      const inOrder = ring.peers.map((_peer, place) => ring.at(from + place).addr);
+      expect(nodes.map(({ addr }) => addr)).toEqual(inOrder);
+      expect({ consistent, covered, problems }).toEqual({ consistent: true, covered: true, problems: [] });
+    }
+    expect(ring.asked).toHaveLength(2 * (size - 1));
+  });
+
+  it('tells of each node what it says of itself', async () => {
+    const ring = new FakeRing(3);
+    const named = ({ id, addr }: { readonly id: string; readonly addr: string }) => ({ id, addr });
+    expect((await walk(ring)).nodes[1]).toEqual({
+      ...named(ring.at(1)),
+      state: 'active',
+      predecessor: named(ring.at(0)),
+      successorList: [named(ring.at(2)), named(ring.at(0))],
+      arc: { lo: ring.at(0).id, hi: ring.at(1).id },
+      keys: 1,
+      bytes: 10,
+      tombstones: 0,
+    });
+  });
+
+  it('passes by who does not answer, and lists it', async () => {
+    const ring = new FakeRing(4);
+    ring.silent.add(ring.at(2).addr);
+    const { nodes, consistent, problems } = await walk(ring);
+    expect(nodes.map(({ state }) => state)).toEqual(['active', 'active', 'unreachable', 'active']);
+    expect(nodes[2]).toMatchObject({ addr: ring.at(2).addr, predecessor: null, successorList: [], arc: null, keys: 0 });
+    expect(consistent).toBe(false);
+    expect(problems).toContain(`${ring.at(2).addr} does not answer`);
+  });
+
+  it('holds a dead node against nobody who has it only further down his list', async () => {
+    const ring = new FakeRing(4);
+    ring.silent.add(ring.at(2).addr);
+    ring.bend(1, { successors: [ring.at(3), ring.at(0)] });
+    ring.bend(3, { predecessor: ring.at(1), arc: [ring.at(1).id, ring.at(3).id] });
+    const { nodes, consistent, covered } = await walk(ring);
+    expect(nodes.map(({ addr }) => addr)).toEqual([0, 1, 3].map((place) => ring.at(place).addr));
+    expect({ consistent, covered }).toEqual({ consistent: true, covered: true });
+  });
+
+  it('finds a node that nobody has as a successor', async () => {
+    const ring = new FakeRing(3);
+    ring.bend(0, { successors: [ring.at(2)] });
+    const { nodes, consistent, problems } = await walk(ring);
+    expect(nodes).toHaveLength(3);
+    expect(consistent).toBe(false);
+    expect(problems).toEqual([`the successor of ${ring.at(0).addr} is ${ring.at(2).addr}, not ${ring.at(1).addr}`]);
+  });
+
+  it('notices a predecessor that is not the neighbour', async () => {
+    const ring = new FakeRing(3);
+    ring.bend(2, { predecessor: ring.at(0) });
+    const { consistent, problems } = await walk(ring);
+    expect(consistent).toBe(false);
+    expect(problems).toEqual([`the predecessor of ${ring.at(2).addr} is ${ring.at(0).addr}, not ${ring.at(1).addr}`]);
+    ring.bend(2, { predecessor: null });
+    expect((await walk(ring)).problems[0]).toContain('is nobody, not');
+  });
+
+  it.each<[string, readonly number[]]>([
+    ['goes round without it', [2]],
+    ['comes to an end', []],
+  ])('notices a walk that %s', async (_what, successors) => {
+    const ring = new FakeRing(4);
+    ring.bend(3, { successors: successors.map((place) => ring.at(place)) });
+    const { consistent, problems } = await walk(ring);
+    expect(consistent).toBe(false);
+    expect(problems).toContain(`the walk from successor to successor does not come back to ${ring.at(0).addr}`);
+  });
+
+  it('says where keys have no owner, or two', async () => {
+    const ring = new FakeRing(3);
+    ring.bend(1, { arc: null });
+    const { consistent, covered, problems } = await walk(ring);
+    expect({ consistent, covered }).toEqual({ consistent: true, covered: false });
+    expect(problems).toEqual([`what ${ring.at(2).addr} owns does not begin where what ${ring.at(0).addr} owns ends`]);
+    // While a newcomer has nothing yet, its successor has it all.
+    ring.bend(2, { arc: [ring.at(0).id, ring.at(2).id] });
+    expect((await walk(ring)).covered).toBe(true);
+    ring.bend(1, { arc: [ring.at(0).id, ring.at(1).id] });
+    expect((await walk(ring)).covered).toBe(false);
+    for (const place of [0, 1, 2]) ring.bend(place, { arc: null });
+    expect((await walk(ring)).problems).toEqual(['nobody owns any key']);
+  });
+
+  it('takes a lone owner of less than everything for a gap', async () => {
+    const ring = new FakeRing(1);
+    ring.bend(0, { arc: ['0'.repeat(40) as never, ring.at(0).id] });
+    expect((await walk(ring)).covered).toBe(false);
+  });
+});
