@@ -28,6 +28,7 @@ import type { Peer } from '../chord/peer';
 import type { Answer, Question, Refusal, Tale } from '../chord/ring-protocol';
 import type { Writers } from '../replication/version';
 import { ok, type Result } from '../result';
+import { dataBytes } from '../store/record';
 import { unreachable } from '../unreachable';
 import {
   type DataAnswer,
@@ -195,6 +196,23 @@ export function decodeQuestion(method: string, body: RpcValue, writers: Writers)
 function isSyncMethod(method: string): method is SyncQuestion['type'] {
   return Object.hasOwn(SYNC_ANSWERS, method);
 }
+
+/** About how many bytes a question takes, without writing it: what is kept of it while it is under way. */
+export function questionBytes(question: RpcQuestion): number {
+  switch (question.type) {
+    case 'put':
+      return QUESTION_BYTES + question.key.length + question.value.length;
+    case 'put_replica':
+      return QUESTION_BYTES + dataBytes(question.record);
+    case 'sync_push':
+      return question.records.reduce((bytes, record) => bytes + RECORD_BYTES + dataBytes(record), QUESTION_BYTES);
+    default:
+      return QUESTION_BYTES;
+  }
+}
+
+const QUESTION_BYTES = 64;
+const RECORD_BYTES = 32;
 
 // Answers
 

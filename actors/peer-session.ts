@@ -1,0 +1,378 @@
+/**
+ * Peer session: the conversation with a node that has dialled this one.
+ *
+ * First both say who they are (src/protocol/rpc-handshake.ts); then the other asks and tells, many
+ * questions at a time, answered in any order. Some are answered on the spot; the others go to the actor
+ * that can answer them, by its registered name, and the answer comes back as a message to this connection's
+ * process (rpc-reply.ts). Nobody waits: a question to an actor that is not there is refused at once, and
+ * one that is never answered is forgotten when its time is over.
+ *
+ * Bounds: so many questions under way (questions.ts), and no more are decoded while they hold too many bytes
+ * or their answers wait for a slow reader. What cannot be understood is answered
+ * with an error; where the framing is lost the connection ends. Either is logged once a connection.
+ */
+import type { NextHop } from '../src/chord/lookup';
+import type { Peer } from '../src/chord/peer';
+import { nameOf, type TimerRef } from '../src/otp';
+import type { DataAnswer, DataQuestion } from '../src/protocol/rpc-data';
+import type { Described } from '../src/protocol/rpc-description';
+import {
+  encodeFrame,
+  type Frame,
+  FrameDecoder,
+  type FrameRefusal,
+  type RequestFrame,
+  type RpcErrorCode,
+  type TellFrame,
+  WHOLE_CONNECTION,
+} from '../src/protocol/rpc-frames';
+import { Handshake, type HandshakeEvent, type Hello, peerOf } from '../src/protocol/rpc-handshake';
+import {
+  decodeQuestion,
+  decodeTale,
+  encodeAnswer,
+  type FindNext,
+  questionBytes,
+  type RpcAnswer,
+  type RpcQuestion,
+} from '../src/protocol/rpc-messages';
+import type { Writers } from '../src/replication/version';
+import { unreachable } from '../src/unreachable';
+import { IN_FLIGHT_MAX, Questions } from './questions';
+import type { RpcAsked, RpcReply, RpcTold } from './rpc-reply';
+import type { Interruption, Line, OpenSession, Session } from './session';
+
+// API
+
+/** What a session needs of its node. */
+export interface PeerSessionOptions {
+  /** What this node says of itself. */
+  readonly hello: Hello;
+  /** The node's, for the versions that come. */
+  readonly writers: Writers;
+  /** Where this node would go from here; undefined: it is in no ring. */
+  readonly answerFindNext: (question: FindNext) => NextHop | undefined;
+  /** What this node knows and holds. */
+  readonly answerDescribe: () => Described | undefined;
+  /** Begins to serve single keys; called once for each session that asks for any. */
+  readonly serveData: (line: Line) => DataService;
+}
+
+/** Whoever answers questions about single keys, in the connection's own process. */
+export interface DataService {
+  /** Answers through `asked`, at once or later, once. */
+  serve(question: DataQuestion, asked: DataAsked): void;
+  /** A message for it, such as the outcome of an ask. False: it is not for it. */
+  handle(message: unknown): boolean;
+}
+
+/** How a question about a single key came, and the way back. */
+export interface DataAsked {
+  readonly from: Peer;
+  /** On the monotonic clock; undefined: whoever asked did not say how long he waits. */
+  readonly deadlineAtMs: number | undefined;
+  answer(answer: DataAnswer): void;
+  refuse(code: RpcErrorCode, message: string): void;
+}
+
+/** Gives what begins such conversations. */
+export function peerSessions(options: PeerSessionOptions): OpenSession {
+  return (line) => new PeerSession(line, options);
+}
+
+// State
+
+/** How often those are forgotten that nobody has answered. */
+const SWEEP_MS = 5000;
+
+const SWEEP = { type: 'peer_session_sweep' } as const;
+
+/** Who answers what is not answered here. */
+type ActorName = 'ring-state' | 'failure-detector' | 'handoff';
+
+class PeerSession implements Session {
+  isFull = false;
+  isOver = false;
+  private readonly handshake: Handshake;
+  /** Whether the other side has been told who this is, and so understands an error. */
+  private greeted = false;
+  /** Undefined until the handshake has succeeded. */
+  private peer: Peer | undefined;
+  private decoder: FrameDecoder | undefined;
+  private data: DataService | undefined;
+  private readonly underWay = new Questions();
+  /** When the last bytes came: nothing that is decoded now has come later. */
+  private receivedAtMs = 0;
+  private hasComplained = false;
+  private sweep: TimerRef | undefined;
+
+  constructor(
+    private readonly line: Line,
+    private readonly options: PeerSessionOptions,
+  ) {
+    this.handshake = new Handshake({ role: 'listener', self: options.hello });
+  }
+
+  get midRequest(): boolean {
+    return this.decoder?.midFrame ?? !this.isOver;
+  }
+
+  get bytesBuffered(): number {
+    return this.decoder?.bytesBuffered ?? this.handshake.input.bytesBuffered;
+  }
+
+  get isIdle(): boolean {
+    return this.isOver || this.underWay.count === 0;
+  }
+
+  receive(chunk: Buffer): void {
+    if (this.isOver) return;
+    this.receivedAtMs = this.line.self.nowMs();
+    if (this.decoder === undefined) return this.shakeHands(chunk);
+    this.decoder.push(chunk);
+    if (!this.isFull) this.decodeAll(this.decoder);
+  }
+
+  resume(): void {
+    if (this.decoder !== undefined && !this.isOver) this.decodeAll(this.decoder);
+  }
+
+  handle(message: unknown): boolean {
+    if (isReply(message)) {
+      if ('answer' in message) this.answer(message.correlationId, message.answer);
+      else this.refuse(message.correlationId, message.error.code, message.error.message);
+    } else if (message === SWEEP) {
+      this.forgetLate();
+    } else if (!this.data?.handle(message)) {
+      return false;
+    }
+    // What made it full may be over: the connection only says so when its reader was the cause.
+    if (this.isFull && !this.underWay.isFull) this.resume();
+    return true;
+  }
+
+  interrupt(why: Interruption): void {
+    if (this.greeted) this.writeError(WHOLE_CONNECTION, ...LAST_WORDS[why]);
+    this.complain('peer_interrupted', { cause: why });
+    this.end();
+  }
+
+  // Shaking hands
+
+  private shakeHands(chunk: Buffer): void {
+    this.handshake.push(chunk);
+    for (let event = this.handshake.next(); event !== undefined; event = this.handshake.next()) this.follow(event);
+  }
+
+  private follow(event: HandshakeEvent): void {
+    switch (event.type) {
+      case 'send':
+        this.greeted = true;
+        this.line.writer.write(event.octets);
+        return;
+      case 'refused':
+        if (event.farewell) this.line.writer.write(event.farewell);
+        this.complain('peer_refused', { code: event.code, message: event.message });
+        return this.end();
+      case 'accepted':
+        this.peer = peerOf(event.hello);
+        this.decoder = new FrameDecoder(undefined, this.handshake.input);
+        return this.decodeAll(this.decoder);
+      default:
+        return unreachable(event);
+    }
+  }
+
+  // Frames
+
+  private decodeAll(decoder: FrameDecoder): void {
+    const { writer } = this.line;
+    const writtenBytesMax = writer.bytes + this.line.roomBytes;
+    this.isFull = false;
+    for (let found = decoder.next(); found !== undefined; found = decoder.next()) {
+      this.take(found);
+      if (this.isOver) return;
+      if (writer.bytes > writtenBytesMax || this.underWay.isFull) {
+        this.isFull = true;
+        return;
+      }
+    }
+  }
+
+  private take(found: Frame | FrameRefusal): void {
+    switch (found.type) {
+      case 'request':
+        return this.takeRequest(found);
+      case 'tell':
+        return this.takeTale(found);
+      case 'refused':
+        return this.takeRefusal(found);
+      case 'error':
+        if (found.correlationId !== WHOLE_CONNECTION) return;
+        this.complain('peer_ended', { code: found.code, message: found.message });
+        return this.end();
+      case 'response':
+        // Nothing is asked on a connection that the other side has opened.
+        return;
+      default:
+        return unreachable(found);
+    }
+  }
+
+  private takeRefusal({ message, about, fatal }: FrameRefusal): void {
+    this.complain('peer_not_understood', { message });
+    if (about?.type === 'request') this.writeError(about.correlationId, 'bad_request', message);
+    if (!fatal) return;
+    this.writeError(WHOLE_CONNECTION, 'bad_request', message);
+    this.end();
+  }
+
+  private takeTale({ method, body }: TellFrame): void {
+    const decoded = decodeTale(method, body);
+    if (!decoded.ok) return this.complain('peer_not_understood', { message: decoded.error.message });
+    if (this.peer === undefined) return;
+    this.tell('ring-state', { type: 'rpc_told', from: this.peer, tale: decoded.value });
+  }
+
+  private takeRequest({ correlationId, method, body, deadlineMs }: RequestFrame): void {
+    const nowMs = this.line.self.nowMs();
+    const deadlineAtMs = deadlineMs === undefined ? undefined : this.receivedAtMs + deadlineMs;
+    if (deadlineMs === 0 || (deadlineAtMs !== undefined && deadlineAtMs < nowMs)) {
+      return this.writeError(correlationId, 'deadline_passed', `Cannot answer ${method}: its time is over`);
+    }
+    const decoded = decodeQuestion(method, body, this.options.writers);
+    if (!decoded.ok) {
+      this.complain('peer_not_understood', { message: decoded.error.message });
+      return this.writeError(correlationId, decoded.error.code, decoded.error.message);
+    }
+    this.dispatch(correlationId, decoded.value, deadlineAtMs);
+  }
+
+  // Questions
+
+  private dispatch(correlationId: number, question: RpcQuestion, deadlineAtMs: number | undefined): void {
+    switch (question.type) {
+      case 'find_next':
+        return this.answerAtOnce(correlationId, this.options.answerFindNext(question));
+      case 'describe':
+        return this.answerAtOnce(correlationId, this.options.answerDescribe());
+      case 'get':
+      case 'put':
+      case 'delete':
+      case 'put_replica':
+        if (this.begin(correlationId, question, deadlineAtMs)) this.serve(correlationId, question, deadlineAtMs);
+        return;
+      case 'ping':
+      case 'get_state':
+      case 'join':
+        return this.pass('ring-state', correlationId, question, deadlineAtMs);
+      case 'ping_for':
+        return this.pass('failure-detector', correlationId, question, deadlineAtMs);
+      default:
+        return this.pass('handoff', correlationId, question, deadlineAtMs);
+    }
+  }
+
+  private answerAtOnce(correlationId: number, answer: RpcAnswer | undefined): void {
+    if (answer !== undefined) return this.writeAnswer(correlationId, answer);
+    this.writeError(correlationId, 'not_a_member', 'Cannot answer: this node is in no ring');
+  }
+
+  private serve(correlationId: number, question: DataQuestion, deadlineAtMs: number | undefined): void {
+    if (this.peer === undefined) return;
+    this.data ??= this.options.serveData(this.line);
+    this.data.serve(question, {
+      from: this.peer,
+      deadlineAtMs,
+      answer: (answer) => this.answer(correlationId, answer),
+      refuse: (code, message) => this.refuse(correlationId, code, message),
+    });
+  }
+
+  private pass(to: ActorName, correlationId: number, question: RpcQuestion, deadlineAtMs: number | undefined): void {
+    if (this.peer === undefined || !this.begin(correlationId, question, deadlineAtMs)) return;
+    const replyTo = { pid: this.line.self.pid, correlationId, from: this.peer };
+    if (this.tell(to, { type: 'rpc_asked', question, replyTo })) return;
+    this.refuse(correlationId, 'overloaded', `Cannot answer ${question.type}: ${to} is not there just now`);
+  }
+
+  /** False: nobody of this name is there. */
+  private tell(to: ActorName, message: RpcAsked | RpcTold): boolean {
+    const { self } = this.line;
+    if (self.runtime.whereis(to) === undefined) return false;
+    self.send(nameOf<RpcAsked | RpcTold>(to), message);
+    return true;
+  }
+
+  /** Takes note of a question under way; false: it is one too many, and has been refused. */
+  private begin(correlationId: number, question: RpcQuestion, deadlineAtMs: number | undefined): boolean {
+    const { self } = this.line;
+    const begun = this.underWay.begin(correlationId, questionBytes(question), self.nowMs(), deadlineAtMs);
+    switch (begun) {
+      case 'begun':
+        this.sweep ??= self.sendAfter(SWEEP_MS, self.pid, SWEEP);
+        return true;
+      case 'too_many':
+        this.writeError(correlationId, 'overloaded', `Cannot answer ${question.type}: ${IN_FLIGHT_MAX} are under way`);
+        return false;
+      case 'in_use':
+        this.writeError(correlationId, 'bad_request', `Cannot answer ${question.type}: its number is in use`);
+        return false;
+      default:
+        return unreachable(begun);
+    }
+  }
+
+  private forgetLate(): void {
+    const { self } = this.line;
+    this.underWay.forgetLate(self.nowMs());
+    this.sweep = this.underWay.count === 0 ? undefined : self.sendAfter(SWEEP_MS, self.pid, SWEEP);
+  }
+
+  private settle(correlationId: number): boolean {
+    return this.underWay.settle(correlationId) && !this.isOver;
+  }
+
+  // Answers
+
+  private answer(correlationId: number, answer: RpcAnswer): void {
+    if (this.settle(correlationId)) this.writeAnswer(correlationId, answer);
+  }
+
+  private refuse(correlationId: number, code: RpcErrorCode, message: string): void {
+    if (this.settle(correlationId)) this.writeError(correlationId, code, message);
+  }
+
+  private writeAnswer(correlationId: number, answer: RpcAnswer): void {
+    const written = encodeFrame({ type: 'response', correlationId, body: encodeAnswer(answer) }, this.line.writer);
+    if (!written.ok) this.writeError(correlationId, 'internal', written.error);
+  }
+
+  private writeError(correlationId: number, code: RpcErrorCode, message: string): void {
+    encodeFrame({ type: 'error', correlationId, code, message }, this.line.writer);
+  }
+
+  /** Nothing more is decoded or answered. */
+  private end(): void {
+    this.isOver = true;
+    this.decoder = undefined;
+    this.handshake.input.clear();
+  }
+
+  /** One line a connection: whoever talks nonsense may do so often. */
+  private complain(event: string, fields: Readonly<Record<string, unknown>>): void {
+    if (this.hasComplained) return;
+    this.hasComplained = true;
+    const from = this.peer === undefined ? {} : { from: this.peer.addr };
+    this.line.self.runtime.logger.event('warning', event, { ...from, ...fields });
+  }
+}
+
+const LAST_WORDS: Readonly<Record<Interruption, readonly [RpcErrorCode, string]>> = {
+  late: ['bad_request', 'Cannot read frame: the rest of it did not come in time'],
+  too_much: ['overloaded', 'Cannot read frame: the node is receiving too much at a time'],
+};
+
+function isReply(message: unknown): message is RpcReply {
+  return typeof message === 'object' && message !== null && 'type' in message && message.type === 'rpc_reply';
+}
