@@ -1,0 +1,340 @@
+/**
+ * Route: the way of one request to the node that has its key. Pure: an event in, the next state and one thing
+ * to do out.
+ *
+ * Whoever was asked looks at its own tables first (`place`). A key that is its own it serves; one that
+ * is just arriving, or held still while it is handed over, it waits for; any other request it passes
+ * on to whom it takes for the owner, follows that node's hints, and looks the owner up in the ring
+ * when they lead nowhere. Nobody passes on what was passed on to him, so that no request can go round.
+ *
+ * Until the deadline everything is tried again that may be. A get always may. A put or a delete may as
+ * long as it has certainly not been carried out; after that only its end is unknown, and so the
+ * client is told (`timeout`), for a second attempt could come in after somebody else's write.
+ *
+ * A write in an arc that is being handed over is *written* here first and then sent, as a record, to the
+ * node that takes the arc over; it counts as done when that node has it as well. A record may be sent
+ * any number of times, to anybody: merging keeps the newest.
+ */
+import type { NodeId } from '../chord/id';
+import type { Peer } from '../chord/peer';
+import { EMPTY, fromUtf8 } from '../octets';
+import type { Status } from '../protocol/client-protocol';
+import type { DataAnswer, Done, NotOwner } from '../protocol/rpc-data';
+import { unreachable } from '../unreachable';
+
+/** What does not change on the way. */
+export interface Asked {
+  readonly op: 'get' | 'put' | 'delete';
+  /** Who was asked: this node. */
+  readonly self: NodeId;
+  /** The client wants to know the owner instead of being routed to it. */
+  readonly isDirect: boolean;
+  /** Another node has passed it on: it is served here or sent back. */
+  readonly isForwarded: boolean;
+  /** When nobody waits for an answer any more, in monotonic milliseconds. */
+  readonly deadlineMs: number;
+  /** How long the value is: a long one takes its time. */
+  readonly valueBytes: number;
+}
+
+/** Where a key is, by the tables of this node. */
+export type Place =
+  /** Here. `mirror`: who is taking it over; `sealed`: it is at the last step of that, and writes wait. */
+  | { readonly type: 'here'; readonly mirror: Peer | undefined; readonly sealed: boolean }
+  /** Here any moment, or as soon as this node knows that it may still serve it. */
+  | { readonly type: 'not_yet' }
+  /** At another node; who that is may have to be looked up. */
+  | { readonly type: 'elsewhere'; readonly peer: Peer | undefined }
+  /** This node is in no ring and knows nobody to ask. */
+  | { readonly type: 'outside' };
+
+/** Why a node that was sent something has not answered. */
+export interface Failure {
+  /** `timeout`, `unreachable`, `disconnected`, what the node itself has said, or the like. */
+  readonly code: string;
+  /** False: it has certainly not seen it. */
+  readonly wasSent: boolean;
+}
+
+/** What happens to a request. */
+export type RouteEvent =
+  | { readonly type: 'begun' | 'rested' | 'expired' }
+  | { readonly type: 'placed'; readonly place: Place }
+  /** Carried out here, or refused here. */
+  | { readonly type: 'served'; readonly done: Done }
+  /** Written here, and to be confirmed by whoever takes the arc over. */
+  | { readonly type: 'written'; readonly done: Done; readonly mirror: Peer }
+  | { readonly type: 'answered'; readonly answer: DataAnswer }
+  | { readonly type: 'failed'; readonly failure: Failure }
+  /** A lookup has ended; without an owner: nobody knew the way. */
+  | { readonly type: 'looked_up'; readonly owner: Peer | undefined };
+
+/** What is to be done next. */
+export type RouteEffect =
+  /** Look where the key is by this node's own tables. */
+  | { readonly type: 'place' }
+  /** Carry it out here, now. */
+  | { readonly type: 'serve' }
+  /** Send the request, or the record that was written, and wait for the answer no longer than this. */
+  | { readonly type: 'send'; readonly what: 'request' | 'record'; readonly to: Peer; readonly timeoutMs: number }
+  | { readonly type: 'look_up' }
+  | { readonly type: 'rest'; readonly ms: number }
+  /** This is the end: what to answer, and how often the request was passed on. */
+  | { readonly type: 'finish'; readonly answer: Done | NotOwner; readonly hops: number };
+
+/** A request on its way. */
+export interface Route extends Asked {
+  /** Whom it was sent to, while that node has not answered. */
+  readonly sentTo: Peer | undefined;
+  /** How it went here, for a write that has still to be confirmed. */
+  readonly written: Done | undefined;
+  /** How often it was passed on. */
+  readonly hops: number;
+  /** How many hints it has followed since its last rest: at most {@link REDIRECTS_MAX}. */
+  readonly redirects: number;
+  /** How often a node has let it wait for nothing. */
+  readonly timeouts: number;
+  /** Who was the last that could not help: what else leads to him is not to be trusted. */
+  readonly avoided: NodeId | undefined;
+  /** Since when it has waited for the key to be here. */
+  readonly waitsSinceMs: number | undefined;
+  /** What has stood in its way last, as a phrase. */
+  readonly obstacle: string;
+}
+
+type Step = [Route, RouteEffect];
+
+/** Most hints that are followed one after the other. */
+export const REDIRECTS_MAX = 3;
+
+/** How long a request waits for a key to be here before the ring is asked who else may have it. */
+export const HERE_WAIT_MS = 500;
+
+/** How soon this node's own tables are looked at again. */
+export const LOOK_AGAIN_MS = 20;
+
+/** A ring that is mending needs a moment: so long, and up to as long again. */
+export const REST_MS = 50;
+
+/** How long another node may take to answer a get; twice as long after each time that was too short. */
+export const GET_PATIENCE_MS = 500;
+
+/** The same for writes, which are not tried again. */
+export const WRITE_PATIENCE_MS = 2000;
+
+/** What a slow network carries in a millisecond. */
+const BYTES_PER_MS = 10_000;
+
+/** Refusals after which nothing has been done, although the node has seen the request. */
+const DEFINITE_REFUSALS: ReadonlySet<string> = new Set([
+  'unknown_method',
+  'bad_request',
+  'overloaded',
+  'deadline_passed',
+  'not_a_member',
+  'refused',
+]);
+
+/** A request at its beginning. Its first event is `begun`. */
+export function routeOf(asked: Asked): Route {
+  return {
+    ...asked,
+    sentTo: undefined,
+    written: undefined,
+    hops: 0,
+    redirects: 0,
+    timeouts: 0,
+    avoided: undefined,
+    waitsSinceMs: undefined,
+    obstacle: 'the node that has the key was not found in time',
+  };
+}
+
+/**
+ * Goes on after an event, which must be one that is waited for: an answer to the last send, and so on.
+ *
+ * @param random from 0 up to 1
+ */
+export function stepRoute(route: Route, event: RouteEvent, nowMs: number, random: number): Step {
+  switch (event.type) {
+    case 'begun':
+    case 'rested':
+      return [route, { type: 'place' }];
+    case 'placed':
+      return route.written ? confirm(route, route.written, event.place, nowMs) : placed(route, event.place, nowMs);
+    case 'served':
+      return finish(route, event.done);
+    case 'written':
+      return send({ ...route, written: event.done }, event.mirror, nowMs);
+    case 'answered':
+      return answered({ ...route, sentTo: undefined }, event.answer, route.sentTo, nowMs, random);
+    case 'failed':
+      return failed({ ...route, sentTo: undefined }, event.failure, route.sentTo, random);
+    case 'looked_up':
+      return lookedUp(route, event.owner, nowMs, random);
+    case 'expired':
+      return expired(route);
+    default:
+      return unreachable(event);
+  }
+}
+
+const isWrite = ({ op }: Route) => op !== 'get';
+
+// By this node's own tables
+
+function placed(route: Route, place: Place, nowMs: number): Step {
+  switch (place.type) {
+    case 'here':
+      return place.sealed && isWrite(route) ? waitHere(route, nowMs) : [route, { type: 'serve' }];
+    case 'not_yet':
+      return waitHere(route, nowMs);
+    case 'elsewhere':
+      if (route.isForwarded) return finish(route, notOwner(place.peer));
+      return isUseful(route, place.peer) ? goTo(route, place.peer, nowMs) : [route, { type: 'look_up' }];
+    case 'outside':
+      if (route.isForwarded) return finish(route, notOwner(undefined));
+      return finish(route, refusal(route, 'not_responsible', 'this node is in no ring'));
+    default:
+      return unreachable(place);
+  }
+}
+
+/** A write that was made here counts when nobody takes the arc over any more, or whoever does has it. */
+function confirm(route: Route, written: Done, place: Place, nowMs: number): Step {
+  switch (place.type) {
+    case 'here':
+      return place.mirror ? send(route, place.mirror, nowMs) : finish(route, written);
+    case 'elsewhere':
+      return isUseful(route, place.peer) ? send(route, place.peer, nowMs) : [route, { type: 'look_up' }];
+    case 'not_yet':
+    case 'outside':
+      return [route, { type: 'rest', ms: LOOK_AGAIN_MS }];
+    default:
+      return unreachable(place);
+  }
+}
+
+/** Whether it makes sense to go to whom the tables name. Whoever could not help a moment ago is only gone to if the ring names him. */
+function isUseful({ self, avoided }: Route, peer: Peer | undefined): peer is Peer {
+  return peer !== undefined && peer.id !== self && peer.id !== avoided;
+}
+
+function waitHere(route: Route, nowMs: number): Step {
+  const waitsSinceMs = route.waitsSinceMs ?? nowMs;
+  const waiting = { ...route, waitsSinceMs, obstacle: 'the key is being handed over' };
+  if (nowMs - waitsSinceMs < HERE_WAIT_MS) return [waiting, { type: 'rest', ms: LOOK_AGAIN_MS }];
+  return route.isForwarded ? finish(waiting, notOwner(undefined)) : [waiting, { type: 'look_up' }];
+}
+
+// By other nodes
+
+function lookedUp(route: Route, owner: Peer | undefined, nowMs: number, random: number): Step {
+  if (owner === undefined) return rest({ ...route, obstacle: 'nobody knows the way to the node that has it' }, random);
+  // The ring takes this node for the owner, and its own tables do not say so yet.
+  if (owner.id === route.self) return rest(route, random);
+  return route.written ? send(route, owner, nowMs) : goTo(route, owner, nowMs);
+}
+
+function goTo(route: Route, owner: Peer, nowMs: number): Step {
+  return route.isDirect ? finish(route, answer('not_responsible', owner.addr)) : send(route, owner, nowMs);
+}
+
+function send(route: Route, to: Peer, nowMs: number): Step {
+  const leftMs = Math.floor(route.deadlineMs - nowMs);
+  if (leftMs <= 0) return expired(route);
+  const what = route.written ? 'record' : 'request';
+  const hops = route.hops + (what === 'request' ? 1 : 0);
+  const timeoutMs = Math.min(leftMs, patienceMs(route));
+  return [
+    { ...route, sentTo: to, hops },
+    { type: 'send', what, to, timeoutMs },
+  ];
+}
+
+function patienceMs({ op, timeouts, valueBytes, written }: Route): number {
+  const baseMs = op === 'get' || written ? GET_PATIENCE_MS * 2 ** timeouts : WRITE_PATIENCE_MS;
+  return Math.ceil(baseMs + valueBytes / BYTES_PER_MS);
+}
+
+function answered(route: Route, reply: DataAnswer, from: Peer | undefined, nowMs: number, random: number): Step {
+  switch (reply.type) {
+    case 'done':
+      return finish(route, reply);
+    case 'stored':
+      if (!route.written) return finish(route, unknownEnd(route, 'the node that has the key makes no sense'));
+      return finish(route, { ...route.written, acks: route.written.acks + 1 });
+    case 'not_owner':
+      return redirected({ ...route, avoided: from?.id }, reply.hint, nowMs, random);
+    default:
+      return unreachable(reply);
+  }
+}
+
+function redirected(route: Route, hint: Peer | undefined, nowMs: number, random: number): Step {
+  const isOfHelp = hint !== undefined && hint.id !== route.avoided && route.redirects < REDIRECTS_MAX;
+  if (!isOfHelp) return rest({ ...route, obstacle: 'the ring does not agree on who has the key' }, random);
+  const followed = { ...route, redirects: route.redirects + 1 };
+  return hint.id === route.self ? [followed, { type: 'place' }] : send(followed, hint, nowMs);
+}
+
+function failed(route: Route, { code, wasSent }: Failure, to: Peer | undefined, random: number): Step {
+  const obstacle = obstacleOf(code, to);
+  const isDefinite = !wasSent || DEFINITE_REFUSALS.has(code);
+  if (isWrite(route) && !route.written && !isDefinite) return finish(route, unknownEnd(route, obstacle));
+  const next = { ...route, avoided: to?.id, obstacle };
+  // Waiting in vain was rest enough.
+  if (code === 'timeout') return [{ ...next, timeouts: route.timeouts + 1 }, { type: 'place' }];
+  return rest(next, random);
+}
+
+function obstacleOf(code: string, to: Peer | undefined): string {
+  const who = to?.addr ?? 'the node that has the key';
+  switch (code) {
+    case 'timeout':
+      return `${who} has not answered in time`;
+    case 'unreachable':
+      return `${who} cannot be reached`;
+    case 'disconnected':
+      return `the connection to ${who} was lost`;
+    default:
+      return `${who} has refused it (${code})`;
+  }
+}
+
+function rest(route: Route, random: number): Step {
+  return [
+    { ...route, redirects: 0 },
+    { type: 'rest', ms: REST_MS + Math.floor(REST_MS * random) },
+  ];
+}
+
+// Ends
+
+function expired(route: Route): Step {
+  if (route.written) return finish(route, unknownEnd(route, 'the node that takes the key over has not confirmed it'));
+  if (route.sentTo) return finish(route, unknownEnd(route, obstacleOf('timeout', route.sentTo)));
+  if (route.isForwarded) return finish(route, notOwner(undefined));
+  return finish(route, refusal(route, 'server_error', route.obstacle));
+}
+
+function finish(route: Route, end: Done | NotOwner): Step {
+  return [
+    { ...route, sentTo: undefined },
+    { type: 'finish', answer: end, hops: route.hops },
+  ];
+}
+
+const notOwner = (hint: Peer | undefined): NotOwner => (hint ? { type: 'not_owner', hint } : { type: 'not_owner' });
+
+const refusal = ({ op }: Route, status: Status, why: string) => answer(status, `Cannot ${op}: ${why}`);
+
+function unknownEnd({ op }: Route, why: string): Done {
+  return answer('timeout', op === 'get' ? `Cannot get: ${why}` : `Cannot tell whether the ${op} was done: ${why}`);
+}
+
+/** An answer that no record stands behind. */
+function answer(status: Status, text: string): Done {
+  const value = text === '' ? EMPTY : fromUtf8(text);
+  return { type: 'done', status, value, acks: 0, copies: 1, degraded: true };
+}
