@@ -13,6 +13,14 @@ export interface Subcommand {
   run(io: Io, args: readonly string[], flags: Readonly<Record<string, unknown>>): Promise<number>;
 }
 
+/** Subcommands under a word of their own, as in `ring status`. */
+export interface SubcommandGroup {
+  /** Two command lines, without the program's name. */
+  readonly examples: readonly [string, string];
+  /** By name, in the order of help. The summary is one sentence, without its full stop. */
+  readonly members: Readonly<Record<string, { readonly summary: string; readonly subcommand: Subcommand }>>;
+}
+
 /** A flag with its default and its environment variable in its text. */
 export function flag(usage: string, text: string, { fallback, variable }: FlagNotes = {}): Option {
   const notes = [fallback && `default ${fallback}`, variable && `env ${variable}`].filter(Boolean);

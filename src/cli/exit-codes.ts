@@ -10,6 +10,7 @@ export const EXIT = {
   notFound: 3,
   unreachable: 4,
   timeout: 5,
+  unsound: 6,
   interrupted: 130,
 } as const;
 
@@ -21,6 +22,7 @@ export const EXIT_CODE_TEXTS: readonly (readonly [number, string])[] = [
   [EXIT.notFound, 'key not found'],
   [EXIT.unreachable, 'could not reach any node'],
   [EXIT.timeout, 'timed out or cut off: a write may or may not have taken effect'],
+  [EXIT.unsound, 'what was looked at is not as it should be'],
   [EXIT.interrupted, 'ended by Ctrl-C'],
 ];
 

@@ -7,7 +7,7 @@
 import { Command, CommanderError } from 'commander';
 import { didYouMean } from '../nearest';
 import { VERSION } from '../version';
-import type { Subcommand } from './command';
+import type { Subcommand, SubcommandGroup } from './command';
 import { EXIT } from './exit-codes';
 import { formatHelp } from './help';
 import { type Io, printError } from './io';
@@ -19,9 +19,8 @@ interface Entry {
   readonly load: () => CommandFile;
 }
 
-interface CommandFile {
-  readonly subcommand: Subcommand;
-}
+/** What a file in commands/ exports. */
+type CommandFile = { readonly subcommand: Subcommand } | { readonly group: SubcommandGroup };
 
 /** Every subcommand, in the order of help. */
 const ENTRIES: Readonly<Record<string, Entry>> = {
@@ -32,6 +31,10 @@ const ENTRIES: Readonly<Record<string, Entry>> = {
   delete: { summary: 'Removes a key', load: () => require('./commands/delete') as CommandFile },
   ping: { summary: 'Asks a node for a sign of life', load: () => require('./commands/ping') as CommandFile },
   stats: { summary: 'Prints what a node counts', load: () => require('./commands/stats') as CommandFile },
+  ring: {
+    summary: 'Shows the ring: status, nodes, fingers, lookup',
+    load: () => require('./commands/ring') as CommandFile,
+  },
   tree: { summary: 'Draws the supervision tree of a node', load: () => require('./commands/tree') as CommandFile },
 };
 
@@ -40,9 +43,10 @@ const SUMMARY = 'A distributed key-value store on the Chord protocol whose every
 const EXAMPLES = ['node --port 8001', 'put user:alice "Alice Smith"'] as const;
 
 /** Runs the program with these arguments, the program's own name left out. Expected failures are exit codes. */
-export async function runProgram(args: readonly string[], io: Io): Promise<number> {
-  const asked = commandOf(args);
+export async function runProgram(given: readonly string[], io: Io): Promise<number> {
+  const args = helpLast(given);
   const [first, topic] = args;
+  const asked = commandOf(args);
   if (first === 'help' && asked === undefined && topic !== undefined && topic !== 'help' && !topic.startsWith('-')) {
     return mistaken(`unknown command '${topic}'`, args, io);
   }
@@ -51,7 +55,7 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
     exitCode = code;
   });
   try {
-    await program.parseAsync(commandFirst(args, asked), { from: 'user' });
+    await program.parseAsync(commandFirst(args), { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return endedByCommander(error, args, io);
@@ -59,24 +63,48 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
   }
 }
 
-/** The subcommand that is asked for, where there is such a one. */
+/** The subcommand that is asked for, where there is such a one; of a group, its first word. */
 export function commandOf(args: readonly string[]): string | undefined {
   return args[indexOfCommand(args)];
 }
 
-/** A flag before the command may have a value that reads like one: a host may be called `node`. */
 function indexOfCommand(args: readonly string[]): number {
-  return args.findIndex((arg, at) => Object.hasOwn(ENTRIES, arg) && !TARGET_FLAGS.has(args[at - 1] ?? ''));
+  return indexOfWord(args, 0, (word) => Object.hasOwn(ENTRIES, word));
 }
 
-/** The flags with a value that most commands share; see addTargetFlags() in command.ts. */
-const TARGET_FLAGS: ReadonlySet<string> = new Set(['--connect', '--host', '--port', '--timeout']);
+/** A flag before the command may have a value that reads like one: a host may be called `node`. */
+function indexOfWord(args: readonly string[], from: number, is: (word: string) => boolean): number {
+  return args.findIndex((arg, at) => at >= from && is(arg) && !TARGET_FLAGS.has(args[at - 1] ?? ''));
+}
 
-/** Flags may stand before the command as well: they are its own. */
-function commandFirst(args: readonly string[], asked: string | undefined): readonly string[] {
-  if (asked === undefined || !args[0]?.startsWith('-')) return args;
+/** The flags with a value that most commands share; see addTargetFlags() and addAdminFlags(). */
+const TARGET_FLAGS: ReadonlySet<string> = new Set(['--connect', '--host', '--port', '--timeout', '--admin-port']);
+
+/** Flags may stand before the command as well, or between its two words: they are its own. */
+function commandFirst(args: readonly string[]): readonly string[] {
   const at = indexOfCommand(args);
-  return [asked, ...args.slice(0, at), ...args.slice(at + 1)];
+  const asked = args[at];
+  if (asked === undefined || !args.slice(0, at).every((arg, index) => isFlagPart(args, arg, index))) return args;
+  const members = groupOf(asked)?.members ?? {};
+  const memberAt = indexOfWord(args, at + 1, (word) => !word.startsWith('-'));
+  const member = args.slice(memberAt, memberAt + 1).filter((word) => Object.hasOwn(members, word));
+  const rest = args.filter((_arg, index) => index !== at && (index !== memberAt || member.length === 0));
+  return [asked, ...member, ...rest];
+}
+
+const isFlagPart = (args: readonly string[], arg: string, index: number) =>
+  arg.startsWith('-') || TARGET_FLAGS.has(args[index - 1] ?? '');
+
+/** `help ring status` is `ring status --help`: Commander's own help knows one word only. */
+function helpLast(args: readonly string[]): readonly string[] {
+  const [first, word, member] = args;
+  const isMember = word !== undefined && member !== undefined && Object.hasOwn(groupOf(word)?.members ?? {}, member);
+  return first === 'help' && isMember ? [word, member, '--help'] : args;
+}
+
+function groupOf(name: string): SubcommandGroup | undefined {
+  const file = Object.hasOwn(ENTRIES, name) ? ENTRIES[name]?.load() : undefined;
+  return file !== undefined && 'group' in file ? file.group : undefined;
 }
 
 function makeProgram(asked: string | undefined, io: Io, setExitCode: (code: number) => void): Command {
@@ -88,12 +116,32 @@ function makeProgram(asked: string | undefined, io: Io, setExitCode: (code: numb
   for (const [name, { summary, load }] of Object.entries(ENTRIES)) {
     const command = program.command(name).description(summary);
     if (name !== asked) continue;
-    const { subcommand } = load();
-    prepare(command, subcommand.examples, io).version(VERSION, '-V, --version', 'print the version');
-    subcommand.define(command);
-    command.action(async () => setExitCode(await subcommand.run(io, command.args, command.opts())));
+    const file = load();
+    if ('group' in file) fillGroup(command, file.group, io, setExitCode);
+    else fillCommand(command, file.subcommand, io, setExitCode);
   }
   return program;
+}
+
+function fillGroup(
+  command: Command,
+  { examples, members }: SubcommandGroup,
+  io: Io,
+  set: (code: number) => void,
+): void {
+  prepare(command, examples, io)
+    .usage('COMMAND [options]')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpCommand(false);
+  for (const [name, { summary, subcommand }] of Object.entries(members)) {
+    fillCommand(command.command(name).description(summary), subcommand, io, set);
+  }
+}
+
+function fillCommand(command: Command, subcommand: Subcommand, io: Io, setExitCode: (code: number) => void): void {
+  prepare(command, subcommand.examples, io).version(VERSION, '-V, --version', 'print the version');
+  subcommand.define(command);
+  command.action(async () => setExitCode(await subcommand.run(io, command.args, command.opts())));
 }
 
 function prepare(command: Command, examples: readonly string[], io: Io): Command {
@@ -118,15 +166,21 @@ function endedByCommander({ code, message, exitCode }: CommanderError, args: rea
 }
 
 function mistaken(message: string, args: readonly string[], io: Io): number {
-  printError(io, { code: 'usage', message: inOurWords(message) }, args.includes('--json'));
+  printError(io, { code: 'usage', message: inOurWords(message, args) }, args.includes('--json'));
   return EXIT.usage;
 }
 
 /** "error: unknown command 'gte'\n(Did you mean get?)" as one line in the style of every other message. */
-function inOurWords(message: string): string {
+function inOurWords(message: string, args: readonly string[]): string {
   const [, state = '', , guess] = /^(?:error: )?(.*?)(\n\(Did you mean (?:one of )?(.*)\?\))?$/s.exec(message) ?? [];
   const [, unknown] = /^unknown command '(.*)'$/.exec(state) ?? [];
   const quoted = state.replaceAll("'", '"').replace('. Expected', ': expected').replace(/\.$/, '');
-  if (unknown !== undefined) return `Cannot run: ${quoted}${didYouMean(unknown, [...Object.keys(ENTRIES), 'help'])}`;
+  if (unknown !== undefined) return `Cannot run: ${quoted}${didYouMean(unknown, namesFor(args))}`;
   return `Cannot run: ${quoted}${guess === undefined ? '' : `; did you mean "${guess}"?`}`;
+}
+
+/** The names that an unknown one may have been meant to be. */
+function namesFor(args: readonly string[]): readonly string[] {
+  const members = groupOf(commandOf(args) ?? '')?.members;
+  return members ? Object.keys(members) : [...Object.keys(ENTRIES), 'help'];
 }

@@ -10,24 +10,41 @@ import { VERSION } from '../../src/version';
 import { run, type RunOptions } from '../support/cli';
 import { DROP, FakeServer, freePort } from '../support/fake-server';
 
-const COMMANDS = ['node', 'client', 'get', 'put', 'delete', 'ping', 'stats', 'tree'];
+const COMMANDS = [
+  'node',
+  'client',
+  'get',
+  'put',
+  'delete',
+  'ping',
+  'stats',
+  'ring',
+  'ring status',
+  'ring nodes',
+  'ring fingers',
+  'ring lookup',
+  'tree',
+];
 
 describe('help', () => {
-  test.each([[[]], ...COMMANDS.map((command) => [[command]])])('--help of %j fits one screen', async (command) => {
-    const { exitCode, stdout, stderr } = await run([...command, '--help']);
-    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    const lines = stdout.split('\n');
-    expect(lines.length).toBeLessThan(60);
-    expect(lines[0]).toMatch(new RegExp(`^Usage: funnelkvs ${command.join(' ')}`));
-    expect(lines[1]).toMatch(/^[A-Z].*\.$/);
-    expect(lines.slice(2, 6)).toEqual([
-      '',
-      'Examples:',
-      expect.stringMatching(/^ {2}funnelkvs /),
-      expect.stringMatching(/^ {2}funnelkvs /),
-    ]);
-    expect(stdout).toContain('Exit codes:\n  0    success\n');
-  });
+  test.each([[[]], ...COMMANDS.map((command) => [command.split(' ')])])(
+    '--help of %j fits one screen',
+    async (command) => {
+      const { exitCode, stdout, stderr } = await run([...command, '--help']);
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+      const lines = stdout.split('\n');
+      expect(lines.length).toBeLessThan(60);
+      expect(lines[0]).toMatch(new RegExp(`^Usage: funnelkvs ${command.join(' ')}`));
+      expect(lines[1]).toMatch(/^[A-Z].*\.$/);
+      expect(lines.slice(2, 6)).toEqual([
+        '',
+        'Examples:',
+        expect.stringMatching(/^ {2}funnelkvs /),
+        expect.stringMatching(/^ {2}funnelkvs /),
+      ]);
+      expect(stdout).toContain('Exit codes:\n  0    success\n');
+    },
+  );
 
   test('help COMMAND prints what COMMAND --help prints', async () => {
     expect((await run(['help', 'get'])).stdout).toBe((await run(['get', '--help'])).stdout);
@@ -45,7 +62,7 @@ describe('help', () => {
     expect(stderr).toMatch(/^Usage: funnelkvs COMMAND/);
   });
 
-  test.each([[[]], ...COMMANDS.map((command) => [[command]])])(
+  test.each([[[]], ...COMMANDS.map((command) => [command.split(' ')])])(
     '--version of %j prints the version',
     async (command) => {
       expect(await run([...command, '--version'])).toMatchObject({ exitCode: 0, stdout: `${VERSION}\n`, stderr: '' });
