@@ -86,6 +86,13 @@ export class FingerTable {
     return known === undefined ? FINGERS : known.octave + 1;
   }
 
+  /** The fingers that `id` is, by first and last index; undefined if it is none. */
+  stretchOf(id: NodeId): { readonly first: number; readonly last: number } | undefined {
+    const place = this.fingers.findIndex(({ peer }) => peer.id === id);
+    const finger = this.fingers[place];
+    return finger && { first: (this.fingers[place - 1]?.octave ?? -1) + 1, last: finger.octave };
+  }
+
   private with(finger: Finger): FingerTable {
     const others = this.fingers.filter(({ octave }) => octave !== finger.octave);
     const fingers = [...others, finger].sort((a, b) => a.octave - b.octave);
@@ -106,6 +113,6 @@ export function distanceOf(a: Id, b: Id): bigint {
 }
 
 /** The octave of a distance above 0: the highest of its bits. */
-function octaveOf(distance: bigint): number {
+export function octaveOf(distance: bigint): number {
   return distance.toString(2).length - 1;
 }

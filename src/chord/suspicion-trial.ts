@@ -1,0 +1,215 @@
+/**
+ * Trials: how a suspect is cleared or found to be dead.
+ *
+ * A trial begins with the first thing that speaks against a peer and ends with the first sign of
+ * life, with a second refused connection, or at its deadline, whichever comes first. So it always
+ * ends, also when nobody answers at all.
+ */
+import type { Peer } from './peer';
+import {
+  type Health,
+  rtoOf,
+  type RoundTrip,
+  type SuspicionEffect,
+  type SuspicionState,
+  type Trial,
+} from './suspicion-state';
+
+/** The next state, and what is to be done. */
+export type Outcome = [SuspicionState, readonly SuspicionEffect[]];
+
+/** What most events lead to. */
+export const NOTHING: readonly SuspicionEffect[] = [];
+
+/** How long a suspect has to show that it lives; longer if it is known to be slow. */
+const TRIAL_MS = 150;
+/** After a refused connection another one is tried: the listener may just have been restarted. */
+const REFUSAL_PAUSE_MS = 50;
+/** Two refusals are enough: the machine answers, and nobody listens there. */
+const REFUSALS_MAX = 2;
+const OTHERS_ASKED = 2;
+/** A trial is extended so often at most; then judgement falls, held up or not. */
+const EXTENSIONS_MAX = 3;
+/** A deadline that is noticed so much too late was noticed by a node that was held up itself. */
+const LATE_MS = 50;
+/** Round trips measured closer together tell nothing new. */
+const SAMPLE_PAUSE_MS = 10;
+const TRIALS_MAX = 256;
+/** How many peers are known at most; when there are more, an eighth is forgotten at once, those not heard of for longest. */
+const KNOWN_MAX = 1024;
+
+/** Takes a sign of life: whatever spoke against the peer is forgotten. */
+export function heard(state: SuspicionState, peer: Peer, rttMs: number | undefined, nowMs: number): Outcome {
+  const known = state.known.get(peer.id);
+  if (peer.id === state.self) return [state, NOTHING];
+  if (known === undefined) return [know(state, alive(peer, rttOf(undefined, rttMs), nowMs)), NOTHING];
+  if (peer.inc > known.peer.inc) return reborn(state, known, peer, nowMs);
+  const isFresh = nowMs - known.heardAtMs < SAMPLE_PAUSE_MS && (rttMs === undefined || known.rtt !== undefined);
+  if (known.standing === 'alive' && isFresh) return [state, NOTHING];
+  const next = know(state, alive(known.peer, rttOf(known.rtt, rttMs), nowMs));
+  return known.standing === 'alive' ? [next, NOTHING] : cleared(next, known.peer);
+}
+
+/** Something speaks against a peer: it is tried, unless that is under way or the case is clear. */
+export function accuse(
+  state: SuspicionState,
+  peer: Peer,
+  isAsked: boolean,
+  nowMs: number,
+  random: () => number,
+): Outcome {
+  const verdict = (isAlive: boolean): Outcome => [state, isAsked ? [{ type: 'verdict', peer, isAlive }] : NOTHING];
+  const known = state.known.get(peer.id);
+  if (peer.id === state.self) return verdict(true);
+  if (known && known.peer.inc > peer.inc) return verdict(false);
+  if (known && known.peer.inc < peer.inc) {
+    return andThen(reborn(state, known, peer, nowMs), (next) => accuse(next, peer, isAsked, nowMs, random));
+  }
+  if (known?.standing === 'dead') return verdict(false);
+  const trial = trialOf(state, peer);
+  if (trial) return [isAsked ? withTrial(state, { ...trial, isAsked }) : state, NOTHING];
+  // Whoever accuses so many at once is likely to be cut off himself.
+  if (state.trials.length >= TRIALS_MAX) return verdict(true);
+  return openTrial(state, peer, isAsked, nowMs, random);
+}
+
+function openTrial(state: SuspicionState, peer: Peer, isAsked: boolean, nowMs: number, random: () => number): Outcome {
+  const windowMs = trialMs(state, peer);
+  const direct = state.lastRequest + 1;
+  const others = othersThan(state, peer, random);
+  const trial: Trial = {
+    peer,
+    isAsked,
+    deadlineMs: nowMs + windowMs,
+    direct,
+    indirect: others.map((_via, index) => direct + 1 + index),
+    refusals: 0,
+    retryAtMs: undefined,
+    extensions: 0,
+  };
+  const health = state.known.get(peer.id) ?? alive(peer, undefined, nowMs);
+  const suspected = know(state, { ...health, standing: 'suspect' });
+  return [
+    { ...suspected, trials: [...state.trials, trial], lastRequest: direct + others.length },
+    [
+      { type: 'suspected', peer },
+      { type: 'probe', peer, request: direct, timeoutMs: windowMs },
+      ...others.map((via, index): SuspicionEffect => {
+        return { type: 'ask_others', via, target: peer, request: direct + 1 + index, timeoutMs: windowMs };
+      }),
+    ],
+  ];
+}
+
+/** A connection was refused: the second time in a trial that is the verdict. */
+export function refused(state: SuspicionState, trial: Trial, nowMs: number): Outcome {
+  const refusals = trial.refusals + 1;
+  if (refusals >= REFUSALS_MAX) return died(state, trial.peer);
+  return [withTrial(state, { ...trial, refusals, retryAtMs: nowMs + REFUSAL_PAUSE_MS }), NOTHING];
+}
+
+/** What time does to a trial. */
+export function timePassed(state: SuspicionState, trial: Trial, nowMs: number): Outcome {
+  const lateMs = nowMs - trial.deadlineMs;
+  if (lateMs >= 0) {
+    const isHeldUp = lateMs > LATE_MS && trial.extensions < EXTENSIONS_MAX;
+    return isHeldUp ? extend(state, trial, nowMs) : died(state, trial.peer);
+  }
+  if (trial.retryAtMs === undefined || trial.retryAtMs > nowMs) return [state, NOTHING];
+  return probeAgain(state, { ...trial, retryAtMs: undefined }, trial.deadlineMs - nowMs);
+}
+
+/** Begins a trial anew, because this node could not hear anybody for a while. */
+export function extend(state: SuspicionState, trial: Trial, nowMs: number): Outcome {
+  if (trial.extensions >= EXTENSIONS_MAX) return [state, NOTHING];
+  const windowMs = trialMs(state, trial.peer);
+  const extensions = trial.extensions + 1;
+  return probeAgain(state, { ...trial, extensions, deadlineMs: nowMs + windowMs, retryAtMs: undefined }, windowMs);
+}
+
+function probeAgain(state: SuspicionState, trial: Trial, timeoutMs: number): Outcome {
+  const direct = state.lastRequest + 1;
+  const next = { ...withTrial(state, { ...trial, direct }), lastRequest: direct };
+  return [next, [{ type: 'probe', peer: trial.peer, request: direct, timeoutMs }]];
+}
+
+/** Lets `change` go on from where another change has ended. */
+export function andThen([state, effects]: Outcome, change: (state: SuspicionState) => Outcome): Outcome {
+  const [next, more] = change(state);
+  return [next, effects.length === 0 ? more : [...effects, ...more]];
+}
+
+/** The trial of this peer, if there is one. */
+export const trialOf = ({ trials }: SuspicionState, peer: Peer) => trials.find((trial) => trial.peer.id === peer.id);
+
+function cleared(state: SuspicionState, peer: Peer): Outcome {
+  const trial = trialOf(state, peer);
+  const effects: SuspicionEffect[] = [{ type: 'cleared', peer }];
+  if (trial?.isAsked) effects.push({ type: 'verdict', peer: trial.peer, isAlive: true });
+  return [withoutTrial(state, peer), effects];
+}
+
+function died(state: SuspicionState, peer: Peer): Outcome {
+  const health = state.known.get(peer.id);
+  const next = health ? know(state, { ...health, standing: 'dead' }) : state;
+  return [withoutTrial(next, peer), [{ type: 'verdict', peer, isAlive: false }]];
+}
+
+/** There is a later incarnation, hence this one has died. It lives in the same place, as far away as before. */
+function reborn(state: SuspicionState, before: Health, peer: Peer, nowMs: number): Outcome {
+  const next = withoutTrial(know(state, alive(peer, before.rtt, nowMs)), peer);
+  const effects: SuspicionEffect[] = [];
+  if (before.standing !== 'dead') effects.push({ type: 'verdict', peer: before.peer, isAlive: false });
+  if (before.standing !== 'alive') effects.push({ type: 'cleared', peer });
+  return [next, effects];
+}
+
+const trialMs = (state: SuspicionState, peer: Peer) => Math.max(TRIAL_MS, rtoOf(state, peer.id));
+
+function withTrial(state: SuspicionState, trial: Trial): SuspicionState {
+  return { ...state, trials: state.trials.map((other) => (other.peer.id === trial.peer.id ? trial : other)) };
+}
+
+function withoutTrial(state: SuspicionState, peer: Peer): SuspicionState {
+  return { ...state, trials: state.trials.filter((trial) => trial.peer.id !== peer.id) };
+}
+
+/** Two neighbours that are not suspect themselves; fewer in a ring that has no more. */
+function othersThan(state: SuspicionState, target: Peer, random: () => number): readonly Peer[] {
+  const neighbours = state.predecessor ? [state.predecessor, ...state.successors] : state.successors;
+  const distinct = [...new Map(neighbours.map((peer) => [peer.id, peer])).values()];
+  const able = distinct.filter(({ id }) => id !== target.id && (state.known.get(id)?.standing ?? 'alive') === 'alive');
+  const chosen: Peer[] = [];
+  while (chosen.length < OTHERS_ASKED && able.length > 0) {
+    chosen.push(...able.splice(Math.floor(random() * able.length), 1));
+  }
+  return chosen;
+}
+
+const alive = (peer: Peer, rtt: RoundTrip | undefined, nowMs: number): Health => ({
+  peer,
+  standing: 'alive',
+  heardAtMs: nowMs,
+  rtt,
+});
+
+/** Jacobson's estimate, as TCP has it: an eighth of the new round trip, a quarter of the new deviation. */
+function rttOf(before: RoundTrip | undefined, rttMs: number | undefined): RoundTrip | undefined {
+  if (rttMs === undefined) return before;
+  if (before === undefined) return { srttMs: rttMs, rttvarMs: rttMs / 2 };
+  const { srttMs, rttvarMs } = before;
+  return {
+    srttMs: srttMs + (rttMs - srttMs) / 8,
+    rttvarMs: rttvarMs + (Math.abs(rttMs - srttMs) - rttvarMs) / 4,
+  };
+}
+
+function know(state: SuspicionState, health: Health): SuspicionState {
+  const known = state.known.set(health.peer.id, health);
+  if (known.size <= KNOWN_MAX) return { ...state, known };
+  const times = known.values.map(({ heardAtMs }) => heardAtMs).sort((a, b) => a - b);
+  const oldestMs = times[KNOWN_MAX / 8] ?? 0;
+  const isKept = ({ peer, heardAtMs }: Health) =>
+    heardAtMs > oldestMs || peer.id === health.peer.id || trialOf(state, peer) !== undefined;
+  return { ...state, known: known.filter(isKept) };
+}
