@@ -23,7 +23,10 @@ import {
   PROMPT_NOT_CONNECTED,
   type ReplAnswer,
   type ReplCommand,
+  type RingWord,
 } from '../src/cli/repl-language';
+import { askRing, isRingWord } from '../src/cli/ring-words';
+import type { Target } from '../src/cli/target';
 import {
   type Ask,
   type From,
@@ -39,7 +42,7 @@ import {
   stop,
   stopReply,
 } from '../src/otp';
-import { ok, type Result } from '../src/result';
+import { err, ok, type Result } from '../src/result';
 import { unreachable } from '../src/unreachable';
 
 // API
@@ -49,6 +52,8 @@ export interface Args {
   readonly addresses: readonly Address[];
   /** How long one request may take. */
   readonly timeoutMs: number;
+  /** Their admin servers, which know about the ring. */
+  readonly adminServers: Target;
   readonly input: Readable;
   /** Takes the answers, and on a terminal the prompt and the line that is being typed. */
   readonly output: Writable;
@@ -102,6 +107,14 @@ interface Link {
 
 type Request = Extract<ReplCommand, { readonly type: ReplAnswer['type'] }>;
 
+type ClientRequest = Exclude<Request, RingWord>;
+
+/** Why there is no answer, and the exit code that this is worth. */
+interface Failure {
+  readonly message: string;
+  readonly exitCode: number;
+}
+
 type Call = Ask<'exit_code', number>;
 
 type Info =
@@ -110,8 +123,8 @@ type Info =
   | { readonly type: 'interrupted' }
   | { readonly type: 'drained' }
   | { readonly type: 'connection'; readonly connected: boolean }
-  | { readonly type: 'reconnected'; readonly result: Result<Client, ClientError>; readonly request: Request }
-  | { readonly type: 'answered'; readonly result: Result<ReplAnswer, ClientError> };
+  | { readonly type: 'reconnected'; readonly result: Result<Client, ClientError>; readonly request: ClientRequest }
+  | { readonly type: 'answered'; readonly result: Result<ReplAnswer, Failure> };
 
 /** Reading pauses while more lines than this wait. */
 const LINES_WAITING_MAX = 1000;
@@ -267,6 +280,10 @@ function evaluate(command: ReplCommand, state: State, self: Self<Info>): Handled
     case 'delete':
     case 'ping':
     case 'stats':
+    case 'ring':
+    case 'nodes':
+    case 'fingers':
+    case 'lookup':
       return noReply(begin(command, state, self));
     default:
       return unreachable(command);
@@ -277,8 +294,11 @@ function evaluate(command: ReplCommand, state: State, self: Self<Info>): Handled
 
 function begin(request: Request, state: State, self: Self<Info>): State {
   const { runtime, pid } = self;
-  if (state.link.connected) {
-    void perform(request, state.link.client).then((result) => runtime.send(pid, { type: 'answered', result }));
+  const tell = (result: Result<ReplAnswer, Failure>) => runtime.send(pid, { type: 'answered', result });
+  if (isRingWord(request)) {
+    void askRing(request, state.args.adminServers).then(tell);
+  } else if (state.link.connected) {
+    void perform(request, state.link.client).then((result) => tell(withExitCode(result)));
   } else {
     state.link.port.close();
     void openClient(state.args, self).then((result) => runtime.send(pid, { type: 'reconnected', result, request }));
@@ -286,7 +306,11 @@ function begin(request: Request, state: State, self: Self<Info>): State {
   return { ...state, busyWith: 'request' };
 }
 
-async function perform(request: Request, client: Client): Promise<Result<ReplAnswer, ClientError>> {
+function withExitCode<T>(result: Result<T, ClientError>): Result<T, Failure> {
+  return result.ok ? result : err({ message: result.error.message, exitCode: exitCodeOf(result.error) });
+}
+
+async function perform(request: ClientRequest, client: Client): Promise<Result<ReplAnswer, ClientError>> {
   switch (request.type) {
     case 'get':
       return withType('get', await client.get(request.key));
@@ -309,22 +333,24 @@ function withType(type: ReplAnswer['type'], result: Result<unknown, ClientError>
 
 function reconnected(
   result: Result<Client, ClientError>,
-  request: Request,
+  request: ClientRequest,
   state: State,
   self: Self<Info>,
 ): Handled<State> {
-  if (!result.ok) return answered(result, state, self);
-  const address = result.value.connectedTo;
+  const reached = withExitCode(result);
+  if (!reached.ok) return answered(reached, state, self);
+  const client = reached.value;
+  const address = client.connectedTo;
   state.args.notices.write(`Reconnected${address === undefined ? '' : ` to ${formatAddress(address)}`}\n`);
-  const connected = showConnection(true, { ...state, link: linkOf(result.value, self) });
+  const connected = showConnection(true, { ...state, link: linkOf(client, self) });
   return noReply(begin(request, connected, self));
 }
 
-function answered(result: Result<ReplAnswer, ClientError>, state: State, self: Self<Info>): Handled<State> {
+function answered(result: Result<ReplAnswer, Failure>, state: State, self: Self<Info>): Handled<State> {
   const idle: State = { ...state, busyWith: 'nothing' };
   const handled = result.ok
     ? noReply(print([formatAnswer(result.value)], idle))
-    : failed(result.error.message, exitCodeOf(result.error), idle);
+    : failed(result.error.message, result.error.exitCode, idle);
   if (handled.type === 'stop' || handled.state.exitCode !== undefined) return handled;
   return evaluateWaiting(handled.state, self);
 }

@@ -17,6 +17,7 @@ export type ReplCommand =
   | { readonly type: 'delete'; readonly key: Buffer }
   | { readonly type: 'ping' }
   | { readonly type: 'stats' }
+  | RingWord
   | { readonly type: 'help' }
   | { readonly type: 'quit' }
   /** An empty line. */
@@ -24,13 +25,19 @@ export type ReplCommand =
   /** A line that asks for nothing there is. */
   | { readonly type: 'invalid' };
 
+/** What is asked about the ring: the words after `funnelkvs ring`, and `ring` for its status. */
+export type RingWord =
+  | { readonly type: 'ring' | 'nodes' | 'fingers' }
+  | { readonly type: 'lookup'; readonly key: Buffer };
+
 /** What a request was answered with. */
 export type ReplAnswer =
   | { readonly type: 'get'; readonly value: Buffer }
   | { readonly type: 'put' }
   | { readonly type: 'delete' }
   | { readonly type: 'ping'; readonly value: string }
-  | { readonly type: 'stats'; readonly value: Stats };
+  | { readonly type: 'stats'; readonly value: Stats }
+  | { readonly type: RingWord['type']; readonly lines: readonly string[] };
 
 /** What invites the next line on a terminal. */
 export const PROMPT = 'funnelkvs> ';
@@ -44,7 +51,7 @@ export const GOODBYE = 'Goodbye!';
 /** The answer to a line that asks for nothing there is. */
 export const INVALID = "Invalid command. Type 'help' for usage.";
 
-/** The answer to `help`, word for word the original's. */
+/** The answer to `help`: word for word the original's, then the words for the ring. */
 export const HELP: readonly string[] = [
   'Available commands:',
   '  get <key>           - Retrieve value for key',
@@ -54,10 +61,15 @@ export const HELP: readonly string[] = [
   '  stats               - Display server statistics',
   '  help                - Show this help message',
   '  quit                - Exit the client',
+  'About the ring:',
+  '  ring                - Show the state of the ring',
+  '  nodes               - List the nodes of the ring',
+  '  fingers             - Show the finger table of the node',
+  '  lookup <key>        - Find the node that a key belongs to',
 ];
 
 /** The names that completion offers; the aliases `del`, `exit` and `?` are understood besides. */
-const NAMES = ['get', 'put', 'delete', 'ping', 'stats', 'help', 'quit'] as const;
+const NAMES = ['get', 'put', 'delete', 'ping', 'stats', 'ring', 'nodes', 'fingers', 'lookup', 'help', 'quit'] as const;
 
 const ALIASES: ReadonlyMap<string, string> = new Map([
   ['del', 'delete'],
@@ -87,6 +99,11 @@ export function formatAnswer(answer: ReplAnswer): string {
       return answer.value;
     case 'stats':
       return formatStats(answer.value);
+    case 'ring':
+    case 'nodes':
+    case 'fingers':
+    case 'lookup':
+      return answer.lines.join('\n');
     default:
       return unreachable(answer);
   }
@@ -115,11 +132,15 @@ function commandOf(name: string, [key, ...values]: readonly Buffer[]): ReplComma
   switch (name) {
     case 'get':
     case 'delete':
+    case 'lookup':
       return key !== undefined && values.length === 0 ? { type: name, key } : undefined;
     case 'put':
       return key !== undefined && values.length > 0 ? { type: name, key, value: joined(values) } : undefined;
     case 'ping':
     case 'stats':
+    case 'ring':
+    case 'nodes':
+    case 'fingers':
     case 'help':
     case 'quit':
       return key === undefined ? { type: name } : undefined;

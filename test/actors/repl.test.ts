@@ -2,6 +2,8 @@
 import { PassThrough } from 'node:stream';
 import * as repl from '../../actors/repl';
 import { Runtime } from '../../src/otp';
+import { FakeAdmin } from '../support/fake-admin';
+import { FakeRing } from '../support/fake-ring';
 import { DROP, FakeServer, freePort, HOLD } from '../support/fake-server';
 
 let server: FakeServer;
@@ -42,7 +44,18 @@ class Session {
     const { input, output, notices } = this;
     const history = { lines: [], linesMax: 10, keep: (lines: readonly string[]) => void this.kept.push([...lines]) };
     const addresses = [{ host: '127.0.0.1', port: server.port }];
-    const args = { addresses, timeoutMs: 2000, input, output, notices, terminal: false, strict: false, history };
+    const adminServers = { addresses: [{ host: '127.0.0.1', port: server.port }], timeoutMs: 2000 };
+    const args = {
+      addresses,
+      timeoutMs: 2000,
+      adminServers,
+      input,
+      output,
+      notices,
+      terminal: false,
+      strict: false,
+      history,
+    };
     const result = await runtime.run(() => repl.start({ ...args, ...options }));
     if (result === 'ignore') throw new Error('Expected a session');
     return result;
@@ -95,7 +108,7 @@ describe('through a pipe', () => {
     expect(text).toBe('OK\nValue: a b c\nOK\nKey not found\nGoodbye!\n');
   });
 
-  test('repl prints the help of the original', async () => {
+  test('repl prints the help of the original, and what it has besides', async () => {
     const help = [
       'Available commands:',
       '  get <key>           - Retrieve value for key',
@@ -105,6 +118,11 @@ describe('through a pipe', () => {
       '  stats               - Display server statistics',
       '  help                - Show this help message',
       '  quit                - Exit the client',
+      'About the ring:',
+      '  ring                - Show the state of the ring',
+      '  nodes               - List the nodes of the ring',
+      '  fingers             - Show the finger table of the node',
+      '  lookup <key>        - Find the node that a key belongs to',
     ];
     expect((await transcript('help\n?\n')).text).toBe(`${[...help, ...help].join('\n')}\n`);
   });
@@ -139,7 +157,7 @@ describe('through a pipe', () => {
     const session = new Session(1);
     session.input.end('ping\nhelp\nping\n');
     expect(await session.run()).toBe(0);
-    expect(session.text).toMatch(/^pong\nAvailable commands:[^]*Exit the client\npong\n$/);
+    expect(session.text).toMatch(/^pong\nAvailable commands:[^]*a key belongs to\npong\n$/);
   });
 
   test.each([
@@ -155,6 +173,45 @@ describe('through a pipe', () => {
     const { exitCode, text } = await transcript('put k v\n', { strict: true, timeoutMs: 30 });
     expect(text).toBe(`Cannot put: no answer from 127.0.0.1:${server.port} in 30 ms\n`);
     expect(exitCode).toBe(5);
+  });
+});
+
+describe('about the ring', () => {
+  let admin: FakeAdmin;
+  const ring = new FakeRing(3);
+  const ask = (script: string, strict = false) =>
+    transcript(script, {
+      strict,
+      adminServers: { addresses: [{ host: '127.0.0.1', port: admin.port }], timeoutMs: 2000 },
+    });
+
+  beforeEach(async () => {
+    admin = await FakeAdmin.listen(ring.viewFrom(0));
+  });
+  afterEach(() => admin.close());
+
+  test('repl answers what the commands of the program print', async () => {
+    const { text, exitCode } = await ask('RING\nnodes\nfingers\nlookup "a b"\nping\n');
+    expect(exitCode).toBe(0);
+    expect(text).toMatch(/^The ring is whole: 3 nodes, 3 keys\n\nNODE +STATE[^]*\nNODE +ID[^]*\nFingers of /);
+    expect(text).toMatch(/\nKey a b, id [0-9a-f]{12}, belongs to 127\.0\.0\.1:\d+\n[^]* ms\npong\n$/);
+  });
+
+  test('repl looks up bytes that are no text', async () => {
+    const { text } = await ask(String.raw`lookup "\xff\x00"` + '\n');
+    expect(text.startsWith(String.raw`Key "\xff\x00", id `)).toBe(true);
+  });
+
+  test('repl says which port it cannot reach, and goes on', async () => {
+    admin.close();
+    const message = `Cannot connect to 127.0.0.1:${admin.port}: connection refused (the admin port of the node; another one is named with --admin-port)`;
+    expect(await ask('ring\nping\n')).toMatchObject({ exitCode: 0, text: `${message}\npong\n` });
+    expect(await ask('ring\nping\n', true)).toMatchObject({ exitCode: 4, text: `${message}\n` });
+  });
+
+  test('repl says that the port is not one of an admin server', async () => {
+    const { text } = await transcript('ring\n');
+    expect(text).toMatch(/^Cannot connect to 127\.0\.0\.1:\d+: it does not speak HTTP/);
   });
 });
 

@@ -108,7 +108,8 @@ describe('completeLine()', () => {
     ['PI', ['ping ']],
     ['x', []],
     ['get k', []],
-    ['', ['get ', 'put ', 'delete ', 'ping ', 'stats ', 'help ', 'quit ']],
+    ['lo', ['lookup ']],
+    ['', ['get ', 'put ', 'delete ', 'ping ', 'stats ', 'ring ', 'nodes ', 'fingers ', 'lookup ', 'help ', 'quit ']],
   ])('of "%s" offers %j', (line, names) => expect(completeLine(line)[0]).toEqual(names));
 });
 

@@ -10,6 +10,9 @@ export class FakeAdmin {
     private view: RingView,
   ) {}
 
+  /** Also once it is closed: nobody answers there then. */
+  port = 0;
+
   static async listen(view: RingView): Promise<FakeAdmin> {
     const server = createServer();
     const admin = new FakeAdmin(server, view);
@@ -19,11 +22,8 @@ export class FakeAdmin {
       void route(admin.node, asked).then(({ status, body }) => response.writeHead(status).end(JSON.stringify(body)));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    admin.port = (server.address() as AddressInfo).port;
     return admin;
-  }
-
-  get port(): number {
-    return (this.server.address() as AddressInfo).port;
   }
 
   /** The ring is seen so from now on. */

@@ -2,13 +2,14 @@
 import * as repl from '../../../actors/repl';
 import type { ClientError } from '../../client';
 import { Runtime } from '../../otp';
-import { addTargetFlags, flag, type Subcommand } from '../command';
+import { addAdminFlags, type AdminFlags, adminTargetOf } from '../admin-request';
+import { flag, type Subcommand } from '../command';
 import { EXIT, exitCodeOf } from '../exit-codes';
 import { HISTORY_LINES_MAX, historyPath, readHistory, writeHistory } from '../history-file';
 import { type Io, printError } from '../io';
-import { type TargetFlags, targetOf } from '../target';
+import { targetOf } from '../target';
 
-interface Flags extends TargetFlags {
+interface Flags extends AdminFlags {
   readonly strict?: boolean;
 }
 
@@ -17,7 +18,7 @@ export const subcommand: Subcommand = {
   examples: ['client --port 8001', 'client --strict < commands.txt'],
 
   define(command) {
-    addTargetFlags(command).addOption(flag('--strict', 'stop at the first failure, and end with its exit code'));
+    addAdminFlags(command).addOption(flag('--strict', 'stop at the first failure, and end with its exit code'));
   },
 
   async run(io, _args, flags: Flags) {
@@ -26,8 +27,15 @@ export const subcommand: Subcommand = {
       printError(io, { code: 'usage', message: target.error }, false);
       return EXIT.usage;
     }
+    const adminServers = adminTargetOf(flags, io.env);
+    if (!adminServers.ok) {
+      printError(io, adminServers.error, false);
+      return adminServers.error.exitCode;
+    }
     const runtime = new Runtime();
-    const session = await runtime.run(() => repl.start({ ...target.value, ...partsOf(io, flags) }));
+    const session = await runtime.run(() =>
+      repl.start({ ...target.value, adminServers: adminServers.value, ...partsOf(io, flags) }),
+    );
     if (session === 'ignore' || session.ok) return session === 'ignore' ? EXIT.failure : repl.exitCode(session.value);
     const error = session.error as ClientError;
     printError(io, error, false);
@@ -35,7 +43,7 @@ export const subcommand: Subcommand = {
   },
 };
 
-function partsOf(io: Io, { strict = false }: Flags): Omit<repl.Args, 'addresses' | 'timeoutMs'> {
+function partsOf(io: Io, { strict = false }: Flags): Omit<repl.Args, 'addresses' | 'timeoutMs' | 'adminServers'> {
   const terminal = io.stdin.isTTY === true && io.stdout.isTTY === true;
   const path = historyPath(io.env);
   return {

@@ -1,0 +1,45 @@
+/** Ring words: what the interactive client asks about the ring, and the lines that it answers. */
+import { ok, type Result } from '../result';
+import { unreachable } from '../unreachable';
+import { type AdminFailure, type AdminQuestion, askAdmin } from './admin-request';
+import type { ReplAnswer, RingWord } from './repl-language';
+import { drawFingers, drawLookup, drawNodes, drawStatus } from './ring-drawing';
+import { FINGERS_QUESTION, lookupQuestion, RING_QUESTION } from './ring-questions';
+import type { Target } from './target';
+
+/** Whether a word is about the ring, and so is answered by the node's admin server. */
+export function isRingWord(word: { readonly type: string }): word is RingWord {
+  return RING_WORDS.has(word.type);
+}
+
+const RING_WORDS: ReadonlySet<string> = new Set<RingWord['type']>(['ring', 'nodes', 'fingers', 'lookup']);
+
+/** Asks the admin server; where it cannot be reached, the failure says that it is this port that is meant. */
+export async function askRing(word: RingWord, servers: Target): Promise<Result<ReplAnswer, AdminFailure>> {
+  switch (word.type) {
+    case 'ring':
+      return answer(word, servers, RING_QUESTION, drawStatus);
+    case 'nodes':
+      return answer(word, servers, RING_QUESTION, drawNodes);
+    case 'fingers':
+      return answer(word, servers, FINGERS_QUESTION, drawFingers);
+    case 'lookup':
+      return answer(word, servers, lookupQuestion(word.key), drawLookup);
+    default:
+      return unreachable(word);
+  }
+}
+
+async function answer<T>(
+  { type }: RingWord,
+  servers: Target,
+  question: AdminQuestion<T>,
+  draw: (document: T) => readonly string[],
+): Promise<Result<ReplAnswer, AdminFailure>> {
+  const asked = await askAdmin(servers, question);
+  if (asked.ok) return ok({ type, lines: draw(asked.value) });
+  const { error } = asked;
+  if (error.code !== 'not_connected') return asked;
+  const message = `${error.message} (the admin port of the node; another one is named with --admin-port)`;
+  return { ok: false, error: { ...error, message } };
+}
