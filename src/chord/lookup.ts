@@ -12,8 +12,8 @@
 import { betweenOpen, betweenRightClosed, type Id, type NodeId } from './id';
 import type { Peer } from './peer';
 
-/** Most peers that an answer names: enough for a dead one or two, without sending the table. */
-export const CANDIDATES_MAX = 4;
+/** Most peers that an answer names: enough for when every second one is dead, without sending the table. */
+export const CANDIDATES_MAX = 8;
 
 /** What a member knows of the way to a key. */
 export type NextHop =

@@ -66,7 +66,7 @@ function livingOwner(effect: LookupEffect | undefined, dead: ReadonlySet<NodeId>
 }
 
 describe('nextHop()', () => {
-  const ring = ringOf(50);
+  const ring = ringOf(200);
 
   it('names the successor as owner of what lies before it, and the whole circle is that of a lone member', () => {
     for (const pointers of ring) {
