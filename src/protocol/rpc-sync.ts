@@ -8,7 +8,7 @@
  *   sync_seal   [session]                                ["sealed", digest] | no_session
  *   sync_take   [session]                                granted | no_session
  *   take_over   [arc, epoch]                             ["accepted"] | busy | not_owner
- *   claim       [arc, epoch]                             ["agreed"] | ["contested", arc, epoch] | busy
+ *   claim       [arc, epoch]                             ["agreed"] | ["contested", arc, epoch] | busy | not_owner
  *
  *   granted     ["granted", session, arc, epoch, clock: version]
  *   busy        ["busy"]
@@ -158,7 +158,8 @@ export interface SyncAnswersTo {
   readonly sync_seal: SyncSealed | NoSession;
   readonly sync_take: SyncGranted | NoSession;
   readonly take_over: { readonly type: 'accepted' } | Busy | NotOwner;
-  readonly claim: { readonly type: 'agreed' } | Contested | Busy;
+  /** `not_owner`: it holds nothing that speaks for or against it, somebody further on may. */
+  readonly claim: { readonly type: 'agreed' } | Contested | Busy | NotOwner;
 }
 
 /** What a question about arcs is answered with. */
@@ -298,8 +299,10 @@ export const SYNC_ANSWERS: {
     if (type === 'not_owner') return notOwnerIn(places);
     return type === 'accepted' || type === 'busy' ? { type } : undefined;
   },
-  claim(type, [first, second]) {
+  claim(type, places) {
     if (type === 'agreed' || type === 'busy') return { type };
+    if (type === 'not_owner') return notOwnerIn(places);
+    const [first, second] = places;
     const arc = arcIn(first);
     const epoch = epochIn(second);
     return type === 'contested' && arc && epoch ? { type, arc, epoch } : undefined;
