@@ -69,7 +69,7 @@ describe(`the experiments of the papers that stand still (seed ${SEED})`, () => 
   const options = { seed: SEED, quick: true, progress: () => {} };
 
   it('path-length and distribution: the mean is half of log2 N', () => {
-    expect(outside(pathLength({ ...options, count: 1000 }))).toEqual([]);
+    expect(outside(pathLength({ ...options, count: 4000 }))).toEqual([]);
     expect(outside(distribution({ ...options, count: 5000 }))).toEqual([]);
   });
 
@@ -79,9 +79,12 @@ describe(`the experiments of the papers that stand still (seed ${SEED})`, () => 
 
   it('failures: lookups find the living owner, also when half of the ring is dead, and with few timeouts', () => {
     const report = failures({ ...options, count: 4 });
-    expect(report.rows.map(({ cells }) => cells['wrong answers'])).toEqual([0, 0, 0, 0, 0, 0]);
-    // Half of a ring differs from the other half: that row needs more rings than there is time for here.
-    expect(outside({ ...report, rows: report.rows.slice(0, 4) })).toEqual([]);
+    for (const { cells } of report.rows) {
+      expect(cells).toMatchObject({ 'wrong answers': 0 });
+      // One ring differs from the next by more than the band is wide, which is made for many.
+      expect(Math.abs(Number(cells['path']) - Number(cells['published path']))).toBeLessThan(0.5);
+      expect(Math.abs(Number(cells['timeouts']) - Number(cells['published timeouts']))).toBeLessThan(1);
+    }
   });
 
   it('is the same again from the same seed, and another from another', () => {
