@@ -1,13 +1,74 @@
 /**
- * Peer link: this node's connection to one other node.
+ * Peer link: this node's connection to one other node, and how everybody here asks it something.
+ *
+ * Nobody waits for a link. A question is laid on its desk (link-desk.ts), and the outcome comes to
+ * whoever asked as a message; the link connects when there is something to say, shares one connection
+ * among all questions, writes what one turn of the event loop has brought in one piece, and ends
+ * after `IDLE_MS` without use. When the other node does not answer the telephone, the link rests
+ * before it tries again, longer each time and never as long as others do: the first time what is asked
+ * waits for that, since one failure says little; from then on it fails at once.
+ *
+ * A crash loses the connection. Whoever had asked is told, and the next question starts another
+ * link. Started by supervisors/peer-sup.ts, one for each address.
  */
 import type { Peer } from '../src/chord/peer';
 import type { Tale } from '../src/chord/ring-protocol';
-import type { RpcErrorCode } from '../src/protocol/rpc-frames';
-import type { HandshakeFault } from '../src/protocol/rpc-handshake';
-import type { RpcAnswer, RpcQuestion } from '../src/protocol/rpc-messages';
+import { backoffMs } from '../src/client/backoff';
+import { toBuffer } from '../src/octets';
+import {
+  currentSelf,
+  type GenServer,
+  genServer,
+  noReply,
+  type Pid,
+  type Self,
+  started,
+  stop,
+  type TimerRef,
+} from '../src/otp';
+import { encodeFrame, type Frame, type FrameRefusal, WHOLE_CONNECTION } from '../src/protocol/rpc-frames';
+import type { HandshakeFault, Hello } from '../src/protocol/rpc-handshake';
+import {
+  decodeAnswer,
+  encodeQuestion,
+  encodeTale,
+  questionBytes,
+  type RpcQuestion,
+} from '../src/protocol/rpc-messages';
+import type { RpcValue } from '../src/protocol/rpc-values';
+import type { Writers } from '../src/replication/version';
+import { unreachable } from '../src/unreachable';
+import * as health from './health';
+import {
+  type Ask,
+  type Laid,
+  lay,
+  type LinkDesk,
+  LinkDesks,
+  type RpcFailure,
+  type RpcOutcome,
+  sendOutcome,
+} from './link-desk';
+import { PeerWire, type Verdict, type WireMessage } from './peer-wire';
+
+export { type RpcFailure, type RpcOutcome, SUPERVISOR } from './link-desk';
 
 // API
+
+/** What every link of a node needs. */
+export interface LinkOptions {
+  /** What this node says of itself. */
+  readonly hello: Hello;
+  /** The node's, for the versions that come. */
+  readonly writers: Writers;
+  /** From 0 up to but not including 1. */
+  readonly random: () => number;
+}
+
+export interface Args extends LinkOptions {
+  /** `host:port` of the other node, as it advertises it. */
+  readonly addr: string;
+}
 
 /** How an ask may be made. */
 export interface AskOptions<Tag> {
@@ -17,45 +78,318 @@ export interface AskOptions<Tag> {
   readonly timeoutMs?: number | undefined;
 }
 
-/** Why there is no answer. */
-export interface RpcFailure {
-  readonly code:
-    | 'timeout'
-    /** Nobody listens there, or nobody did a moment ago. */
-    | 'unreachable'
-    /** The connection broke. */
-    | 'disconnected'
-    | 'overloaded'
-    /** The two nodes do not speak with each other: see `handshake`. */
-    | 'refused'
-    /** It was answered with nonsense. */
-    | 'bad_answer'
-    | RpcErrorCode;
-  /** False: the peer has certainly not seen the question. */
-  readonly wasSent: boolean;
-  /** What happened, as a sentence. */
-  readonly message: string;
-  readonly handshake?: HandshakeFault | undefined;
-}
+export const startLink = (args: Args) =>
+  genServer.startLink(callbacks, args, { name: `peer-link ${args.addr}`, module: 'peer-link' });
 
-/** What becomes of an ask: a message to the process that asked. Exactly one comes, whatever happens. */
-export type RpcOutcome<Tag, A = RpcAnswer> =
-  | {
-      readonly type: 'rpc_answered';
-      readonly tag: Tag;
-      /** As its hello said, with its real incarnation. */
-      readonly from: Peer;
-      readonly answer: A;
-      readonly rttMs: number;
-    }
-  | { readonly type: 'rpc_failed'; readonly tag: Tag; readonly to: Peer; readonly failure: RpcFailure };
-
-/** Asks a node something. Returns at once; the outcome comes to the running process as an {@link RpcOutcome}. */
-export function ask<Tag>(_to: Peer, _question: RpcQuestion, _options: AskOptions<Tag>): void {
-  throw new Error('Cannot ask: there are no links yet');
+/**
+ * Asks a node something. Returns at once; exactly one {@link RpcOutcome} comes to the running process. For
+ * anything that a handler may do; after an `await`, go through `self.run`.
+ */
+export function ask<Tag>(to: Peer, question: RpcQuestion, { tag, timeoutMs }: AskOptions<Tag>): void {
+  const self = currentSelf();
+  const deadlineAtMs = self.nowMs() + (timeoutMs ?? health.rtoMs(to.id));
+  const bytes = questionBytes(question);
+  const replyTo = self.pid as Pid<RpcOutcome<unknown>>;
+  lay({ type: 'ask', to, question, tag, replyTo, deadlineAtMs, bytes, sentAtMs: undefined }, self);
 }
 
 /** Tells a node something. Returns at once; whether it arrives, nobody hears. */
-export function tell(_to: Peer, _tale: Tale): void {
-  throw new Error('Cannot tell: there are no links yet');
+export function tell(to: Peer, tale: Tale): void {
+  lay({ type: 'tell', to, tale }, currentSelf());
 }
+
+// State and messages
+
+/** Mutable, and the same object for the life of the link. */
+interface State extends Args {
+  readonly desk: LinkDesk;
+  phase: Phase;
+  /** How many attempts in a row were of no use. */
+  failures: number;
+  /** Why the last of them was not. */
+  lastFailure: Failure;
+  /** Since when something has been written and nothing has been heard; undefined: nothing is owed. */
+  silentSinceMs: number | undefined;
+  lastUsedMs: number;
+  alarm: { readonly ref: TimerRef; readonly atMs: number } | undefined;
+}
+
+type Phase =
+  | { readonly type: 'idle' }
+  /** Until the handshake is over. */
+  | { readonly type: 'connecting'; readonly wire: PeerWire; readonly untilMs: number }
+  | { readonly type: 'open'; readonly wire: PeerWire; readonly peer: Peer }
+  | { readonly type: 'resting'; readonly untilMs: number };
+
+type Failure = Omit<RpcFailure, 'wasSent'>;
+
+type Info = Laid | WireMessage | { readonly type: 'alarm' };
+
+/** Connecting and shaking hands take no longer. */
+const CONNECT_MS = 1000;
+const BACKOFF = { backoffMinMs: 50, backoffMaxMs: 1000 };
+/** A peer that owes answers and says nothing for so long is dialled anew. */
+const SILENCE_MS = 2000;
+/** Links that nobody uses end. */
+const IDLE_MS = 60_000;
+/** What one write may hold, short of a single question that is longer. */
+const WRITE_BYTES_MAX = 1024 * 1024;
+
+const IDLE: Phase = { type: 'idle' };
+
+// Callbacks
+
+const callbacks: GenServer<Args, State, never, never, Info> = {
+  init(args, self) {
+    const desks = LinkDesks.of(self.runtime);
+    const desk = desks.find(args.addr) ?? desks.add(args.addr);
+    const lastFailure = { code: 'disconnected', message: `The link to ${args.addr} has ended` } as const;
+    const state: State = {
+      ...args,
+      desk,
+      phase: IDLE,
+      failures: 0,
+      lastFailure,
+      silentSinceMs: undefined,
+      lastUsedMs: self.nowMs(),
+      alarm: undefined,
+    };
+    desk.link = self.pid;
+    self.openPort(() => {
+      wireOf(state)?.destroy();
+      desks.close(desk, lastFailure);
+    });
+    desk.tellLink();
+    return started(goOn(state, self));
+  },
+
+  handleInfo(message, state, self) {
+    switch (message.type) {
+      case 'laid':
+        state.desk.seen();
+        break;
+      case 'alarm':
+        state.alarm = undefined;
+        if (ring(state, self) === 'unused') return stop('normal', state);
+        break;
+      default:
+        if (message.wire === wireOf(state)) happened(message, state, self);
+    }
+    return noReply(goOn(state, self));
+  },
+
+  formatStatus: ({ addr, phase, failures, desk }) => ({
+    addr,
+    phase: phase.type,
+    failures,
+    waiting: desk.waiting.length,
+    sent: desk.sent.size,
+    bytesUnsent: 'wire' in phase ? phase.wire.bytesUnsent : 0,
+  }),
+};
+
+// Internal
+
+const wireOf = ({ phase }: State) => ('wire' in phase ? phase.wire : undefined);
+
+/** Does what can be done for what is on the desk, and sets the alarm for what cannot. */
+function goOn(state: State, self: Self<Info>): State {
+  const { desk } = state;
+  const nowMs = self.nowMs();
+  if (state.phase.type === 'resting' && state.phase.untilMs <= nowMs) state.phase = IDLE;
+  if (desk.waiting.length > 0) {
+    state.lastUsedMs = nowMs;
+    if (state.phase.type === 'idle') dial(state, nowMs, self);
+    else if (state.phase.type === 'open') write(state.phase.wire, state, nowMs);
+    else if (state.phase.type === 'resting' && state.failures > 1) desk.failWaiting(state.lastFailure);
+  }
+  setAlarm(state, nowMs, self);
+  return state;
+}
+
+function dial(state: State, nowMs: number, self: Self<Info>): void {
+  const { addr, hello } = state;
+  const wire = new PeerWire(addr, hello, self.runtime, self.pid);
+  state.phase = { type: 'connecting', wire, untilMs: nowMs + CONNECT_MS };
+}
+
+/** Writes what waits, as far as the other side takes it. */
+function write(wire: PeerWire, state: State, nowMs: number): void {
+  const { desk } = state;
+  for (let item = desk.waiting[0]; item !== undefined; item = desk.waiting[0]) {
+    if (wire.isFull || wire.writer.bytes >= WRITE_BYTES_MAX) break;
+    // An item leaves the row once it is written and not before: what the link dies of must not be forgotten.
+    if (item.type === 'tell') encodeFrame({ type: 'tell', ...encodeTale(item.tale) }, wire.writer);
+    else writeAsk(item, wire, desk, nowMs);
+    desk.waiting.shift();
+  }
+  if (wire.writer.bytes === 0) return;
+  wire.flush();
+  if (desk.sent.size > 0) state.silentSinceMs ??= nowMs;
+  // What was left for the next turn, the socket not being full, is taken then.
+  if (desk.waiting.length > 0 && !wire.isFull) desk.tellLink();
+}
+
+function writeAsk(item: Ask, wire: PeerWire, desk: LinkDesk, nowMs: number): void {
+  const deadlineMs = Math.max(1, Math.ceil(item.deadlineAtMs - nowMs));
+  const { method, body } = encodeQuestion(item.question);
+  const correlationId = desk.nextId();
+  const written = encodeFrame({ type: 'request', correlationId, method, deadlineMs, body }, wire.writer);
+  if (written.ok) desk.wrote(correlationId, item, nowMs);
+  else desk.fail(item, { code: 'bad_request', message: written.error });
+}
+
+// What happens to the wire
+
+function happened(message: WireMessage, state: State, self: Self<Info>): void {
+  switch (message.type) {
+    case 'wire_connected':
+      message.wire.shakeHands();
+      return;
+    case 'wire_data':
+      state.silentSinceMs = undefined;
+      if (state.phase.type === 'connecting') return judge(message.wire.shakeHands(message.chunk), state, self);
+      message.wire.push(message.chunk);
+      return takeAll(message.wire, state, self);
+    case 'wire_drained':
+      return;
+    case 'wire_closed':
+      return closed(message.code ?? 'it was closed', state, self);
+    default:
+      return unreachable(message);
+  }
+}
+
+function judge(verdict: Verdict | undefined, state: State, self: Self<Info>): void {
+  const wire = wireOf(state);
+  if (verdict === undefined || wire === undefined) return;
+  if (verdict.type === 'refused') {
+    wire.end(toBuffer(verdict.farewell ?? NO_BYTES));
+    return refused(verdict.code, verdict.message, state, self);
+  }
+  if (wire.peer === undefined) return;
+  state.phase = { type: 'open', wire, peer: wire.peer };
+  self.runtime.logger.event('debug', 'peer_connected', { to: state.addr });
+  takeAll(wire, state, self);
+}
+
+/** Both logs say once why two nodes do not speak. */
+function refused(handshake: HandshakeFault, message: string, state: State, self: Self<Info>): void {
+  const { addr, lastFailure } = state;
+  if (lastFailure.handshake !== handshake) {
+    self.runtime.logger.event('warning', 'peer_refused', { to: addr, code: handshake, message });
+  }
+  failed({ code: 'refused', message: `Cannot ask ${addr}: ${message}`, handshake }, state, self);
+}
+
+/** The connection is over, by itself or because it was dropped. */
+function closed(why: string, state: State, self: Self<Info>): void {
+  const { phase, addr, desk } = state;
+  wireOf(state)?.destroy();
+  if (phase.type !== 'open') {
+    return failed({ code: 'unreachable', message: `Cannot ask ${addr}: no connection (${why})` }, state, self);
+  }
+  const failure: Failure = { code: 'disconnected', message: `The connection to ${addr} broke (${why})` };
+  self.runtime.logger.event('debug', 'peer_disconnected', { to: addr, why });
+  desk.failSent(failure);
+  desk.failWaiting(failure);
+  if (!phase.wire.wasOfUse) return failed({ ...failure, code: 'unreachable' }, state, self, phase.peer);
+  state.phase = IDLE;
+  state.silentSinceMs = undefined;
+  health.lost(phase.peer);
+}
+
+/** An attempt was of no use: rests, for the longer the more of them there were. */
+function failed(failure: Failure, state: State, self: Self<Info>, peer = state.desk.lastTo): void {
+  const { desk, random } = state;
+  state.failures += 1;
+  state.lastFailure = failure;
+  state.silentSinceMs = undefined;
+  state.phase = { type: 'resting', untilMs: self.nowMs() + backoffMs(state.failures, BACKOFF, random()) };
+  desk.failWaiting(failure);
+  if (failure.handshake !== 'same_node' && peer !== undefined) health.lost(peer);
+}
+
+// What comes
+
+function takeAll(wire: PeerWire, state: State, self: Self<Info>): void {
+  for (let found = wire.next(); found !== undefined; found = wire.next()) {
+    take(found, wire, state, self);
+    if (wireOf(state) !== wire) return;
+  }
+}
+
+function take(found: Frame | FrameRefusal, wire: PeerWire, state: State, self: Self<Info>): void {
+  const { desk, addr } = state;
+  switch (found.type) {
+    case 'response':
+      wire.wasOfUse = true;
+      state.failures = 0;
+      return answered(found.correlationId, found.body, state, self);
+    case 'error': {
+      wire.wasOfUse = true;
+      if (found.correlationId === WHOLE_CONNECTION) return closed(`${found.code}: ${found.message}`, state, self);
+      const asked = desk.take(found.correlationId);
+      if (asked === undefined) return;
+      const message = `Cannot ask ${addr} (${asked.question.type}): ${found.message}`;
+      return sendOutcome(self.runtime, asked, { code: found.code, wasSent: true, message });
+    }
+    case 'refused': {
+      const asked = found.about?.type === 'answer' ? desk.take(found.about.correlationId) : undefined;
+      if (asked) sendOutcome(self.runtime, asked, { code: 'bad_answer', wasSent: true, message: found.message });
+      return found.fatal ? closed(found.message, state, self) : undefined;
+    }
+    case 'request':
+    case 'tell':
+      // The other side asks on connections that it has opened itself.
+      return;
+    default:
+      return unreachable(found);
+  }
+}
+
+/** An answer that comes too late has nobody to go to. */
+function answered(correlationId: number, body: RpcValue, state: State, self: Self<Info>): void {
+  const { desk, phase, writers } = state;
+  const asked = desk.take(correlationId);
+  if (asked?.sentAtMs === undefined || phase.type !== 'open') return;
+  const decoded = decodeAnswer(asked.question.type, body, writers);
+  if (!decoded.ok) {
+    return sendOutcome(self.runtime, asked, { code: 'bad_answer', wasSent: true, message: decoded.error.message });
+  }
+  const rttMs = self.nowMs() - asked.sentAtMs;
+  const { replyTo, tag } = asked;
+  self.send(replyTo, { type: 'rpc_answered', tag, from: phase.peer, answer: decoded.value, rttMs });
+}
+
+// Time
+
+/** What is due is done; `unused` when the link can end. */
+function ring(state: State, self: Self<Info>): 'unused' | 'used' {
+  const { desk } = state;
+  const nowMs = self.nowMs();
+  const unheard = desk.expire(nowMs);
+  if (state.phase.type === 'connecting' && state.phase.untilMs <= nowMs) {
+    closed(`no answer in ${CONNECT_MS} ms`, state, self);
+  }
+  const silentMs = nowMs - (state.silentSinceMs ?? nowMs);
+  if (unheard > 0 && state.phase.type === 'open' && silentMs >= SILENCE_MS) {
+    state.phase.wire.wasOfUse = false;
+    closed(`it has said nothing for ${Math.round(silentMs)} ms`, state, self);
+  }
+  return !desk.isBusy && nowMs >= state.lastUsedMs + IDLE_MS ? 'unused' : 'used';
+}
+
+/** One alarm, for whatever is due first. One that comes too early does no harm: it is only ever moved forward. */
+function setAlarm(state: State, nowMs: number, self: Self<Info>): void {
+  const { desk, phase, lastUsedMs, alarm } = state;
+  const isTimed = phase.type === 'connecting' || (phase.type === 'resting' && desk.isBusy);
+  const phaseMs = isTimed ? phase.untilMs : Number.POSITIVE_INFINITY;
+  const atMs = Math.min(desk.nextDeadlineMs, phaseMs, Math.max(lastUsedMs + IDLE_MS, nowMs + IDLE_MS / 10));
+  if (alarm !== undefined && alarm.atMs <= atMs) return;
+  if (alarm !== undefined) self.cancelTimer(alarm.ref);
+  const ref = self.sendAfter(Math.max(1, Math.ceil(atMs - nowMs)), self.pid, { type: 'alarm' });
+  state.alarm = { ref, atMs };
+}
+
+const NO_BYTES = Buffer.alloc(0);
