@@ -5,6 +5,7 @@
 # processes runs compiled code.
 
 NODE_ID ?= 1
+NODES ?= 4
 PORT ?= 8001
 MODULE ?=
 PHASE ?= 1
@@ -17,12 +18,14 @@ BUILT := dist/.built
 SOURCES := $(shell find src actors supervisors demos bench -name '*.ts')
 PHASES := $(patsubst demos/phase%.ts,%,$(sort $(wildcard demos/phase*.ts)))
 # Options of run-node that are passed on only when they are given.
-NODE_FLAGS = $(if $(HOST),--host $(HOST)) $(if $(ADMIN_PORT),--admin-port $(ADMIN_PORT)) \
+NODE_FLAGS = $(if $(HOST),--host $(HOST)) $(if $(JOIN),--join $(JOIN)) $(if $(ADMIN_PORT),--admin-port $(ADMIN_PORT)) \
              $(if $(CONFIG),--config $(CONFIG)) $(if $(LOG_LEVEL),--log-level $(LOG_LEVEL)) \
              $(if $(ALLOW_CHAOS),--allow-chaos)
+RING_FLAGS = $(if $(HOST),--host $(HOST)) $(if $(JOIN),--join $(JOIN)) $(if $(LOG_LEVEL),--log-level $(LOG_LEVEL)) \
+             $(if $(LOG_DIR),--log-dir $(LOG_DIR)) $(if $(ALLOW_CHAOS),--allow-chaos)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps build test test-module run-node client demo demos check static types lint format-check \
+.PHONY: all deps build test test-module run-node run-ring client demo demos check static types lint format-check \
         dependencies unused format bench coverage watch shell clean help
 
 ## all: install dependencies from the lock file and compile
@@ -52,9 +55,13 @@ test-module: build
 	@test -n '$(MODULE)' || { echo 'Cannot choose tests: say which, as in make test-module MODULE=kv-store' >&2; exit 2; }
 	node $(BIN)/jest --testPathPatterns '$(subst kvs-,kv-,$(MODULE))' $(JEST_ARGS)
 
-## run-node NODE_ID=1 PORT=8001: a node in the foreground (HOST= ADMIN_PORT= CONFIG= LOG_LEVEL= ALLOW_CHAOS=1)
+## run-node NODE_ID=1 PORT=8001: a node in the foreground (HOST= JOIN=host:port ADMIN_PORT= CONFIG= LOG_LEVEL= ALLOW_CHAOS=1)
 run-node: $(DEPS)
 	@node -r ts-node/register src/cli/main.ts node --node-id $(NODE_ID) --port $(PORT) $(NODE_FLAGS)
+
+## run-ring NODES=4 PORT=8001: a ring of nodes, a process each; Ctrl-C stops them all (HOST= JOIN= LOG_LEVEL= LOG_DIR=)
+run-ring: build
+	@node bin/funnelkvs ring-up --nodes $(NODES) --port $(PORT) $(RING_FLAGS)
 
 ## client: the interactive client (HOST= PORT=8001)
 client: build

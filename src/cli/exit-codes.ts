@@ -14,6 +14,9 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
+/** What a process ends with that a signal has ended at once. */
+export const SIGNAL_EXIT_CODES = { SIGINT: EXIT.interrupted, SIGTERM: 143 } as const;
+
 /** The exit codes as help lists them. */
 export const EXIT_CODE_TEXTS: readonly (readonly [number, string])[] = [
   [EXIT.success, 'success'],

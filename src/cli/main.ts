@@ -8,8 +8,8 @@ export async function main(): Promise<void> {
   const args = process.argv.slice(2);
   // Whoever reads the output has seen enough, as `| head` has.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', endQuietly);
-  // A node leaves in an orderly way; see src/node.ts.
-  if (commandOf(args) !== 'node') process.once('SIGINT', () => process.exit(EXIT.interrupted));
+  // A node leaves in an orderly way, and so does a ring of them.
+  if (!STOPS_IN_ORDER.has(commandOf(args) ?? '')) process.once('SIGINT', () => process.exit(EXIT.interrupted));
   const exitCode = await runProgram(args, process).catch((error: unknown) => {
     const message = `Cannot go on: ${error instanceof Error ? error.message : String(error)}`;
     printError(process, { code: 'internal', message }, args.includes('--json'));
@@ -18,6 +18,8 @@ export async function main(): Promise<void> {
   // What could not be written has not been told.
   process.stdout.write('', (error) => (error ? endQuietly(error) : process.exit(exitCode)));
 }
+
+const STOPS_IN_ORDER: ReadonlySet<string> = new Set(['node', 'ring-up']);
 
 function endQuietly(error: NodeJS.ErrnoException): void {
   process.exit(error.code === 'EPIPE' ? EXIT.success : EXIT.failure);

@@ -25,6 +25,10 @@ type CommandFile = { readonly subcommand: Subcommand } | { readonly group: Subco
 /** Every subcommand, in the order of help. */
 const ENTRIES: Readonly<Record<string, Entry>> = {
   node: { summary: 'Runs a node in the foreground', load: () => require('./commands/node') as CommandFile },
+  'ring-up': {
+    summary: 'Runs a ring of nodes on this machine, a process each',
+    load: () => require('./commands/ring-up') as CommandFile,
+  },
   client: { summary: 'Talks to a node interactively', load: () => require('./commands/client') as CommandFile },
   get: { summary: 'Prints the value stored under a key', load: () => require('./commands/get') as CommandFile },
   put: { summary: 'Stores a value under a key', load: () => require('./commands/put') as CommandFile },

@@ -8,12 +8,10 @@ import type { NodeSettings } from '../config';
 import { stderrHandler } from '../logging';
 import { type Node, readyLine, startNode } from '../node';
 import { formatTerm } from '../otp';
-import { EXIT } from './exit-codes';
+import { EXIT, SIGNAL_EXIT_CODES } from './exit-codes';
 
 /** How long an orderly end may take, answers under way included. */
 const STOP_TIMEOUT_MS = 9500;
-
-const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /** Runs a node until it ends, and gives the exit code. */
 export async function runNode(settings: NodeSettings): Promise<number> {
@@ -28,19 +26,26 @@ export async function runNode(settings: NodeSettings): Promise<number> {
   return Promise.race([stopped, failed(node.value)]);
 }
 
-/** Settles when a signal has stopped the node. */
+/** Settles when a signal has stopped the node, or the end of whoever started it as one of a ring. */
 function stopOnSignal(node: Node): Promise<number> {
   return new Promise((resolve) => {
     let stopping = false;
-    for (const [signal, exitCode] of Object.entries(SIGNALS)) {
+    const stop = () => {
+      stopping = true;
+      // What cannot be stopped in time is stopped by the end of the process.
+      setTimeout(() => resolve(EXIT.success), STOP_TIMEOUT_MS).unref();
+      void node.stop().then(() => resolve(EXIT.success));
+    };
+    for (const [signal, exitCode] of Object.entries(SIGNAL_EXIT_CODES)) {
       process.on(signal, () => {
         if (stopping) process.exit(exitCode);
-        stopping = true;
-        // What cannot be stopped in time is stopped by the end of the process.
-        setTimeout(() => resolve(EXIT.success), STOP_TIMEOUT_MS).unref();
-        void node.stop().then(() => resolve(EXIT.success));
+        stop();
       });
     }
+    // The channel to it breaks with it; see node-process.ts.
+    process.once('disconnect', () => {
+      if (!stopping) stop();
+    });
   });
 }
 
