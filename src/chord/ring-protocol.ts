@@ -57,6 +57,10 @@ export type RingEvent =
   /** Whoever was asked is dead, as far as the failure detector can tell. */
   | { readonly type: 'silent'; readonly request: number }
   | { readonly type: 'told'; readonly from: Peer; readonly tale: Tale }
+  /** This incarnation of a peer is dead: confirmed, not only suspected. */
+  | { readonly type: 'dead'; readonly peer: Peer }
+  /** This one may be a nearer successor, as a look from elsewhere has shown. */
+  | { readonly type: 'consider'; readonly candidate: Peer }
   /** Come into the ring of this one, which is the last before us, as far as a lookup could tell. */
   | { readonly type: 'join'; readonly contact: Peer }
   | { readonly type: 'leave' };
@@ -66,7 +70,7 @@ export type RingEffect =
   | { readonly type: 'ask'; readonly to: Peer; readonly question: Question; readonly request: number }
   | { readonly type: 'answer'; readonly to: Peer; readonly answer: Answer; readonly ref: number }
   | { readonly type: 'tell'; readonly to: Peer; readonly tale: Tale }
-  /** The step was dropped because somebody was busy: tick again soon, after a random while. */
+  /** The step was dropped, because somebody was busy or the way in is not clear yet: try again soon, after a random while. */
   | { readonly type: 'retry_soon' }
   /** The pointers have changed. */
   | { readonly type: 'ring_changed' }
