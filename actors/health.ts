@@ -1,12 +1,16 @@
 /**
- * Health: what a node says to its failure detector. The other half is actors/failure-detector.ts.
+ * Health: what a node tells its failure detector, and what it knows from it. The other half is
+ * actors/failure-detector.ts.
  *
  * It stands apart because everybody speaks with the failure detector, and it with everybody: the
  * links to other nodes report to it and are what it probes with. Nobody waits for an answer; while
- * the failure detector is being restarted, what is said is lost, and said again.
+ * the failure detector is being restarted, what is said is lost and said again, and everybody is trusted.
  */
+import type { NodeId } from '../src/chord/id';
 import type { Peer } from '../src/chord/peer';
-import { genServer, serverNamed } from '../src/otp';
+import { isSuspect, rtoOf, type SuspicionState } from '../src/chord/suspicion';
+import { ets, genServer, serverNamed } from '../src/otp';
+import * as keptTable from './kept-table';
 
 // API
 
@@ -23,9 +27,36 @@ export type Told =
   /** The ring's pointers have changed. */
   | { readonly type: 'ring_changed' };
 
+/** The one row of the table in which the failure detector publishes what it thinks. */
+export interface HealthRow {
+  readonly id: 'health';
+  readonly suspicion: SuspicionState;
+}
+
 export const NAME = serverNamed<never, Told>('failure-detector');
+export const TABLE = ets.tableName<HealthRow, 'id'>('health');
 
 export const heard = (peer: Peer, rttMs?: number) => genServer.cast(NAME, { type: 'heard', peer, rttMs });
 export const missed = (peer: Peer) => genServer.cast(NAME, { type: 'missed', peer });
 export const lost = (peer: Peer) => genServer.cast(NAME, { type: 'lost', peer });
 export const judge = (peer: Peer) => genServer.cast(NAME, { type: 'judge', peer });
+
+/** What is thought of everybody; undefined while the failure detector is being restarted. */
+export const read = (): SuspicionState | undefined => keptTable.rowOf(TABLE, 'health')?.suspicion;
+
+/** Whether a peer is worth asking: neither suspect nor dead. */
+export function isTrusted(id: NodeId): boolean {
+  const suspicion = read();
+  return suspicion === undefined || !isSuspect(suspicion, id);
+}
+
+/** How long to wait for a peer's answer. */
+export function rtoMs(id: NodeId): number {
+  const suspicion = read();
+  return suspicion === undefined ? RTO_UNKNOWN_MS : rtoOf(suspicion, id);
+}
+
+// Internal
+
+/** As for a peer that has not answered yet. */
+const RTO_UNKNOWN_MS = 200;

@@ -8,11 +8,12 @@
  * in src/store. Started by supervisors/services-sup.ts.
  */
 import { randomInt } from 'node:crypto';
-import type { Id, NodeId } from '../src/chord/id';
+import type { Id } from '../src/chord/id';
+import type { Peer } from '../src/chord/peer';
 import type { NodeSettings } from '../src/config';
 import { ets, type GenServer, genServer, type Handled, nameOf, noReply, type Self, started } from '../src/otp';
 import { HybridClock } from '../src/replication/hybrid-clock';
-import { Writers, writerId } from '../src/replication/version';
+import { type Writers, writerId } from '../src/replication/version';
 import type { Target } from '../src/store/local-write';
 import { MemoryTable } from '../src/store/memory-table';
 import * as keptTable from './kept-table';
@@ -21,8 +22,10 @@ import { registered } from './registered';
 // API
 
 export interface Args {
-  readonly id: NodeId;
+  readonly self: Peer;
   readonly settings: NodeSettings;
+  /** The node's, for all versions that it meets. */
+  readonly writers: Writers;
   /** A node begins with an empty table; one that is begun later has lost what was there. */
   readonly life: { readonly state: 'joining' | 'active' | 'leaving' };
 }
@@ -99,11 +102,11 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
 // Internal
 
 /** An empty table. Its writer is new too: what this node wrote before is no longer here to be compared with. */
-function newRow({ id, settings, life }: Args, self: Self<Info>): StoreRow {
+function newRow({ self: { id }, settings, writers, life }: Args, self: Self<Info>): StoreRow {
   if (life.state !== 'joining')
     self.runtime.logger.event('error', 'store_lost', { cause: 'the store and its heir died together' });
   const incarnation = BigInt(self.systemMs()) * 65536n + BigInt(randomInt(65536));
-  const clock = new HybridClock(new Writers().intern(writerId(id, incarnation)));
+  const clock = new HybridClock(writers.intern(writerId(id, incarnation)));
   const row: StoreRow = { id: 'store', table: new MemoryTable({ memoryBytesMax: settings.storeBytesMax }), clock };
   ets.insert(TABLE, row);
   return row;

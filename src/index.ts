@@ -9,7 +9,9 @@
  * The calls on a node mirror those of the original; the client reaches nodes over TCP. The
  * runtime is a library of its own: `funnelkvs/otp`.
  */
+import type { JoinError } from '../actors/joiner';
 import type { Answer, Bytes, ClientError } from './client';
+import { formatAddress } from './client/address';
 import { failedStatus } from './client/client-error';
 import { type NodeSettings, nodeSettings } from './config';
 import { type Node, startNode as startWithSettings } from './node';
@@ -31,6 +33,7 @@ export {
   type Stats,
   type WriteOptions,
 } from './client';
+export type { JoinError, JoinErrorCode } from '../actors/joiner';
 export type { NodeSettings } from './config';
 export { ERRORS } from './errors';
 export { type Node, readyLine } from './node';
@@ -60,6 +63,19 @@ export async function startNode(
 
 /** Stops a node in good order. */
 export const stopNode = (node: Node): Promise<void> => node.stop();
+
+/** Makes a node the first of a new ring, as it is already unless it was started to join one. */
+export const createRing = (node: Node): Promise<Result<undefined, JoinError>> => node.createRing();
+
+/**
+ * Brings a node into the ring of the one that listens at this host and port. The node must be alone
+ * in its own ring, with no data in it.
+ */
+export const joinRing = (node: Node, host: string, port: number): Promise<Result<undefined, JoinError>> =>
+  node.joinRing([formatAddress({ host, port })]);
+
+/** Takes a node out of its ring. It goes on running, in no ring, until it is stopped. */
+export const leaveRing = (node: Node): Promise<void> => node.leaveRing();
 
 /** Stores a copy of `value` under `key`, over whatever was there. */
 export function put(node: Node, key: Bytes, value: Bytes, consistency: Consistency = 'default'): Answer<undefined> {

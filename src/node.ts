@@ -4,15 +4,25 @@
  * The ports are taken first, so that a port in use is a plain failure; then a runtime is made and
  * the tree below supervisors/node-sup.ts is started in it. A root that was killed is started
  * again, and finds the tables that its heir has kept. A root that gave up has tried everything:
- * the node has failed.
+ * the node has failed. Once the tree is up the node enters its ring: a new one, or that of the
+ * members it was told to join; only then it is ready.
  */
+import { randomInt } from 'node:crypto';
+import type { JoinError } from '../actors/joiner';
 import * as kvStore from '../actors/kv-store';
+import * as membership from '../actors/membership';
+import { type DataService, peerSessions } from '../actors/peer-session';
+import * as routes from '../actors/routes';
+import { describeSelf } from '../actors/self-description';
 import * as rootSup from '../supervisors/root-sup';
 import type { NodeInfo } from './admin/routes';
 import { formatAddress } from './client/address';
-import { type NodeId, nodeId } from './chord/id';
+import { addressId, nodeAddress, type NodeId, nodeId } from './chord/id';
+import type { Peer } from './chord/peer';
 import type { NodeSettings } from './config';
 import { type Application, application, formatTerm, type Reason, type ReportHandler, Runtime } from './otp';
+import { type Hello, helloOf } from './protocol/rpc-handshake';
+import { Writers } from './replication/version';
 import { err, ok, type Result } from './result';
 import type { Target } from './store/local-write';
 import { Door } from './transport/door';
@@ -23,6 +33,8 @@ export interface Node {
   /** With the ports that were really taken. */
   readonly settings: NodeSettings;
   readonly id: NodeId;
+  /** The node as others know it. */
+  readonly self: Peer;
   readonly runtime: Runtime;
   /** Settles when the node has ended: `shutdown` when it was asked to, else why it failed. */
   readonly ended: Promise<Reason>;
@@ -30,7 +42,13 @@ export interface Node {
   store(): Target | undefined;
   /** Whether it was told to stop. */
   isStopping(): boolean;
-  /** Stops accepting, lets answers leave, stops the tree from its end to its root. */
+  /** Makes it the first of a new ring, which it is already unless it was told to join one. */
+  createRing(): Promise<Result<undefined, JoinError>>;
+  /** Brings it into the ring of one of these, `host:port` each. It must be alone and hold no data. */
+  joinRing(contacts: readonly string[]): Promise<Result<undefined, JoinError>>;
+  /** Takes it out of its ring for good. It goes on running, and answers that it is in none. */
+  leaveRing(): Promise<void>;
+  /** Leaves the ring, stops accepting, lets answers leave, stops the tree from its end to its root. */
   stop(): Promise<void>;
 }
 
@@ -56,48 +74,139 @@ export async function startNode(
   const taken = { ...settings, port: client.port, adminPort: admin.port };
   const runtime = new Runtime({ longStepMs: LONG_STEP_MS });
   runtime.logger.addHandler('node', report);
-  const id = nodeId(taken.host, taken.port);
   const life: Life = { state: 'joining', startedAtMs: runtime.clock.nowMs() };
-  const parts: rootSup.Args = {
-    store: { id, settings: taken, life },
-    listener: { settings: taken, takeDoor: once(client) },
-    admin: { settings: taken, id, version: VERSION, life, takeDoor: once(admin) },
-  };
-  const tree = await startTree(runtime, parts);
+  const self = peerOf(taken, runtime);
+  const tree = await startTree(runtime, partsOf(taken, self, life, doors.value));
   if (!tree.ok) {
     client.close();
     admin.close();
     runtime.stop();
     return err(`Cannot start the node: ${formatTerm(tree.error)}`);
   }
+  const node = new RunningNode(taken, self, runtime, life, tree.value);
+  const entered = await (taken.join === '' ? node.createRing() : node.joinRing(contactsOf(taken)));
+  if (!entered.ok) {
+    await node.stop();
+    return err(entered.error.message);
+  }
   life.state = 'active';
-  return ok({
-    settings: taken,
-    id,
-    runtime,
-    ended: tree.value.ended,
-    store: () => runtime.run(kvStore.open),
-    isStopping: () => life.state === 'leaving',
-    async stop() {
-      life.state = 'leaving';
-      runtime.logger.event('info', 'node_stopping');
-      await tree.value.stop();
-      runtime.stop();
-    },
-  });
+  return ok(node);
 }
 
 /** Nothing that a node does should hold its event loop up for longer. */
 const LONG_STEP_MS = 200;
+
+/** How long a node that has left its ring goes on telling those who still come where to go, in rounds of the ring. */
+const FAREWELL_ROUNDS = 2;
+const FAREWELL_MS_MAX = 1000;
 
 interface Life {
   state: NodeInfo['state'];
   readonly startedAtMs: number;
 }
 
+/** A node whose tree is up. */
+class RunningNode implements Node {
+  readonly id: NodeId;
+  readonly ended: Promise<Reason>;
+  private stopped: Promise<void> | undefined;
+
+  constructor(
+    readonly settings: NodeSettings,
+    readonly self: Peer,
+    readonly runtime: Runtime,
+    private readonly life: Life,
+    private readonly tree: Tree,
+  ) {
+    this.id = self.id;
+    this.ended = tree.ended;
+  }
+
+  store(): Target | undefined {
+    return this.runtime.run(kvStore.open);
+  }
+
+  isStopping(): boolean {
+    return this.life.state === 'leaving';
+  }
+
+  createRing(): Promise<Result<undefined, JoinError>> {
+    return membership.create(this);
+  }
+
+  joinRing(contacts: readonly string[]): Promise<Result<undefined, JoinError>> {
+    return membership.enter(this, contacts);
+  }
+
+  leaveRing(): Promise<void> {
+    return membership.leave(this);
+  }
+
+  stop(): Promise<void> {
+    this.stopped ??= this.goAway();
+    return this.stopped;
+  }
+
+  private async goAway(): Promise<void> {
+    if (this.runtime.isStopped) return;
+    this.life.state = 'leaving';
+    this.runtime.logger.event('info', 'node_stopping');
+    const isMissed = membership.isWithOthers(this);
+    await this.leaveRing();
+    if (isMissed) await pause(Math.min(FAREWELL_MS_MAX, FAREWELL_ROUNDS * this.settings.stabilizeIntervalMs));
+    await this.tree.stop();
+    this.runtime.stop();
+  }
+}
+
+const pause = (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, ms));
+
+// Parts
+
+/** A node that is started again under its address is another incarnation: the later, the larger. */
+function peerOf({ host, port }: NodeSettings, { clock }: Runtime): Peer {
+  const inc = BigInt(clock.systemMs()) * 65_536n + BigInt(randomInt(65_536));
+  return { id: nodeId(host, port), addr: nodeAddress(host, port), inc };
+}
+
+/** The addresses of those whose ring a node is to join. */
+const contactsOf = ({ join }: NodeSettings): readonly string[] =>
+  join.split(',').flatMap((contact) => contact.trim() || []);
+
+function partsOf(settings: NodeSettings, self: Peer, life: Life, { client, admin }: Doors): rootSup.Args {
+  const { host, port, cluster } = settings;
+  const hello: Hello = helloOf({ host, port, inc: self.inc, cluster, features: [] });
+  const writers = new Writers();
+  const seeds = contactsOf(settings).map((addr) => ({ id: addressId(addr), addr, inc: 0n }));
+  const openPeerSession = peerSessions({
+    hello,
+    writers,
+    answerFindNext: ({ key, excluded }) => routes.hopFrom(key, excluded),
+    answerDescribe: () => describeSelf(life),
+    serveData: () => noData,
+  });
+  return {
+    store: { self, settings, writers, life },
+    peers: { hello, writers, random: Math.random },
+    ring: { self, settings, seeds, life, random: Math.random },
+    listener: { settings, takeDoor: once(client), openPeerSession },
+    admin: { settings, id: self.id, version: VERSION, life, takeDoor: once(admin) },
+  };
+}
+
+const noData: DataService = {
+  serve: (_question, asked) => asked.refuse('overloaded', 'Cannot serve keys of the ring'),
+  handle: () => false,
+};
+
 // Ports
 
-async function takePorts(settings: NodeSettings): Promise<Result<{ client: Door; admin: Door }, string>> {
+interface Doors {
+  readonly client: Door;
+  readonly admin: Door;
+}
+
+async function takePorts(settings: NodeSettings): Promise<Result<Doors, string>> {
   const client = await takePort(settings.host, settings.port, settings.connectionsMax);
   if (!client.ok) return client;
   const admin = await takePort(settings.adminHost, settings.adminPort, settings.connectionsMax);

@@ -3,6 +3,7 @@ import * as kvStore from '../../actors/kv-store';
 import * as tableHeir from '../../actors/table-heir';
 import { nodeId } from '../../src/chord/id';
 import { ets, type Name, type Pid, supervisor } from '../../src/otp';
+import { Writers } from '../../src/replication/version';
 import { answerRequest } from '../../src/store/local-coordinator';
 import { DELETE, GET, inShort, PUT, testSettings } from '../support/node';
 import { inWorld, type World } from '../support/runtime';
@@ -10,7 +11,12 @@ import { inWorld, type World } from '../support/runtime';
 const SECOND_MS = 1000;
 const HOUR_MS = 3600 * SECOND_MS;
 
-const args = { id: nodeId('127.0.0.1', 1), settings: testSettings(), life: { state: 'active' as const } };
+const args = {
+  self: { id: nodeId('127.0.0.1', 1), addr: '127.0.0.1:1', inc: 1n },
+  settings: testSettings(),
+  writers: new Writers(),
+  life: { state: 'active' as const },
+};
 
 /** These trees are begun in a node that is active: the first table is reported as a loss, and so is the next. */
 const STARTS_WITHOUT_TABLE = 2;

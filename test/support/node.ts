@@ -128,6 +128,11 @@ export class TestNode {
   async killAt(path: string): Promise<void> {
     this.kill(await this.pidAt(path));
   }
+
+  /** Ends the node without a goodbye, as the death of its program would: its sockets close, and nothing is said. */
+  crash(): void {
+    this.runtime.stop();
+  }
 }
 
 export const CONNECTION_SUP = 'node-sup/services-sup/listener-sup/connection-sup';

@@ -1,0 +1,259 @@
+/**
+ * Joiner: the process that brings this node into a ring.
+ *
+ * There is one for each attempt, and it ends with it. It asks one contact after the other: who are
+ * you, and who would come before me? Then the ring state asks that one to let this node in. What
+ * a moment may mend (nobody listens yet, the contact is still joining itself, somebody is busy) is
+ * tried again for a while, with random pauses, so that nodes that are started together do not stand
+ * in each other's way; what it cannot mend (another cluster, no FunnelKVS node) ends the attempt for
+ * that contact. Nothing hangs: whatever happens, the attempt is over after `JOIN_TIMEOUT_MS`.
+ *
+ * A node whose clock has been set back since it last was in the ring joins as well; members that
+ * remember its later incarnation then go on naming that one until they have heard from it anew.
+ */
+import { lookup as resolveHost } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { addressId, nodeAddress } from '../src/chord/id';
+import type { Peer } from '../src/chord/peer';
+import { parseAddress } from '../src/client/address';
+import { currentRuntime, type Self, spawn, TIMEOUT } from '../src/otp';
+import type { RpcQuestion } from '../src/protocol/rpc-messages';
+import { err, ok, type Result } from '../src/result';
+import { type LookupOutcome, Lookups } from './lookups';
+import * as peerLink from './peer-link';
+import * as ringState from './ring-state';
+
+// API
+
+/** Why a node cannot join. */
+export type JoinErrorCode =
+  /** The contact's address refuses connections. */
+  | 'nobody_listens'
+  /** The contact does not answer. */
+  | 'no_answer'
+  /** The contact is no FunnelKVS node, or one that speaks another version. */
+  | 'not_a_node'
+  /** The contact belongs to another cluster. */
+  | 'other_cluster'
+  /** The contact is this node. */
+  | 'this_node'
+  /** Another node answers under the contact's address. */
+  | 'other_node'
+  /** The contact is in no ring, or on its way out of one. */
+  | 'not_a_member'
+  /** A node with another address has this one's identifier. */
+  | 'id_taken'
+  /** This node is in a ring with others already, or has left one. */
+  | 'in_a_ring'
+  /** This node holds keys of its own, which are no part of the other ring. */
+  | 'has_data'
+  /** The ring did not let this node in, in the time there was. */
+  | 'timeout';
+
+/** Why a node could not join, and a sentence for people. */
+export interface JoinError {
+  readonly code: JoinErrorCode;
+  readonly message: string;
+}
+
+/** Longest that an attempt to join takes. */
+export const JOIN_TIMEOUT_MS = 10_000;
+
+export interface Options {
+  readonly self: Peer;
+  /** How long to go on where a moment may mend what is wrong. @default 3000 */
+  readonly patienceMs?: number;
+  /** From 0 to 1. @default Math.random */
+  readonly random?: () => number;
+}
+
+/** Brings this node into the ring of the first contact through which it can be reached. To be called inside a runtime. */
+export function join(contacts: readonly string[], options: Options): Promise<Result<undefined, JoinError>> {
+  const runtime = currentRuntime();
+  return new Promise((resolve) => {
+    const body = async (worker: Self<unknown>) => {
+      // However the process ends, somebody waits for it.
+      worker.openPort(() => resolve(err({ code: 'timeout', message: 'Cannot join: the attempt was ended' })));
+      resolve(await new Attempt(worker, options).run(contacts));
+    };
+    spawn(runtime, body, { initialCall: 'joiner:join/2' });
+  });
+}
+
+// Internal
+
+/** What is wrong with one contact, as it reads on after "Cannot join through HOST:PORT: ". */
+interface Fault {
+  readonly code: JoinErrorCode;
+  readonly text: string;
+  /** A moment may mend it. */
+  readonly isPassing: boolean;
+}
+
+type Outcome = 'joined' | Fault;
+
+const PATIENCE_MS = 3000;
+/** Of strangers no round trip is known, and a node that has just been started is slow. */
+const ASK_TIMEOUT_MS = 1000;
+const LOOKUP_TIMEOUT_MS = 3000;
+const EXPIRE_EVERY_MS = 100;
+const PAUSE_LEAST_MS = 20;
+const PAUSE_MOST_MS = 100;
+
+class Attempt {
+  private readonly untilMs: number;
+  private readonly patientUntilMs: number;
+  private readonly lookups: Lookups;
+  private asks = 0;
+
+  constructor(
+    private readonly worker: Self<unknown>,
+    private readonly options: Options,
+  ) {
+    this.untilMs = worker.nowMs() + JOIN_TIMEOUT_MS;
+    this.patientUntilMs = worker.nowMs() + (options.patienceMs ?? PATIENCE_MS);
+    this.lookups = new Lookups(worker);
+  }
+
+  async run(contacts: readonly string[]): Promise<Result<undefined, JoinError>> {
+    for (;;) {
+      const faults: (readonly [string, Fault])[] = [];
+      for (const contact of contacts) {
+        const outcome = await this.through(contact);
+        if (outcome === 'joined') return ok(undefined);
+        faults.push([contact, outcome]);
+      }
+      const isHopeless = faults.every(([, { isPassing }]) => !isPassing);
+      if (isHopeless || this.worker.nowMs() >= this.patientUntilMs) return err(errorOf(faults));
+      await this.pause();
+    }
+  }
+
+  /** As the operator has written the address, and if nobody answers to that name, as it resolves. */
+  private async through(contact: string): Promise<Outcome> {
+    const parsed = parseAddress(contact);
+    if (!parsed.ok) return fault('no_answer', 'it is not host:port');
+    const { host, port } = parsed.value;
+    const outcome = await this.at(nodeAddress(host, port));
+    if (outcome === 'joined' || outcome.code !== 'other_node' || isIP(host)) return outcome;
+    const resolved = await this.worker.wait(resolveHost(host, { family: 4 }).catch(() => undefined));
+    return resolved === undefined ? outcome : this.at(nodeAddress(resolved.address, port));
+  }
+
+  private async at(addr: string): Promise<Outcome> {
+    const { self } = this.options;
+    if (addr === self.addr) return THIS_NODE;
+    const described = await this.ask({ id: addressId(addr), addr, inc: 0n }, { type: 'describe' });
+    if (described === undefined) return SILENT;
+    if (described.type === 'rpc_failed') return faultOf(described.failure);
+    const { answer, from } = described;
+    if (answer.type !== 'described') return fault('not_a_node', 'it answers with something else');
+    if (answer.state === 'joining') return passing('not_a_member', 'it is in no ring yet');
+    if (answer.state === 'leaving') return passing('not_a_member', 'it is leaving its ring');
+    return this.behindPredecessor(from);
+  }
+
+  /** Looks for the place of this node and asks whoever comes before it, until it is let in. */
+  private async behindPredecessor(contact: Peer): Promise<Outcome> {
+    let last: Outcome = NO_ROUTE;
+    while (this.worker.nowMs() < this.untilMs) {
+      const found = await this.place(contact);
+      if (!found.ok) return found.code === 'not_in_ring' ? passing('not_a_member', 'it is in no ring') : NO_ROUTE;
+      const predecessor = found.path.at(-1) ?? contact;
+      const admission = await this.comeIn(predecessor, [contact, ...found.path, found.owner, ...found.rest]);
+      if (admission === undefined || admission.type === 'busy') last = BUSY;
+      else if (admission.type === 'joined') return 'joined';
+      else if (admission.reason === 'id_taken') return ID_TAKEN;
+      else if (admission.reason === 'in_a_ring') return IN_A_RING;
+      else last = NO_ROUTE;
+      await this.pause();
+    }
+    return last;
+  }
+
+  /** The ring state is asked, unless it is just being restarted. */
+  private comeIn(behind: Peer, met: readonly Peer[]): Promise<ringState.Admission | undefined> {
+    return this.worker.run(() => ringState.joinBehind(behind, met)).catch(() => undefined);
+  }
+
+  /** Old pointers to this node may still be around: it is not to find itself. */
+  private async place(contact: Peer): Promise<LookupOutcome> {
+    const { id } = this.options.self;
+    let outcome: LookupOutcome | undefined;
+    const done = (found: LookupOutcome) => {
+      outcome = found;
+    };
+    this.lookups.begin(id, done, { origin: contact, excluded: new Set([id]), timeoutMs: LOOKUP_TIMEOUT_MS });
+    const ended = () => outcome;
+    for (let found = ended(); ; found = ended()) {
+      if (found !== undefined) return found;
+      const message = await this.worker.receive<unknown>({ timeoutMs: EXPIRE_EVERY_MS });
+      if (message === TIMEOUT) this.lookups.expire();
+      else this.lookups.handle(message);
+    }
+  }
+
+  private async ask(to: Peer, question: RpcQuestion): Promise<peerLink.RpcOutcome<number> | undefined> {
+    this.asks += 1;
+    const tag = this.asks;
+    this.worker.run(() => peerLink.ask(to, question, { tag, timeoutMs: ASK_TIMEOUT_MS }));
+    const isMine = (message: unknown): message is peerLink.RpcOutcome<number> =>
+      typeof message === 'object' && message !== null && 'tag' in message && message.tag === tag;
+    const outcome = await this.worker.receive({ match: isMine, timeoutMs: 2 * ASK_TIMEOUT_MS });
+    return outcome === TIMEOUT ? undefined : outcome;
+  }
+
+  private pause(): Promise<void> {
+    const { random = Math.random } = this.options;
+    return this.worker.sleep(Math.round(PAUSE_LEAST_MS + random() * (PAUSE_MOST_MS - PAUSE_LEAST_MS)));
+  }
+}
+
+const fault = (code: JoinErrorCode, text: string): Fault => ({ code, text, isPassing: false });
+const passing = (code: JoinErrorCode, text: string): Fault => ({ code, text, isPassing: true });
+
+const THIS_NODE = fault('this_node', 'it is this node itself');
+const ID_TAKEN = fault('id_taken', 'a node with another address has the identifier of this one');
+const IN_A_RING = fault('in_a_ring', 'this node is in a ring with others already, or has left one');
+const SILENT = passing('no_answer', 'it does not answer');
+const NO_ROUTE = passing('timeout', 'nobody in its ring knows the place of this node');
+const BUSY = passing('timeout', 'its ring was too busy to let this node in');
+
+function faultOf({ code, handshake, message }: peerLink.RpcFailure): Fault {
+  switch (code) {
+    case 'unreachable':
+      return passing('nobody_listens', 'nobody listens there');
+    case 'timeout':
+    case 'disconnected':
+    case 'overloaded':
+      return SILENT;
+    case 'not_a_member':
+      return passing('not_a_member', 'it is in no ring, or on its way out of one');
+    case 'refused':
+      return faultOfHandshake(handshake, message);
+    default:
+      return fault('not_a_node', `it cannot be spoken with (${message})`);
+  }
+}
+
+function faultOfHandshake(handshake: peerLink.RpcFailure['handshake'], message: string): Fault {
+  switch (handshake) {
+    case 'same_node':
+      return THIS_NODE;
+    case 'cluster_mismatch':
+      return fault('other_cluster', 'it belongs to another cluster');
+    case 'not_rpc':
+      return fault('not_a_node', 'it is no FunnelKVS node');
+    case 'other_node':
+      return fault('other_node', 'the node there advertises another address');
+    default:
+      return fault('not_a_node', `it refuses to speak with this node (${message})`);
+  }
+}
+
+function errorOf(faults: readonly (readonly [string, Fault])[]): JoinError {
+  const [first] = faults;
+  if (first === undefined) return { code: 'no_answer', message: 'Cannot join: no contact was named' };
+  const told = faults.map(([contact, { text }]) => `${contact}: ${text}`).join('; through ');
+  return { code: first[1].code, message: `Cannot join through ${told}` };
+}

@@ -1,0 +1,39 @@
+/**
+ * Self-description: all that this node knows of the ring and holds of its data, read from its tables.
+ *
+ * It is what people are shown, and what other nodes learn everybody from. Nobody is asked for it: it
+ * is put together in the turn in which somebody wants it.
+ */
+import type { Described, MemberState } from '../src/protocol/rpc-description';
+import * as kvStore from './kv-store';
+import * as ringState from './ring-state';
+import * as routes from './routes';
+
+// API
+
+/** What this node says of itself; undefined while its ring state is being restarted. */
+export function describeSelf(life: { readonly state: MemberState }): Described | undefined {
+  const member = ringState.read();
+  if (member === undefined) return undefined;
+  const { keys = 0, bytes = 0, tombstones = 0 } = kvStore.open()?.table.stats() ?? {};
+  return {
+    type: 'described',
+    self: member.self,
+    state: stateOf(member.phase, life.state),
+    predecessor: member.phase === 'member' ? member.predecessor : undefined,
+    successors: member.phase === 'member' ? member.successors : [],
+    fingers: routes.read()?.fingers.peers ?? [],
+    arc: undefined,
+    keys,
+    bytes,
+    tombstones,
+  };
+}
+
+// Internal
+
+/** A node that has not said that it serves, but is in a ring, can be joined through. */
+function stateOf(phase: 'outside' | 'member' | 'left', state: MemberState): MemberState {
+  if (state === 'leaving' || phase === 'left') return 'leaving';
+  return phase === 'member' ? 'active' : 'joining';
+}
