@@ -1,38 +1,10 @@
 /** Ring members: single steps by their effects, then whole rings that join, leave and die at random. */
-import { nodeId } from '../../src/chord/id';
 import type { Peer } from '../../src/chord/peer';
-import { createRing, isAlone, outsider, type RingMember, stepRing } from '../../src/chord/ring-member';
-import type { RingEffect, RingEvent } from '../../src/chord/ring-protocol';
+import { isAlone, outsider, type RingMember } from '../../src/chord/ring-member';
+import type { RingEvent } from '../../src/chord/ring-protocol';
 import { randomFrom } from '../../src/otp';
+import { A, after, B, C, D, dead, later, member, notify, pointers, silent, state, tick } from './ring-steps';
 import { SmallRing } from './small-ring';
-
-/** Peers in ring order, so that tests can speak of before and behind. */
-const [A, B, C, D] = Array.from(
-  { length: 4 },
-  (_none, n): Peer => ({ id: nodeId('127.0.0.1', n + 1), addr: `127.0.0.1:${n + 1}`, inc: 1n }),
-).sort((a, b) => (a.id < b.id ? -1 : 1)) as [Peer, Peer, Peer, Peer];
-
-const member = (self: Peer, predecessor: Peer, ...successors: Peer[]): RingMember => ({
-  ...createRing(self, 3),
-  predecessor,
-  successors,
-});
-
-/** Lets events happen one after the other, and gives the last state and the effects of the last event. */
-function after(start: RingMember, ...events: RingEvent[]): [RingMember, readonly RingEffect[]] {
-  return events.reduce<[RingMember, readonly RingEffect[]]>(([state], event) => stepRing(state, event), [start, []]);
-}
-
-/** All but what a member remembers. */
-const pointers = ({ memory: _memory, ...rest }: RingMember) => rest;
-
-const tick: RingEvent = { type: 'tick' };
-const state = (from: Peer, predecessor: Peer, successors: readonly Peer[], request: number): RingEvent => ({
-  type: 'answered',
-  from,
-  answer: { type: 'state', predecessor, successors },
-  request,
-});
 
 describe('stepRing() while it stabilises', () => {
   it('asks the successor, takes its list whole, and tells it that this member is there', () => {
@@ -104,6 +76,14 @@ describe('stepRing() when it is told something', () => {
     expect(after(asking, pong)[0]).toMatchObject({ predecessor: B, rectifying: undefined });
   });
 
+  it('lets a predecessor be replaced by what it is after a restart, whatever its clock says', () => {
+    expect(after(member(D, B, A), notify(later(B)))[0].predecessor).toEqual(later(B));
+    const asking = after(member(D, later(B), A), notify(B))[0];
+    const pongOf = (from: Peer): RingEvent => ({ type: 'answered', from, answer: { type: 'pong' }, request: 1 });
+    expect(after(asking, pongOf(B))[0].predecessor).toEqual(B);
+    expect(after(asking, pongOf(later(B)))[0].predecessor).toEqual(later(B));
+  });
+
   it('looks at once at whoever is hinted to be between it and its successor', () => {
     const hint = (between: Peer): RingEvent => ({ type: 'told', from: C, tale: { type: 'hint', between } });
     expect(after(member(A, D, C), hint(B))[1]).toEqual([
@@ -119,6 +99,108 @@ describe('stepRing() when it is told something', () => {
       const [same, effects] = after(gone, event);
       expect([pointers(same), effects]).toEqual([pointers(gone), []]);
     }
+  });
+});
+
+describe('stepRing() when somebody is found to be dead', () => {
+  const changed = { type: 'ring_changed' };
+
+  it('asks the next of its list when that was the successor, as if its question had been silent', () => {
+    const [next, effects] = after(member(A, D, B, C, D), dead(B));
+    expect(next.successors).toEqual([C, D]);
+    expect(effects).toEqual([{ type: 'ask', to: C, question: { type: 'get_state' }, request: 1 }, changed]);
+  });
+
+  it('strikes off others of its list, and goes on with what it is doing', () => {
+    expect(after(member(A, D, B, C, D), dead(C))).toEqual([member(A, D, B, D), [changed]]);
+    const [busy, effects] = after(member(A, D, B, C, D), tick, dead(C));
+    expect([busy.successors, busy.step?.type, effects]).toEqual([[B, D], 'from_successor', [changed]]);
+  });
+
+  it('waits for it no longer', () => {
+    const asking = after(member(A, D, B, C), tick)[0];
+    expect(after(asking, dead(B))).toEqual(after(asking, silent(1)));
+    const looking = after(member(A, D, C, D), tick, state(C, B, [D], 1))[0];
+    expect(after(looking, dead(B))).toEqual(after(looking, silent(2)));
+    const rectifying = after(member(D, B, A), notify(A))[0];
+    expect(pointers(after(rectifying, dead(B))[0])).toEqual(pointers(after(rectifying, silent(1))[0]));
+  });
+
+  it('has another head to return to when it dies while somebody nearer is asked', () => {
+    const looking = after(member(A, D, C, D), { type: 'consider', candidate: B })[0];
+    const [next] = after(looking, dead(C));
+    expect([next.successors, next.step]).toEqual([[D], looking.step]);
+    expect(after(next, silent(1))[0].successors).toEqual([D]);
+    expect(after(next, state(B, A, [C, D], 1))[0].successors).toEqual([B, C, D]);
+  });
+
+  it('keeps a dead predecessor until somebody wants its place, and asks nobody then', () => {
+    const [bereft, effects] = after(member(D, C, A), dead(C));
+    expect([bereft.predecessor, effects]).toEqual([C, []]);
+    expect(after(bereft, notify(A))[0]).toMatchObject({ predecessor: A, rectifying: undefined });
+    // Whoever speaks is not dead: then the place is taken, and the one in it is asked.
+    expect(after(bereft, notify(C), notify(A))[1]).toMatchObject([{ type: 'ask', to: C, question: { type: 'ping' } }]);
+  });
+
+  it('does not hold a later incarnation for what it was before', () => {
+    const start = member(A, later(D), later(B), C);
+    expect(after(start, dead(B), dead(D))[0]).toEqual(start);
+  });
+
+  it('asks whom it remembers when its list is empty, but not the dead, and then is alone', () => {
+    const start = {
+      ...member(A, D, B),
+      memory: [B, C, D].reduce((known, peer) => known.hear(peer), member(A, A, A).memory),
+    };
+    const [searching, effects] = after(start, dead(B));
+    expect(effects).toContainEqual({ type: 'ask', to: C, question: { type: 'get_state' }, request: 1 });
+    expect([isAlone(searching), searching.predecessor]).toEqual([true, D]);
+    const [alone, last] = after(searching, dead(C), silent(2));
+    expect([alone.predecessor, alone.step, last]).toEqual([A, undefined, [changed]]);
+    expect(after(alone, tick)[1]).toEqual([{ type: 'ask', to: B, question: { type: 'get_state' }, request: 3 }]);
+  });
+
+  it('goes back to somebody who was busy when its list was empty, after it has tried the others', () => {
+    const start = {
+      ...member(A, D, B),
+      memory: [B, C, D].reduce((known, peer) => known.hear(peer), member(A, A, A).memory),
+    };
+    const busy: RingEvent = { type: 'answered', from: C, answer: { type: 'busy' }, request: 1 };
+    const [, effects] = after(start, dead(B), busy);
+    expect(effects).toEqual([{ type: 'retry_soon' }]);
+    const [trying, asks] = after(start, dead(B), busy, tick, silent(2));
+    expect(asks).toEqual([{ type: 'ask', to: C, question: { type: 'get_state' }, request: 3 }]);
+    expect(after(trying, state(C, B, [D, A], 3))[0].successors).toEqual([C, D]);
+  });
+});
+
+describe('stepRing() when it is to consider somebody', () => {
+  const consider = (candidate: Peer): RingEvent => ({ type: 'consider', candidate });
+
+  it('asks for its pointers if it is nearer than the successor, and remembers it in any case', () => {
+    const [next, effects] = after(member(A, D, C), consider(B));
+    expect(effects).toEqual([{ type: 'ask', to: B, question: { type: 'get_state' }, request: 1 }]);
+    expect(after(next, state(B, A, [C, D], 1))[0].successors).toEqual([B, C, D]);
+    const [same, none] = after(member(A, D, C), consider(D));
+    expect([same.successors, same.memory.peers, none]).toEqual([[C], [D], []]);
+  });
+
+  it('does not while it is in the middle of a step, in no ring, or the one in question itself', () => {
+    for (const start of [
+      after(member(A, D, C), tick)[0],
+      outsider(A, 3),
+      after(member(A, D, C), { type: 'leave' })[0],
+    ]) {
+      expect(after(start, consider(B))[1]).toEqual([]);
+    }
+    expect(after(member(A, A, A), consider(A))[1]).toEqual([]);
+  });
+
+  it('would rather look at somebody who is there than go on searching its memory', () => {
+    const lonely = { ...member(A, A, A), memory: member(A, A, A).memory.hear(D) };
+    const [next, effects] = after(lonely, tick, consider(B));
+    expect(effects).toEqual([{ type: 'ask', to: B, question: { type: 'get_state' }, request: 2 }]);
+    expect(after(next, silent(1))[0].step).toEqual(next.step);
   });
 });
 
@@ -191,6 +273,46 @@ describe('a whole ring', () => {
         expect({ seed, idealMs: ring.runUntilIdeal(20_000) }).toEqual({ seed, idealMs: expect.any(Number) as unknown });
       }
       expect({ seed, breaches: ring.breaches }).toEqual({ seed, breaches: [] });
+    }
+  });
+
+  it('mends itself sooner when the dead are noticed than when they are only met, and is one ring all the same', () => {
+    const meanMs = (noticed: boolean) => {
+      let sumMs = 0;
+      for (const seed of seeds) {
+        const ring = new SmallRing(seed);
+        const random = randomFrom(seed);
+        const first = ring.create();
+        for (let n = 1; n < 10; n += 1) ring.join(first);
+        ring.runUntilIdeal(20_000);
+        ring.run(2000);
+        const { self } = ring.inRing()[Math.floor(random() * ring.inRing().length)] as RingMember;
+        if (noticed) ring.killNoticed(self);
+        else ring.kill(self.id);
+        sumMs += ring.runUntilIdeal(20_000) ?? Number.POSITIVE_INFINITY;
+        expect({ seed, breaches: ring.breaches }).toEqual({ seed, breaches: [] });
+      }
+      return sumMs / seeds.length;
+    };
+    expect(meanMs(true)).toBeLessThan(meanMs(false));
+  });
+
+  it('takes back a member that was restarted at once, wherever it stands', () => {
+    for (const seed of seeds) {
+      const ring = new SmallRing(seed);
+      const random = randomFrom(seed);
+      const first = ring.create();
+      for (let n = 1; n < 2 + (seed % 8); n += 1) ring.join(first);
+      ring.runUntilIdeal(20_000);
+      const others = ring.inRing().filter(({ self }) => self.id !== first.id);
+      const { self } = others[Math.floor(random() * others.length)] as RingMember;
+      const again = ring.restart(self, first);
+      expect({ seed, idealMs: ring.runUntilIdeal(20_000) }).toEqual({ seed, idealMs: expect.any(Number) as unknown });
+      ring.run(3000);
+      for (const { predecessor, successors } of ring.inRing()) {
+        const stale = [predecessor, ...successors].filter(({ id, inc }) => id === again.id && inc < again.inc);
+        expect({ seed, stale }).toEqual({ seed, stale: [] });
+      }
     }
   });
 

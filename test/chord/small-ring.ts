@@ -17,6 +17,8 @@ const LATENCY_MAX_MS = 60;
 const SILENCE_MS = 300;
 const TICK_MS = 500;
 const RETRY_MAX_MS = 100;
+/** How long it takes a failure detector to be certain, at most. */
+const NOTICE_MAX_MS = 400;
 
 interface Due {
   readonly atMs: number;
@@ -66,6 +68,21 @@ export class SmallRing {
   kill(id: NodeId): void {
     this.members.delete(id);
     this.queue = this.queue.filter(({ to }) => to !== id);
+  }
+
+  /** Kills it, and lets everybody who points to it find out some time later, whether they ask it or not. */
+  killNoticed(peer: Peer): void {
+    this.kill(peer.id);
+    for (const member of this.inRing()) {
+      const isNamed = [member.predecessor, ...member.successors].some(({ id }) => id === peer.id);
+      if (isNamed) this.send(member.self.id, { type: 'dead', peer }, this.random() * NOTICE_MAX_MS);
+    }
+  }
+
+  /** Kills it and starts it anew at the same address at once; it comes in again through `contact`. */
+  restart(peer: Peer, contact: Peer): Peer {
+    this.kill(peer.id);
+    return this.join(contact, { ...peer, inc: peer.inc + 1n });
   }
 
   leave(id: NodeId): void {
