@@ -24,7 +24,7 @@ export function inRange(id: Id, range: Range): boolean {
  */
 export function splitRange({ lo, hi }: Range, parts: number): readonly Range[] {
   const from = BigInt(`0x${lo}`);
-  const length = ((BigInt(`0x${hi}`) - from + CIRCLE - 1n) % CIRCLE) + 1n;
+  const length = lengthOf({ lo, hi });
   const cuts = BigInt(parts) < length ? BigInt(parts) : length;
   const ranges: Range[] = [];
   for (let i = 1n, start = lo; i <= cuts; i += 1n) {
@@ -33,6 +33,28 @@ export function splitRange({ lo, hi }: Range, parts: number): readonly Range[] {
     start = end;
   }
   return ranges;
+}
+
+/** Whether two ranges have a point in common. */
+export function rangesOverlap(a: Range, b: Range): boolean {
+  return inRange(a.hi, b) || inRange(b.hi, a);
+}
+
+/** What is left of a range without another: nothing, one piece, or two, in ring order from its start. */
+export function withoutRange({ lo, hi }: Range, taken: Range): readonly Range[] {
+  const from = BigInt(`0x${lo}`);
+  const length = lengthOf({ lo, hi });
+  const takenFrom = (BigInt(`0x${taken.lo}`) - from + CIRCLE) % CIRCLE;
+  const takenTo = takenFrom + lengthOf(taken);
+  const cut = (start: bigint, end: bigint): readonly Range[] =>
+    start < end ? [{ lo: toId((from + start) % CIRCLE), hi: toId((from + end) % CIRCLE) }] : [];
+  // What is taken may reach over the start of the range from behind.
+  const start = takenTo > CIRCLE ? takenTo - CIRCLE : 0n;
+  return [...cut(start, takenFrom < length ? takenFrom : length), ...cut(takenTo, length)];
+}
+
+function lengthOf({ lo, hi }: Range): bigint {
+  return ((BigInt(`0x${hi}`) - BigInt(`0x${lo}`) + CIRCLE - 1n) % CIRCLE) + 1n;
 }
 
 function toId(point: bigint): Id {

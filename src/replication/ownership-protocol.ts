@@ -10,7 +10,7 @@ import type { Range } from '../chord/range';
 import type { SyncAnswer, SyncQuestion } from '../protocol/rpc-sync';
 import type { Record } from '../store/record';
 import type { Epoch } from './epoch';
-import type { ArcDigest, RingView } from './ownership';
+import type { ArcDigest, LeaveOutcome, RingView } from './ownership';
 
 /** What happens. */
 export type OwnershipEvent =
@@ -103,9 +103,6 @@ export type OwnershipReport =
   | 'arc_taken_over'
   | 'arc_lost'
   | 'arc_yielded';
-
-/** `handed_over`: the successor has everything; `nothing`: there was nothing; `alone`: there is nobody; `late`: time was up. */
-export type LeaveOutcome = 'handed_over' | 'nothing' | 'alone' | 'late';
 
 /** How often a node beats. */
 export const BEAT_INTERVAL_MS = 100;

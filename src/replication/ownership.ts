@@ -69,6 +69,8 @@ export interface ReceiverSession {
   readonly looks: number;
   /** How often everything was fetched. */
   readonly passes: number;
+  /** Who has been sent what was here before of which arc; it need not be sent again. */
+  readonly pushed: { readonly to: Peer; readonly arc: Range } | undefined;
 }
 
 /** The digest of an arc, as src/store/digest.ts has it. */
@@ -99,6 +101,7 @@ export interface ClaimState {
   readonly request: number | undefined;
   readonly to: Peer;
   readonly epoch: Epoch;
+  readonly askedAtMs: number;
   readonly dueAtMs: number;
   /** Which of the successors is asked: those before it could not speak for the arc. */
   readonly turn: number;
@@ -122,6 +125,9 @@ export interface StrayState {
   readonly dueAtMs: number;
   readonly hops: number;
 }
+
+/** `handed_over`: the successor has everything; `nothing`: there was nothing; `alone`: there is nobody; `late`: time was up. */
+export type LeaveOutcome = 'handed_over' | 'nothing' | 'alone' | 'late';
 
 /** On the way out. */
 export interface Leaving {
@@ -154,6 +160,8 @@ export interface Ownership {
   readonly leaving: Leaving | undefined;
   /** It has handed over all it had, or given that up, and will not own anything again. */
   readonly isGone: boolean;
+  /** How leaving ended; undefined: it has not. */
+  readonly left: LeaveOutcome | undefined;
   /** The highest epoch that it has met anywhere. */
   readonly highestN: number;
   readonly lastRequest: number;
@@ -188,18 +196,35 @@ export function ownsNothing(self: Peer, nowMs: number): Ownership {
     source: undefined,
     receiver: undefined,
     grants: [],
-    claim: { request: undefined, to: self, epoch, dueAtMs: nowMs, turn: 0, granter: undefined },
+    claim: { request: undefined, to: self, epoch, askedAtMs: nowMs, dueAtMs: nowMs, turn: 0, granter: undefined },
     claimSeen: undefined,
     gapSinceMs: undefined,
     surplus: [],
     strays: { request: undefined, to: undefined, after: undefined, dueAtMs: nowMs, hops: 0 },
     leaving: undefined,
     isGone: false,
+    left: undefined,
     highestN: 0,
     lastRequest: 0,
     // Not from 1 on: a session of an earlier incarnation must not be taken for one of this.
     lastSession: Number(self.inc % 2n ** 31n) * 2 ** 20,
     beatMs: nowMs,
+  };
+}
+
+/**
+ * What is left when the process that moved it on has crashed: what is owned and what was given away,
+ * but nothing that was under way. Its questions have been lost, and are asked again.
+ */
+export function afterCrash(ownership: Ownership, nowMs: number): Ownership {
+  const { claim, strays, leaving } = ownership;
+  return {
+    ...ownership,
+    source: undefined,
+    receiver: undefined,
+    claim: { ...claim, request: undefined, turn: 0, dueAtMs: nowMs },
+    strays: { ...strays, request: undefined },
+    leaving: leaving && { ...leaving, request: undefined, dueAtMs: nowMs },
   };
 }
 
@@ -251,11 +276,6 @@ export function stateOf({ owned, leaving, isGone }: Ownership): 'joining' | 'act
 /** Whether it is in a ring where there is nobody else. */
 export function isAlone({ ring, self }: Ownership): boolean {
   return ring.isMember && (ring.successors[0] ?? self).id === self.id;
-}
-
-/** Whether two arcs have a point in common. */
-export function overlap(a: Range, b: Range): boolean {
-  return inRange(a.hi, b) || inRange(b.hi, a);
 }
 
 function isAboutToHave({ stage }: ReceiverSession): boolean {

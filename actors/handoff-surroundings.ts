@@ -1,0 +1,19 @@
+/**
+ * Handoff surroundings: what handoff sees of its node, outside of tests.
+ */
+import { ringView } from '../src/replication/ring-view';
+import type { Surroundings } from './handoff';
+import * as kvStore from './kv-store';
+import * as peerLink from './peer-link';
+import * as ringState from './ring-state';
+
+/** The tables of the running node, and its links. */
+export const handoffSurroundings = (random: () => number): Surroundings => ({
+  ring: () => {
+    const member = ringState.read();
+    return member && ringView(member);
+  },
+  store: kvStore.open,
+  ask: peerLink.ask,
+  random,
+});

@@ -1,0 +1,141 @@
+/**
+ * Ownership, who is right: a node tells its successor what it holds, and hears whether that is so.
+ *
+ * Only the successor of a node takes over what that node held, so it is the one to ask. A node that
+ * was paused asks before it serves again. Those after it that were paused as well, or hold nothing
+ * yet, cannot speak for the arc: then the next of the list is asked, and when nobody of the whole
+ * list has anything to say against it, the node goes on (or a ring that was suspended as a whole
+ * would wait for itself for ever).
+ *
+ * Of two that hold one arc the later epoch serves, for epochs are in one order all round the ring,
+ * and "the successor wins" could let everybody lose to the next. Whoever has lost forgets what it
+ * owned and joins again, bringing along what it has.
+ */
+import type { Peer } from '../chord/peer';
+import { inRange } from '../chord/range';
+import type { Claim, SyncAnswer } from '../protocol/rpc-sync';
+import { compareEpochs } from './epoch';
+import { BEAT_AGE_MS_MAX, type Grant, isAlone, type Ownership } from './ownership';
+import {
+  addSurplus,
+  ask,
+  disown,
+  isSame,
+  meet,
+  type Outcome,
+  own,
+  quiet,
+  type Random,
+  report,
+  soon,
+} from './ownership-changes';
+import type { PlainAnswer } from './ownership-protocol';
+
+/** How often a node tells what it holds. */
+export const CLAIM_INTERVAL_MS = 1000;
+
+// Asking
+
+/** Claims what it holds, if it is time to. */
+export function claimWhenDue(state: Ownership, nowMs: number): Outcome {
+  const { owned, claim, ring, self } = state;
+  if (owned === undefined || !ring.isMember || claim.request !== undefined || nowMs < claim.dueAtMs)
+    return quiet(state);
+  if (isAlone(state)) return quiet(ring.isSettled ? confirm(state, nowMs) : state);
+  const to = claim.granter ?? ring.successors[claim.turn] ?? ring.successors[0] ?? self;
+  const [next, request, effect] = ask(state, to, { type: 'claim', ...owned });
+  return [{ ...next, claim: { ...claim, request, to, epoch: owned.epoch, askedAtMs: nowMs } }, [effect]];
+}
+
+/** What a claim was answered. */
+export function claimAnswered(before: Ownership, answer: SyncAnswer, nowMs: number, random: Random): Outcome {
+  const state = { ...before, claim: { ...before.claim, request: undefined } };
+  const { owned, claim } = state;
+  if (owned === undefined || compareEpochs(owned.epoch, claim.epoch) !== 0) return quiet(again(state, nowMs));
+  switch (answer.type) {
+    case 'agreed':
+      return agreed(state, nowMs);
+    case 'contested':
+      if (compareEpochs(answer.epoch, owned.epoch) < 0)
+        return quiet(again(meet(state, answer.epoch), soon(nowMs, random)));
+      return [meet(disown(state, nowMs), answer.epoch), [report('arc_lost', owned.arc, claim.to)]];
+    case 'not_owner':
+      return passedOn(state, nowMs);
+    default:
+      return quiet(again(state, state.isConfirmed && !claim.granter ? nowMs + CLAIM_INTERVAL_MS : soon(nowMs, random)));
+  }
+}
+
+/** Nobody answered. Whoever gave the arc and is not near any more need not hear of it. */
+export function claimFailed(before: Ownership, nowMs: number, random: Random): Ownership {
+  const { claim, ring } = before;
+  const granter = ring.successors.find(({ id }) => id === claim.granter?.id) && claim.granter;
+  const dueAtMs = before.isConfirmed && !granter ? nowMs + CLAIM_INTERVAL_MS : soon(nowMs, random);
+  return { ...before, claim: { ...claim, request: undefined, granter, turn: 0, dueAtMs } };
+}
+
+function agreed(state: Ownership, nowMs: number): Outcome {
+  const { claim } = state;
+  // What was agreed to before a pause says nothing about what happened during it.
+  if (nowMs - claim.askedAtMs > BEAT_AGE_MS_MAX) return quiet(again(state, nowMs));
+  // Whoever gave the arc is not always the successor, who is to be asked as well.
+  const isGranter = claim.granter !== undefined && claim.granter.id !== state.ring.successors[0]?.id;
+  const next = confirm(state, nowMs);
+  return quiet(isGranter ? again(next, nowMs) : next);
+}
+
+function passedOn(state: Ownership, nowMs: number): Outcome {
+  const { claim, ring, isConfirmed } = state;
+  if (claim.granter) return quiet({ ...state, claim: { ...claim, granter: undefined, dueAtMs: nowMs } });
+  const turn = claim.turn + 1;
+  if (isConfirmed || turn >= ring.successors.length) return quiet(confirm(state, nowMs));
+  return quiet({ ...state, claim: { ...claim, turn, dueAtMs: nowMs } });
+}
+
+function confirm(state: Ownership, nowMs: number): Ownership {
+  const claim = { ...state.claim, granter: undefined, turn: 0, dueAtMs: nowMs + CLAIM_INTERVAL_MS };
+  return { ...state, isConfirmed: true, claim };
+}
+
+const again = (state: Ownership, dueAtMs: number): Ownership => ({ ...state, claim: { ...state.claim, dueAtMs } });
+
+// Being asked
+
+/** Answers a claim. */
+export function askedToAgree(before: Ownership, from: Peer, claim: Claim, nowMs: number): Outcome {
+  const answer = (state: Ownership, plain: PlainAnswer): Outcome => [state, [{ type: 'answer', answer: plain }]];
+  if (claim.arc.hi !== from.id) return answer(before, { type: 'busy' });
+  const state = see(before, from, claim, nowMs);
+  const { owned, self } = state;
+  if (owned === undefined) {
+    const isHeir = state.grants.some(({ to, arc }) => isSame(to, from) && inRange(arc.hi, claim.arc));
+    return answer(state, isHeir ? { type: 'agreed' } : { type: 'not_owner', hint: state.grants[0]?.to });
+  }
+  if (inRange(from.id, owned.arc) && from.id !== self.id) {
+    if (!state.isConfirmed) return answer(state, { type: 'busy' });
+    if (compareEpochs(claim.epoch, owned.epoch) <= 0) return answer(state, { type: 'contested', ...owned });
+    const given = { lo: owned.arc.lo, hi: from.id };
+    const rest = own({ ...state, source: undefined }, { lo: from.id, hi: self.id }, owned.epoch, nowMs);
+    const next = addSurplus(rest, given, undefined, nowMs);
+    return [next, [{ type: 'answer', answer: { type: 'agreed' } }, report('arc_yielded', given, from)]];
+  }
+  if (!state.isConfirmed) return answer(state, { type: 'not_owner', hint: undefined });
+  // With somebody else in between, who is the one to ask, this node has nothing to say.
+  return answer(state, owned.arc.lo === from.id ? { type: 'agreed' } : { type: 'busy' });
+}
+
+/** A claim shows that its holder lives, and that it knows what it was given. */
+function see(state: Ownership, from: Peer, { arc, epoch }: Claim, nowMs: number): Ownership {
+  const knows = (grant: Grant) => isSame(grant.to, from) && compareEpochs(grant.epoch, epoch) <= 0;
+  return meet(
+    {
+      ...state,
+      claimSeen: { from, arc, epoch, atMs: nowMs },
+      gapSinceMs: state.owned?.arc.lo === from.id ? undefined : state.gapSinceMs,
+      grants: state.grants.map((grant) =>
+        knows(grant) && !grant.isConfirmed ? { ...grant, isConfirmed: true } : grant,
+      ),
+    },
+    epoch,
+  );
+}

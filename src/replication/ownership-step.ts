@@ -1,0 +1,196 @@
+/**
+ * Ownership, step by step: an event in, the next state and what is to be done out. Pure.
+ *
+ * What an event means in itself is dealt with first; then whatever has become due since, which may be
+ * because of the event, or because time has passed. Each part has its own page: the side that gives
+ * (ownership-source.ts), the side that fetches (-receiver), who is right (-claims), leaving (-leave)
+ * and what is left over (-surplus). Here is what follows from the ring's pointers: a new ring, and the
+ * arc of a predecessor that has died.
+ */
+import { betweenOpen } from '../chord/id';
+import type { Peer } from '../chord/peer';
+import type { SyncAnswer, SyncQuestion } from '../protocol/rpc-sync';
+import { BEAT_AGE_MS_MAX, isAlone, isAwake, type Ownership, type RingView } from './ownership';
+import { andThen, epochAfter, isSame, type Outcome, own, quiet, type Random, report } from './ownership-changes';
+import { askedToAgree, claimAnswered, claimFailed, claimWhenDue } from './ownership-claims';
+import { askedToTakeOver, leaveAnswered, leaveWhenDue, startLeaving } from './ownership-leave';
+import type { OwnershipEvent } from './ownership-protocol';
+import { compared, dropReceiver, fetchAnswered, fetchFailed, fetchWhenDue, joinWhenEmpty } from './ownership-receiver';
+import { askedAsSource, askedToOpen, dropSource, expireSource } from './ownership-source';
+import { cleanUp, sendStrays, straysSent, wasDropped } from './ownership-surplus';
+import { unreachable } from '../unreachable';
+
+/**
+ * How long a predecessor has been dead before its arc is served here. Whoever was only paused has
+ * not beaten for longer than it may by then, so it does not serve when it wakes up.
+ */
+export const TAKE_OVER_DELAY_MS = BEAT_AGE_MS_MAX;
+
+/** A holder that was heard of so recently is alive, unless the failure detector has said otherwise since. */
+const HEARD_MS = 1500;
+
+/** How long a node that never owned anything waits for others before it takes it that they are all dead. */
+const ORPHAN_GRACE_MS = 2000;
+
+/** Handles one event. `nowMs` is monotonic. */
+export function stepOwnership(before: Ownership, event: OwnershipEvent, nowMs: number, random: Random): Outcome {
+  const state = noticePause(before, nowMs);
+  return andThen(handle(state, event, nowMs, random), (next) => goOn(next, event, nowMs));
+}
+
+/** What the event means. */
+function handle(state: Ownership, event: OwnershipEvent, nowMs: number, random: Random): Outcome {
+  switch (event.type) {
+    case 'tick':
+      return andThen(quiet({ ...state, beatMs: nowMs }), (next) => cleanUp(next, nowMs));
+    case 'woken':
+      return quiet(state);
+    case 'ring':
+      return quiet(followRing(state, event.ring, nowMs));
+    case 'verdict':
+      return quiet(event.isAlive ? state : bury(state, event.peer, nowMs));
+    case 'asked':
+      return asked(expireSource(state, nowMs), event.from, event.question, nowMs);
+    case 'answered':
+      return answered(state, event, nowMs, random);
+    case 'failed':
+      return quiet(failed(state, event.request, nowMs, random));
+    case 'compared':
+      return event.request === state.receiver?.request ? compared(state, event.isEqual, nowMs, random) : quiet(state);
+    case 'mirror_failed':
+      return quiet(state.source?.to.id === event.to.id ? dropSource(state) : state);
+    case 'strays_sent':
+      return event.request === state.strays.request ? straysSent(state, event.outcome, nowMs, random) : quiet(state);
+    case 'dropped':
+      return quiet(wasDropped(state, event.arc, event.isAll));
+    case 'leave':
+      return startLeaving(state, event.deadlineMs, nowMs);
+    default:
+      return unreachable(event);
+  }
+}
+
+/** What has become due. */
+function goOn(before: Ownership, event: OwnershipEvent, nowMs: number): Outcome {
+  let outcome = mindGap(expireSource(before, nowMs), nowMs);
+  outcome = andThen(outcome, (state) => leaveWhenDue(state, nowMs));
+  outcome = andThen(outcome, (state) => fetchWhenDue(joinWhenEmpty(state, nowMs), nowMs));
+  outcome = andThen(outcome, (state) => claimWhenDue(state, nowMs));
+  outcome = andThen(outcome, (state) => (event.type === 'tick' ? sendStrays(state, nowMs) : quiet(state)));
+  return andThen(outcome, (state) => wakeForRetry(before, state, nowMs));
+}
+
+/** What follows in less than a beat has its own alarm. */
+function wakeForRetry(before: Ownership, state: Ownership, nowMs: number): Outcome {
+  const dueAts = [
+    state.receiver?.request === undefined ? state.receiver?.dueAtMs : undefined,
+    state.leaving?.request === undefined ? state.leaving?.dueAtMs : undefined,
+    state.claim.request === undefined && !state.isConfirmed ? state.claim.dueAtMs : undefined,
+  ];
+  const next = Math.min(...dueAts.filter((dueAtMs) => dueAtMs !== undefined && dueAtMs > nowMs).map(Number));
+  const isNew = state.receiver !== before.receiver || state.leaving !== before.leaving || state.claim !== before.claim;
+  return isNew && next - nowMs < 100 ? [state, [{ type: 'wake', afterMs: next - nowMs }]] : quiet(state);
+}
+
+/**
+ * A node that was stopped has been buried, for all it knows. What it asked before, it asks again: an
+ * answer that has waited for it says nothing about now.
+ */
+function noticePause(state: Ownership, nowMs: number): Ownership {
+  if (isAwake(state.beatMs, nowMs) || !state.isConfirmed || isAlone(state)) return state;
+  return { ...state, isConfirmed: false, claim: { ...state.claim, request: undefined, turn: 0, dueAtMs: nowMs } };
+}
+
+function followRing(state: Ownership, ring: RingView, nowMs: number): Ownership {
+  const isSameHead = ring.successors[0]?.id === state.ring.successors[0]?.id;
+  if (isSameHead && ring.predecessor.id === state.ring.predecessor.id) return { ...state, ring };
+  const claim = { ...state.claim, turn: 0, dueAtMs: Math.min(state.claim.dueAtMs, nowMs) };
+  return { ...state, ring, claim };
+}
+
+/** Sessions with the dead end. What they held is taken over when the ring's pointers say so. */
+function bury(before: Ownership, dead: Peer, nowMs: number): Ownership {
+  let state = before;
+  if (state.source && isBuried(state.source.to, dead)) state = dropSource(state);
+  if (state.receiver && isBuried(state.receiver.from, dead)) state = dropReceiver(state);
+  if (state.claim.granter && isBuried(state.claim.granter, dead)) {
+    state = { ...state, claim: { ...state.claim, granter: undefined, request: undefined, dueAtMs: nowMs } };
+  }
+  if (state.claimSeen && isBuried(state.claimSeen.from, dead)) state = { ...state, claimSeen: undefined };
+  const grants = state.grants.map((grant) => (isSame(grant.to, dead) ? { ...grant, isConfirmed: true } : grant));
+  return { ...state, grants };
+}
+
+const isBuried = (peer: Peer, dead: Peer) => peer.id === dead.id && peer.inc <= dead.inc;
+
+/** Takes over what a dead predecessor held; or everything, as the first of a new ring or the last of an old one. */
+function mindGap(state: Ownership, nowMs: number): Outcome {
+  // Still looking for others: nothing is known yet.
+  if (isAlone(state) && !state.ring.isSettled) return quiet(state);
+  const delayMs = gapDelayMs(state, nowMs);
+  if (delayMs === undefined) return quiet(state.gapSinceMs === undefined ? state : { ...state, gapSinceMs: undefined });
+  const sinceMs = state.gapSinceMs ?? nowMs;
+  const waitMs = sinceMs + delayMs - nowMs;
+  if (waitMs > 0) {
+    const waiting = { ...state, gapSinceMs: sinceMs };
+    return state.gapSinceMs === undefined ? [waiting, [{ type: 'wake', afterMs: waitMs }]] : quiet(waiting);
+  }
+  const { self, ring, isNew } = state;
+  const arc = { lo: isAlone(state) ? self.id : ring.predecessor.id, hi: self.id };
+  const taken = own(state, arc, epochAfter(state, isNew ? 1 : 2), nowMs);
+  return [
+    { ...taken, source: undefined, receiver: undefined },
+    [report(isNew ? 'arc_created' : 'arc_taken_over', arc)],
+  ];
+}
+
+/** How long to wait before an arc without an owner is taken; undefined: there is none. */
+function gapDelayMs(state: Ownership, nowMs: number): number | undefined {
+  const { self, ring, owned, isNew, isGone, claimSeen, isConfirmed } = state;
+  if (!ring.isMember || isGone) return undefined;
+  if (isAlone(state)) {
+    if (owned?.arc.lo === self.id) return undefined;
+    if (owned === undefined) return isNew ? 0 : ORPHAN_GRACE_MS;
+    return TAKE_OVER_DELAY_MS;
+  }
+  const { predecessor } = ring;
+  if (owned === undefined || !isConfirmed || predecessor.id === self.id) return undefined;
+  if (!betweenOpen(owned.arc.lo, predecessor.id, self.id)) return undefined;
+  const isHeard = claimSeen?.from.id === owned.arc.lo && nowMs - claimSeen.atMs < HEARD_MS;
+  return isHeard ? undefined : TAKE_OVER_DELAY_MS;
+}
+
+function asked(state: Ownership, from: Peer, question: SyncQuestion, nowMs: number): Outcome {
+  switch (question.type) {
+    case 'sync_open':
+      return askedToOpen(state, from, question, nowMs);
+    case 'sync_push':
+    case 'sync_next':
+    case 'sync_seal':
+    case 'sync_take':
+      return askedAsSource(state, from, question, nowMs);
+    case 'take_over':
+      return askedToTakeOver(state, from, question, nowMs);
+    case 'claim':
+      return askedToAgree(state, from, question, nowMs);
+    default:
+      return unreachable(question);
+  }
+}
+
+type Answered = Extract<OwnershipEvent, { type: 'answered' }>;
+
+function answered(state: Ownership, event: Answered, nowMs: number, random: Random): Outcome {
+  const { request, answer }: { request: number; answer: SyncAnswer } = event;
+  if (request === state.receiver?.request) return fetchAnswered(state, event, nowMs, random);
+  if (request === state.claim.request) return claimAnswered(state, answer, nowMs, random);
+  if (request === state.leaving?.request) return quiet(leaveAnswered(state, answer, nowMs, random));
+  return quiet(state);
+}
+
+function failed(state: Ownership, request: number, nowMs: number, random: Random): Ownership {
+  if (request === state.receiver?.request) return fetchFailed(state, nowMs, random);
+  if (request === state.claim.request) return claimFailed(state, nowMs, random);
+  if (request === state.leaving?.request) return leaveAnswered(state, undefined, nowMs, random);
+  return state;
+}
