@@ -1,0 +1,149 @@
+/** What nodes ask each other about single keys: golden bodies, long values, and bodies that nobody would send. */
+import { type BinaryString, fromUtf8 } from '../../src/octets';
+import { DEFAULT_LIMITS } from '../../src/protocol/client-protocol';
+import { encodeFrame, FrameDecoder } from '../../src/protocol/rpc-frames';
+import {
+  type AnswersTo,
+  decodeAnswer,
+  decodeQuestion,
+  encodeAnswer,
+  encodeQuestion,
+} from '../../src/protocol/rpc-messages';
+import { OctetWriter } from '../../src/protocol/octet-writer';
+import type { RpcValue } from '../../src/protocol/rpc-values';
+import { Record } from '../../src/store/record';
+import { allBytes, hex } from './fixtures';
+import { badRequest, digitsOf, P, P_BYTES, P_VALUE, R, R_BYTES, R_VALUE, travelled, writers } from './rpc-fixtures';
+
+const key = fromUtf8('k');
+
+describe('messages about single keys', () => {
+  it.each<[string, RpcValue, string]>([
+    ['get', encodeQuestion({ type: 'get', key, consistency: 'default' }).body, '92 c4016b 00'],
+    ['delete', encodeQuestion({ type: 'delete', key, consistency: 'eventual' }).body, '92 c4016b 01'],
+    [
+      'put',
+      encodeQuestion({ type: 'put', key, value: fromUtf8('v'), consistency: 'quorum' }).body,
+      '93 c4016b 02 c40176',
+    ],
+    ['put_replica', encodeQuestion({ type: 'put_replica', record: R }).body, R_BYTES],
+    [
+      'done',
+      encodeAnswer({ type: 'done', status: 'not_found', value: fromUtf8(''), acks: 1, copies: 3, degraded: true }),
+      '97 a4646f6e65 01 c400 c0 01 03 c3',
+    ],
+    [
+      'done with a version',
+      encodeAnswer({
+        type: 'done',
+        status: 'success',
+        value: fromUtf8('v'),
+        version: 'sixteen bytes !!' as BinaryString,
+        acks: 2,
+        copies: 3,
+        degraded: false,
+      }),
+      '97 a4646f6e65 00 c40176 c410 7369787465656e206279746573202121 02 03 c2',
+    ],
+    ['not_owner', encodeAnswer({ type: 'not_owner' }), '92 a96e6f745f6f776e6572 c0'],
+    ['not_owner with a hint', encodeAnswer({ type: 'not_owner', hint: P }), `92 a96e6f745f6f776e6572 ${P_BYTES}`],
+    ['stored', encodeAnswer({ type: 'stored' }), '91 a673746f726564'],
+  ])('the body of %s has its golden bytes', (_what, body, digits) => {
+    expect(digitsOf(body)).toBe(digits.replaceAll(' ', ''));
+  });
+
+  it('a record is read with the identifier of its key, and its writer is one object for all versions', () => {
+    const read = decodeQuestion('put_replica', travelled(R_VALUE), writers);
+    expect(read).toEqual({ ok: true, value: { type: 'put_replica', record: R } });
+    const { record } = (read.ok && read.value) as { record: Record };
+    expect(record).toBeInstanceOf(Record);
+    expect(record.keyId).toBe('13fbd79c3d390e5d6585a21e11ff5ec1970cff0c');
+    expect(record.writer).toBe(R.writer);
+  });
+
+  it('a tombstone and an expiry come as what they are', () => {
+    const [, version] = R_VALUE;
+    const read = decodeQuestion(
+      'put_replica',
+      travelled([Buffer.from('k'), version ?? null, null, 2 ** 50, true]),
+      writers,
+    );
+    expect(read).toMatchObject({ ok: true, value: { record: { kind: 'tombstone', expireAtMs: 2 ** 50, ev: true } } });
+  });
+
+  it('a frame carries the longest key with the longest value that a node takes, there and back', () => {
+    const { keyBytesMax, valueBytesMax } = DEFAULT_LIMITS;
+    const question = {
+      type: 'put',
+      key: 'k'.repeat(keyBytesMax) as BinaryString,
+      value: Buffer.alloc(valueBytesMax, 7),
+      consistency: 'default',
+    } as const;
+    const writer = new OctetWriter();
+    const frame = { type: 'request', correlationId: 1, deadlineMs: 1000, ...encodeQuestion(question) } as const;
+    expect(encodeFrame(frame, writer).ok).toBe(true);
+    const decoder = new FrameDecoder();
+    decoder.push(allBytes(writer));
+    const found = decoder.next();
+    if (found?.type !== 'request') throw new Error('Expected a request');
+    const read = decodeQuestion(found.method, found.body, writers);
+    if (!read.ok || read.value.type !== 'put') throw new Error('Expected a put');
+    expect(read.value.key.length).toBe(keyBytesMax);
+    expect(Buffer.compare(read.value.value as Uint8Array, question.value)).toBe(0);
+    // It is a copy: a node that stores it does not keep the frame.
+    expect((read.value.value as Uint8Array).buffer.byteLength).toBe(valueBytesMax);
+  });
+});
+
+describe('messages about single keys that make no sense', () => {
+  const k = Buffer.from('k');
+  it.each<[string, RpcValue]>([
+    ['get', null],
+    ['get', []],
+    ['get', ['k', 0]],
+    ['get', [k]],
+    ['get', [k, 3]],
+    ['get', [k, 4]],
+    ['get', [k, -1]],
+    ['get', [k, 0.5]],
+    ['get', [k, 'quorum']],
+    ['put', [k, 0]],
+    ['put', [k, 0, 'v']],
+    ['put', [k, 0, null]],
+    ['delete', [null, 0]],
+    ['put_replica', []],
+    ['put_replica', R_VALUE.slice(0, 4)],
+    ['put_replica', [...R_VALUE, 1]],
+    ['put_replica', ['k', ...R_VALUE.slice(1)]],
+    ['put_replica', R_VALUE.with(1, hex('00'))],
+    ['put_replica', R_VALUE.with(1, 'sixteen bytes !!')],
+    ['put_replica', R_VALUE.with(2, 'v')],
+    ['put_replica', R_VALUE.with(3, -1)],
+    ['put_replica', R_VALUE.with(3, 0.5)],
+    ['put_replica', R_VALUE.with(3, 2n ** 60n)],
+    ['put_replica', R_VALUE.with(4, 1)],
+    ['put_replica', R_VALUE.with(4, null)],
+  ])('decodeQuestion() refuses a %s with the body %j', (method, body) => {
+    expect(decodeQuestion(method, body, writers)).toEqual(badRequest);
+  });
+
+  it.each<[keyof AnswersTo, RpcValue]>([
+    ['get', ['stored']],
+    ['get', ['done']],
+    ['get', ['done', 0, k, null, 1, 1]],
+    ['get', ['done', 99, k, null, 1, 1, true]],
+    ['get', ['done', 'success', k, null, 1, 1, true]],
+    ['get', ['done', 0, 'v', null, 1, 1, true]],
+    ['get', ['done', 0, k, k, 1, 1, true]],
+    ['get', ['done', 0, k, null, -1, 1, true]],
+    ['get', ['done', 0, k, null, 1, 1.5, true]],
+    ['get', ['done', 0, k, null, 1, 1, null]],
+    ['put', ['not_owner']],
+    ['put', ['not_owner', 'somebody']],
+    ['put', ['not_owner', P_VALUE.slice(1)]],
+    ['put_replica', ['done', 0, k, null, 1, 1, true]],
+    ['put_replica', [null]],
+  ])('decodeAnswer() refuses to have %s answered with %j', (method, body) => {
+    expect(decodeAnswer(method, body, writers)).toEqual(badRequest);
+  });
+});

@@ -1,0 +1,209 @@
+/** What the tests of messages between nodes share: a peer and its bytes, arbitrary questions, answers and tales. */
+import * as fc from 'fast-check';
+import { hashOf, type Id, keyId, nodeId } from '../../src/chord/id';
+import type { Peer } from '../../src/chord/peer';
+import type { Tale } from '../../src/chord/ring-protocol';
+import { type BinaryString, copyOctets, fromUtf8, toBinaryString } from '../../src/octets';
+import type { Consistency, Status } from '../../src/protocol/client-protocol';
+import type { AnswersTo, RpcQuestion } from '../../src/protocol/rpc-messages';
+import { packValue, type RpcValue, unpackValue } from '../../src/protocol/rpc-values';
+import { type Version, versionOf, Writers } from '../../src/replication/version';
+import { Record } from '../../src/store/record';
+import { hex } from './fixtures';
+
+/** Those of the node that reads. */
+export const writers = new Writers();
+
+const peerAt = (host: string, port: number, inc: bigint): Peer => ({
+  id: nodeId(host, port),
+  addr: `${host}:${port}`,
+  inc,
+});
+export const P = peerAt('127.0.0.1', 9001, 7n);
+export const P_VALUE: readonly RpcValue[] = [hex(P.id), P.addr, P.inc];
+export const P_BYTES =
+  '93 c414 2c927f3d9c0e1fea287055d88c0d5b369564e67a ae3132372e302e302e313a39303031 d30000000000000007';
+
+/** A record and its bytes: key "k", value "v". */
+export const R = recordOf('k', 'v', versionOf(0x0102_0304_0506, 0x0708, writers.intern('writer-1' as BinaryString)));
+export const R_VALUE: readonly RpcValue[] = [Buffer.from('k'), hex('0102030405060708 7772697465722d31'), Buffer.from('v'), null, false];
+export const R_BYTES = '95 c4016b c410 0102030405060708 7772697465722d31 c40176 c0 c2';
+
+function recordOf(key: string, value: string, version: Version): Record {
+  return new Record(keyId(fromUtf8(key)), fromUtf8(key), version, fromUtf8(value), undefined, false);
+}
+
+/** The value as it arrives: through bytes. */
+export function travelled(value: RpcValue): RpcValue {
+  const unpacked = unpackValue(Buffer.from(packValue(value)));
+  if (!unpacked.ok) throw new Error(unpacked.error);
+  return unpacked.value;
+}
+
+/** The bytes of a value as digits. */
+export const digitsOf = (value: RpcValue) => Buffer.from(packValue(value)).toString('hex');
+
+export const badRequest = {
+  ok: false,
+  error: { code: 'bad_request', message: expect.stringMatching(/^Cannot read /) },
+};
+export const unknownMethod = {
+  ok: false,
+  error: { code: 'unknown_method', message: expect.stringMatching(/^Cannot serve /) },
+};
+
+// Parts
+
+const type = <const Type extends string>(name: Type) => fc.constant(name);
+const hosts = fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain());
+const uint64s = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+export const peers = fc
+  .record({ host: hosts, port: fc.integer({ min: 1, max: 65_535 }), inc: uint64s })
+  .map(({ host, port, inc }) => peerAt(host, port, inc));
+const lists = fc.array(peers, { maxLength: 12 });
+const ids = fc.string().map((text) => hashOf(fromUtf8(text)) as Id);
+const arcs = fc.record({ lo: ids, hi: ids });
+const counts = fc.oneof(fc.nat(200), fc.maxSafeNat());
+const epochs = fc.record({ n: counts, by: uint64s });
+const keys = fc.uint8Array({ maxLength: 40 }).map(toBinaryString);
+const values = fc
+  .oneof(fc.uint8Array({ maxLength: 40 }), fc.uint8Array({ minLength: 1000, maxLength: 1100 }))
+  .map((bytes) => copyOctets(bytes));
+const versions = fc
+  .record({
+    ms: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
+    ctr: fc.integer({ min: 0, max: 65_535 }),
+    writer: fc.uint8Array({ minLength: 8, maxLength: 8 }),
+  })
+  .map(({ ms, ctr, writer }) => versionOf(ms, ctr, writers.intern(toBinaryString(writer))));
+export const records = fc
+  .record({
+    key: keys,
+    version: versions,
+    value: fc.option(values, { nil: undefined }),
+    expireAtMs: fc.option(counts, { nil: undefined }),
+    ev: fc.boolean(),
+  })
+  .map(({ key, version, value, expireAtMs, ev }) => new Record(keyId(key), key, version, value, expireAtMs, ev));
+const int32s = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+const digests = fc.record({ count: counts, fp0: int32s, fp1: int32s });
+const consistencies = fc.constantFrom<Consistency>('default', 'eventual', 'quorum');
+const statuses = fc.constantFrom<Status>('success', 'not_found', 'server_error', 'timeout', 'not_responsible');
+
+// Questions
+
+export const questions: fc.Arbitrary<RpcQuestion> = fc.oneof(
+  fc.constantFrom<RpcQuestion>({ type: 'ping' }, { type: 'get_state' }, { type: 'join' }, { type: 'describe' }),
+  fc.record({ type: type('ping_for'), target: peers }),
+  fc.record({
+    type: type('find_next'),
+    key: ids,
+    excluded: lists.map((list) => new Set(list.map(({ id }) => id))),
+  }),
+  fc.record({ type: type('get'), key: keys, consistency: consistencies }),
+  fc.record({ type: type('put'), key: keys, value: values, consistency: consistencies }),
+  fc.record({ type: type('delete'), key: keys, consistency: consistencies }),
+  fc.record({ type: type('put_replica'), record: records }),
+  fc.record({ type: type('sync_open'), after: ids, kind: fc.constantFrom<'join' | 'leave'>('join', 'leave') }),
+  fc.record({ type: type('sync_push'), session: counts, records: fc.array(records, { maxLength: 5 }) }),
+  fc.record({
+    type: type('sync_next'),
+    session: counts,
+    after: fc.option(ids, { nil: undefined }),
+    bytesMax: counts,
+  }),
+  fc.record({ type: fc.constantFrom<'sync_seal' | 'sync_take'>('sync_seal', 'sync_take'), session: counts }),
+  fc.record({ type: fc.constantFrom<'take_over' | 'claim'>('take_over', 'claim'), arc: arcs, epoch: epochs }),
+);
+
+// Answers
+
+const busy = fc.constant({ type: 'busy' as const });
+const declined = fc.oneof(
+  busy,
+  fc.record({
+    type: type('refused'),
+    reason: fc.constantFrom<'id_taken' | 'not_a_member'>('id_taken', 'not_a_member'),
+  }),
+);
+const notOwner = fc.record({ type: type('not_owner'), hint: fc.option(peers, { nil: undefined }) });
+const noSession = fc.constant({ type: 'no_session' as const });
+const granted = fc.record({ type: type('granted'), session: counts, arc: arcs, epoch: epochs, clock: versions });
+const done = fc.oneof(
+  notOwner,
+  fc.record({
+    type: type('done'),
+    status: statuses,
+    value: values,
+    version: fc.option(fc.uint8Array({ minLength: 16, maxLength: 16 }).map(toBinaryString), { nil: undefined }),
+    acks: counts,
+    copies: counts,
+    degraded: fc.boolean(),
+  }),
+);
+
+export const answers: { readonly [Method in keyof AnswersTo]: fc.Arbitrary<AnswersTo[Method]> } = {
+  ping: fc.record({ type: type('pong') }),
+  ping_for: fc.constantFrom({ type: 'pong' as const }, { type: 'silent' as const }),
+  describe: fc.record({
+    type: type('described'),
+    self: peers,
+    state: fc.constantFrom<'joining' | 'active' | 'leaving'>('joining', 'active', 'leaving'),
+    predecessor: fc.option(peers, { nil: undefined }),
+    successors: lists,
+    fingers: lists,
+    arc: fc.option(arcs, { nil: undefined }),
+    keys: counts,
+    bytes: counts,
+    tombstones: counts,
+  }),
+  get_state: fc.oneof(declined, fc.record({ type: type('state'), predecessor: peers, successors: lists })),
+  join: fc.oneof(
+    declined,
+    fc.record({ type: type('admitted'), successors: lists }),
+    fc.record({ type: type('redirect'), to: peers }),
+  ),
+  find_next: fc.oneof(
+    fc.record({ type: type('owner'), owner: peers, rest: lists }),
+    fc.record({ type: type('candidates'), peers: lists }),
+  ),
+  get: done,
+  put: done,
+  delete: done,
+  put_replica: fc.oneof(notOwner, fc.constant({ type: 'stored' as const })),
+  sync_open: fc.oneof(
+    busy,
+    notOwner,
+    granted,
+    fc.record({ type: type('opened'), session: counts, arc: arcs, epoch: epochs, count: counts, bytes: counts }),
+  ),
+  sync_push: fc.oneof(noSession, fc.constant({ type: 'pushed' as const })),
+  sync_next: fc.oneof(
+    noSession,
+    fc.record({
+      type: type('chunk'),
+      records: fc.array(records, { maxLength: 5 }),
+      after: fc.option(ids, { nil: undefined }),
+    }),
+  ),
+  sync_seal: fc.oneof(noSession, fc.record({ type: type('sealed'), digest: digests })),
+  sync_take: fc.oneof(noSession, granted),
+  take_over: fc.oneof(busy, notOwner, fc.constant({ type: 'accepted' as const })),
+  claim: fc.oneof(
+    busy,
+    fc.constant({ type: 'agreed' as const }),
+    fc.record({ type: type('contested'), arc: arcs, epoch: epochs }),
+  ),
+};
+
+/** Every method that is asked. */
+export const asked = Object.keys(answers) as (keyof AnswersTo)[];
+
+// Tales
+
+export const tales: fc.Arbitrary<Tale> = fc.oneof(
+  fc.constant({ type: 'notify' as const }),
+  fc.record({ type: type('hint'), between: peers }),
+  fc.record({ type: type('leaving_before'), successors: lists }),
+  fc.record({ type: type('leaving_after'), predecessor: peers }),
+);
