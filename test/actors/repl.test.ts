@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import * as repl from '../../actors/repl';
 import { Runtime } from '../../src/otp';
 import { FakeAdmin } from '../support/fake-admin';
-import { FakeRing } from '../support/fake-ring';
+import { ShownRing } from '../support/shown-ring';
 import { DROP, FakeServer, freePort, HOLD } from '../support/fake-server';
 
 let server: FakeServer;
@@ -178,7 +178,7 @@ describe('through a pipe', () => {
 
 describe('about the ring', () => {
   let admin: FakeAdmin;
-  const ring = new FakeRing(3);
+  const ring = new ShownRing(3);
   const ask = (script: string, strict = false) =>
     transcript(script, {
       strict,

@@ -2,19 +2,19 @@
 import { lookUp } from '../../src/admin/key-lookup';
 import { type KeyId, keyId } from '../../src/chord/id';
 import { fromUtf8 } from '../../src/octets';
-import { FakeRing } from '../support/fake-ring';
+import { ShownRing } from '../support/shown-ring';
 
 const KEYS = Array.from({ length: 50 }, (_none, index) => keyId(fromUtf8(`key-${index}`)));
 
 /** A key that this member owns. */
-function keyOf(ring: FakeRing, place: number): KeyId {
+function keyOf(ring: ShownRing, place: number): KeyId {
   for (let number = 0; ; number += 1) {
     const key = keyId(fromUtf8(`key-${number}`));
     if (ring.ownerOf(key).id === ring.at(place).id) return key;
   }
 }
 
-async function find(ring: FakeRing, from: number, key: KeyId) {
+async function find(ring: ShownRing, from: number, key: KeyId) {
   const view = ring.viewFrom(from);
   const self = view.describeSelf();
   if (self === undefined) throw new Error('Expected a description');
@@ -23,7 +23,7 @@ async function find(ring: FakeRing, from: number, key: KeyId) {
 
 describe('lookUp()', () => {
   it.each([1, 2, 3, 4, 16])('finds the owner of every key in a ring of %i', async (size) => {
-    const ring = new FakeRing(size);
+    const ring = new ShownRing(size);
     for (const key of KEYS) {
       for (const from of ring.peers.keys()) {
         const found = await find(ring, from, key);
@@ -41,7 +41,7 @@ describe('lookUp()', () => {
   });
 
   it('says how long each step took, and all of them', async () => {
-    const ring = new FakeRing(16);
+    const ring = new ShownRing(16);
     const found = await find(ring, 0, keyOf(ring, 9));
     if (!found.ok) throw new Error(found.error);
     const { path, tookMs } = found.value;
@@ -50,7 +50,7 @@ describe('lookUp()', () => {
   });
 
   it('goes round who does not answer', async () => {
-    const ring = new FakeRing(16);
+    const ring = new ShownRing(16);
     const key = keyOf(ring, 8);
     const before = await find(ring, 0, key);
     if (!before.ok) throw new Error(before.error);
@@ -61,7 +61,7 @@ describe('lookUp()', () => {
   });
 
   it('says that an owner does not answer, or has not taken the key over', async () => {
-    const ring = new FakeRing(4);
+    const ring = new ShownRing(4);
     const key = keyOf(ring, 2);
     ring.bend(2, { arc: null });
     expect(await find(ring, 0, key)).toMatchObject({ ok: true, value: { confirmed: false } });
@@ -70,7 +70,7 @@ describe('lookUp()', () => {
   });
 
   it('fails where nobody knows a way', async () => {
-    const ring = new FakeRing(2);
+    const ring = new ShownRing(2);
     ring.bend(0, { successors: [], arc: null });
     const view = { ...ring.viewFrom(0), findNext: async () => undefined };
     const self = view.describeSelf();

@@ -1,8 +1,8 @@
 /** The walk round a ring: whom it finds, in which order, and what it holds against them. */
 import { walkRing } from '../../src/admin/ring-walk';
-import { FakeRing } from '../support/fake-ring';
+import { ShownRing } from '../support/shown-ring';
 
-async function walk(ring: FakeRing, from = 0) {
+async function walk(ring: ShownRing, from = 0) {
   const walked = await walkRing(ring.viewFrom(from));
   if (walked === undefined) throw new Error('Expected a ring');
   return walked;
@@ -10,7 +10,7 @@ async function walk(ring: FakeRing, from = 0) {
 
 describe('walkRing()', () => {
   it.each([1, 2, 3, 4, 5, 6, 40])('finds all of a ring of %i in ring order, and nothing against it', async (size) => {
-    const ring = new FakeRing(size);
+    const ring = new ShownRing(size);
     for (const from of [0, size - 1]) {
       const { nodes, consistent, covered, problems } = await walk(ring, from);
       const inOrder = ring.peers.map((_peer, place) => ring.at(from + place).addr);
@@ -21,7 +21,7 @@ describe('walkRing()', () => {
   });
 
   it('tells of each node what it says of itself', async () => {
-    const ring = new FakeRing(3);
+    const ring = new ShownRing(3);
     const named = ({ id, addr }: { readonly id: string; readonly addr: string }) => ({ id, addr });
     expect((await walk(ring)).nodes[1]).toEqual({
       ...named(ring.at(1)),
@@ -36,7 +36,7 @@ describe('walkRing()', () => {
   });
 
   it('passes by who does not answer, and lists it', async () => {
-    const ring = new FakeRing(4);
+    const ring = new ShownRing(4);
     ring.silent.add(ring.at(2).addr);
     const { nodes, consistent, problems } = await walk(ring);
     expect(nodes.map(({ state }) => state)).toEqual(['active', 'active', 'unreachable', 'active']);
@@ -46,7 +46,7 @@ describe('walkRing()', () => {
   });
 
   it('holds a dead node against nobody who has it only further down his list', async () => {
-    const ring = new FakeRing(4);
+    const ring = new ShownRing(4);
     ring.silent.add(ring.at(2).addr);
     ring.bend(1, { successors: [ring.at(3), ring.at(0)] });
     ring.bend(3, { predecessor: ring.at(1), arc: [ring.at(1).id, ring.at(3).id] });
@@ -56,7 +56,7 @@ describe('walkRing()', () => {
   });
 
   it('finds a node that nobody has as a successor', async () => {
-    const ring = new FakeRing(3);
+    const ring = new ShownRing(3);
     ring.bend(0, { successors: [ring.at(2)] });
     const { nodes, consistent, problems } = await walk(ring);
     expect(nodes).toHaveLength(3);
@@ -65,7 +65,7 @@ describe('walkRing()', () => {
   });
 
   it('notices a predecessor that is not the neighbour', async () => {
-    const ring = new FakeRing(3);
+    const ring = new ShownRing(3);
     ring.bend(2, { predecessor: ring.at(0) });
     const { consistent, problems } = await walk(ring);
     expect(consistent).toBe(false);
@@ -78,7 +78,7 @@ describe('walkRing()', () => {
     ['goes round without it', [2]],
     ['comes to an end', []],
   ])('notices a walk that %s', async (_what, successors) => {
-    const ring = new FakeRing(4);
+    const ring = new ShownRing(4);
     ring.bend(3, { successors: successors.map((place) => ring.at(place)) });
     const { consistent, problems } = await walk(ring);
     expect(consistent).toBe(false);
@@ -86,7 +86,7 @@ describe('walkRing()', () => {
   });
 
   it('says where keys have no owner, or two', async () => {
-    const ring = new FakeRing(3);
+    const ring = new ShownRing(3);
     ring.bend(1, { arc: null });
     const { consistent, covered, problems } = await walk(ring);
     expect({ consistent, covered }).toEqual({ consistent: true, covered: false });
@@ -101,7 +101,7 @@ describe('walkRing()', () => {
   });
 
   it('takes a lone owner of less than everything for a gap', async () => {
-    const ring = new FakeRing(1);
+    const ring = new ShownRing(1);
     ring.bend(0, { arc: ['0'.repeat(40) as never, ring.at(0).id] });
     expect((await walk(ring)).covered).toBe(false);
   });

@@ -5,7 +5,7 @@ import { FINGERS, fingerTarget } from '../../src/chord/finger-table';
 import { keyId } from '../../src/chord/id';
 import { fromUtf8, toBinaryString } from '../../src/octets';
 import type { TreeNode } from '../../src/otp';
-import { FakeRing } from '../support/fake-ring';
+import { ShownRing } from '../support/shown-ring';
 import * as v from 'valibot';
 
 const TREE: TreeNode = {
@@ -50,7 +50,7 @@ function viewWith(differences: Partial<NodeView> = {}): NodeView {
       uptimeMs: 1,
       version: '0',
     }),
-    ring: new FakeRing(3).viewFrom(0),
+    ring: new ShownRing(3).viewFrom(0),
     tree: async () => TREE,
     kill: async (path) => path === 'node-sup',
     ...differences,
@@ -149,7 +149,7 @@ describe('route()', () => {
 });
 
 describe('the ring', () => {
-  const ring = new FakeRing(16);
+  const ring = new ShownRing(16);
   const restarting = { ...ring.viewFrom(0), describeSelf: () => undefined };
 
   it('is walked', async () => {

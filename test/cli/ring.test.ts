@@ -4,16 +4,16 @@ import { keyId } from '../../src/chord/id';
 import { fromUtf8 } from '../../src/octets';
 import { run } from '../support/cli';
 import { FakeAdmin } from '../support/fake-admin';
-import { FakeRing } from '../support/fake-ring';
+import { ShownRing } from '../support/shown-ring';
 import { freePort } from '../support/fake-server';
 import * as v from 'valibot';
 
 const SIZE = 4;
-let ring: FakeRing;
+let ring: ShownRing;
 let admin: FakeAdmin;
 
 beforeEach(async () => {
-  ring = new FakeRing(SIZE);
+  ring = new ShownRing(SIZE);
   admin = await FakeAdmin.listen(ring.viewFrom(0));
 });
 afterEach(() => admin.close());
@@ -66,7 +66,7 @@ describe('ring status', () => {
   });
 
   test('gives a lone node all of the circle', async () => {
-    admin.show(new FakeRing(1).viewFrom(0));
+    admin.show(new ShownRing(1).viewFrom(0));
     expect((await ask('status')).stdout).toMatch(/^The ring is whole: 1 node, 0 keys\n[^]* 100\.0 % /);
   });
 });
