@@ -13,6 +13,8 @@ export interface Question {
   /** Not copied when it is long: it must stay as it is until the call is over. */
   readonly value: Octets;
   readonly consistency: Consistency;
+  /** Whether a node that is not the key's own says whose it is, instead of passing the request on. */
+  readonly direct: boolean;
   readonly timeoutMs: number;
   /** Whether to ask again when the connection is lost after the request had been written. */
   readonly retryIndeterminate: boolean;

@@ -9,7 +9,7 @@ import { type Octets, toBuffer } from '../octets';
 import type { Op, Status } from '../protocol/client-protocol';
 import { err, type Result } from '../result';
 import type { ClientErrorCode } from '../errors';
-import { type Address, formatAddress } from './address';
+import { type Address, formatAddress, parseAddress } from './address';
 
 /** Why there is no answer. */
 export interface ClientError {
@@ -19,6 +19,8 @@ export interface ClientError {
   readonly message: string;
   /** True where the request certainly had no effect and will have none; false where nobody can tell. */
   readonly definite: boolean;
+  /** With `not_responsible` in answer to a direct request: the node that is responsible, where that was said. */
+  readonly primary?: Address;
 }
 
 /** A status that is not success. */
@@ -40,6 +42,12 @@ export function failedStatus(op: Op, address: Address, status: Failure, value: O
     message: `Cannot ${op}: ${formatAddress(address)} ${WORDS[status]}${message}`,
     definite: status !== 'timeout',
   });
+}
+
+/** The same failure with the node that an answer to a direct request names, if it does. */
+export function withPrimary(error: ClientError, value: Octets): ClientError {
+  const primary = parseAddress(toBuffer(value).toString('utf8'));
+  return error.code === 'not_responsible' && primary.ok ? { ...error, primary: primary.value } : error;
 }
 
 /** A failure that certainly had no effect. */

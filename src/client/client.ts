@@ -17,8 +17,9 @@ import { copyOctets, EMPTY, fromUtf8, OCTET_STRING_BYTES_MAX, type Octets, toBin
 import type { Op } from '../protocol/client-protocol';
 import { err, ok, type Result } from '../result';
 import { type Address, isPort } from './address';
-import { Call, type Outcome, type Question } from './call';
+import type { Outcome, Question } from './call';
 import { type ClientError, failure } from './client-error';
+import { Courier } from './courier';
 import {
   type ClientOptions,
   type ClientSettings,
@@ -44,6 +45,7 @@ type Ask = Pick<Question, 'op'> & { readonly key?: Bytes; readonly value?: Bytes
 export class Client {
   constructor(
     private readonly pool: Pool,
+    private readonly courier: Courier,
     private readonly settings: ClientSettings,
   ) {}
 
@@ -91,7 +93,7 @@ export class Client {
    * written. Later ones end with `not_connected`.
    */
   disconnect(): void {
-    this.pool.close();
+    this.courier.close();
   }
 
   private ask<T>(
@@ -106,6 +108,7 @@ export class Client {
       key: typeof key === 'string' ? fromUtf8(key) : toBinaryString(key),
       value: octetsOf(value),
       consistency,
+      direct: false,
       timeoutMs,
       retryIndeterminate,
     };
@@ -114,7 +117,7 @@ export class Client {
     return new Promise((resolve) => {
       const deadlineAtMs = this.settings.environment.nowMs() + timeoutMs;
       const finish = (outcome: Outcome) => resolve(outcome.ok ? ok(read(outcome.value)) : outcome);
-      this.pool.submit(new Call(question, deadlineAtMs, finish));
+      this.courier.submit(question, deadlineAtMs, finish);
     });
   }
 
@@ -148,7 +151,8 @@ export async function connectAny(addresses: readonly Address[], options: ClientO
   }
   const pool = new Pool(addresses, settings.value);
   const opened = await pool.open();
-  return opened.ok ? ok(new Client(pool, settings.value)) : opened;
+  const courier = new Courier(pool, settings.value);
+  return opened.ok ? ok(new Client(pool, courier, settings.value)) : opened;
 }
 
 /** Short bytes are copied, so that a caller may use its buffer again at once. */

@@ -123,8 +123,16 @@ export class Connection implements Carrier {
    */
   abandon(call: Call): void {
     this.pending.delete(call.id);
-    if (call.heardBefore === this.heard) this.retire();
+    if (call.heardBefore === this.heard) this.retire('no answer');
     else this.endIfIdle();
+  }
+
+  /** Takes no more calls. Those under way may still be answered. */
+  retire(why: string): void {
+    if (this.state !== 'open') return this.endIfIdle();
+    this.state = 'retired';
+    this.events.retired(this, this.lostBecause(why));
+    this.endIfIdle();
   }
 
   /** Ends it now. */
@@ -133,7 +141,7 @@ export class Connection implements Carrier {
   }
 
   private encode({ id, question, deadlineAtMs }: Call): void {
-    const { op, key, value, consistency } = question;
+    const { op, key, value, consistency, direct } = question;
     const { protocolVersion: version, environment } = this.options;
     if (version === 1) return encodeRequest({ type: 'request', version, op, key, value }, this.writer);
     const deadlineMs = Math.max(1, Math.ceil(deadlineAtMs - environment.nowMs()));
@@ -146,7 +154,7 @@ export class Connection implements Carrier {
         value,
         requestId: id,
         consistency,
-        direct: false,
+        direct,
         wantsMeta: false,
         deadlineMs,
       },
@@ -196,13 +204,6 @@ export class Connection implements Carrier {
   private refused({ status, value }: Response): void {
     const words = value.length === 0 ? status : toBuffer(value).toString('utf8');
     this.end(this.lostBecause(`it does not take version ${this.options.protocolVersion} ("${words}")`), false);
-  }
-
-  private retire(): void {
-    if (this.state !== 'open') return this.endIfIdle();
-    this.state = 'retired';
-    this.events.retired(this, this.lostBecause('no answer'));
-    this.endIfIdle();
   }
 
   private endIfIdle(): void {

@@ -11,6 +11,9 @@ export type ConnectionEvent =
   /** A connection is gone or given up. The next request opens another. */
   | { readonly type: 'lost'; readonly address: string; readonly message: string };
 
+/** Who finds the node that a key belongs to. */
+export type Routing = 'by_node' | 'direct';
+
 /** Everything that a client goes by. */
 export interface ClientSettings extends BackoffOptions {
   /**
@@ -50,6 +53,18 @@ export interface ClientSettings extends BackoffOptions {
    * @default false
    */
   readonly retryIndeterminate: boolean;
+  /**
+   * Send a request again, after a wait, while nodes answer that they cannot do it now: `server_error` and
+   * `not_responsible` are definite, so nothing can happen twice. It ends with `timeoutMs`.
+   * @default true
+   */
+  readonly retryRefused: boolean;
+  /**
+   * Who finds the node that a key belongs to: the node that is asked (`by_node`), or the client, which learns from
+   * the answers and saves the way between (`direct`). Version 2 only. Each node takes a connection of its own.
+   * @default 'by_node'
+   */
+  readonly routing: Routing;
   /**
    * Whose answer suffices where a call does not say it. Version 2 only.
    * @default 'default', the node's own choice
@@ -99,6 +114,8 @@ export const DEFAULT_CLIENT_SETTINGS: ClientSettings = {
   backoffMinMs: 50,
   backoffMaxMs: 1000,
   retryIndeterminate: false,
+  retryRefused: true,
+  routing: 'by_node',
   consistency: 'default',
   keyBytesMax: DEFAULT_LIMITS.keyBytesMax,
   valueBytesMax: DEFAULT_LIMITS.valueBytesMax,
@@ -135,7 +152,7 @@ export function validateClientOptions(options: ClientOptions): Result<ClientSett
   if (settings.backoffMaxMs < settings.backoffMinMs) {
     return err(`Cannot use backoffMaxMs ${settings.backoffMaxMs}: it is less than backoffMinMs`);
   }
-  const problem = consistencyProblem(settings.consistency, settings.protocolVersion);
+  const problem = routingProblem(settings) ?? consistencyProblem(settings.consistency, settings.protocolVersion);
   return problem === undefined ? ok(settings) : err(problem);
 }
 
@@ -144,6 +161,13 @@ export function rangeProblem(name: Ranged, value: number): string | undefined {
   const [least, most] = RANGES[name];
   if (Number.isInteger(value) && value >= least && value <= most) return undefined;
   return `Cannot use ${name} ${value}: it is not a whole number from ${least} to ${most}`;
+}
+
+function routingProblem({ routing, protocolVersion }: ClientSettings): string | undefined {
+  if (routing !== 'by_node' && routing !== 'direct')
+    return `Cannot use routing "${String(routing)}": it is by_node or direct`;
+  if (routing === 'by_node' || protocolVersion === 2) return undefined;
+  return 'Cannot use routing "direct": version 1 of the protocol has no word for it';
 }
 
 /** Why this consistency cannot be asked for; undefined where it can. */

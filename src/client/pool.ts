@@ -5,7 +5,8 @@
  * way already, it waits in line; where the line is full, it is refused. A call whose connection is
  * lost returns to the head of the line, unless it may have had its effect and must not be repeated.
  */
-import type { Response } from '../protocol/client-protocol';
+import type { Octets } from '../octets';
+import type { Response, Status } from '../protocol/client-protocol';
 import { err, ok, type Result } from '../result';
 import { type Address, formatAddress } from './address';
 import type { Call, Outcome } from './call';
@@ -17,13 +18,23 @@ import {
   failure,
   noAnswer,
   noTurn,
+  withPrimary,
 } from './client-error';
 import { Connection, type ConnectionEvents, type Loss } from './connection';
 import { Deadlines } from './deadlines';
 import { Dialler, type Dialled } from './dialler';
 import type { ClientSettings } from './options';
 
-/** Carries calls to one of `addresses`. */
+/** What a pool goes by. */
+export interface PoolSettings extends ClientSettings {
+  /** Calls that find no connection fail as soon as dialling has: somebody else can carry them. @default false */
+  readonly isFailFast?: boolean;
+}
+
+/** Most addresses that a pool takes up besides those that it was made with. */
+const MORE_ADDRESSES_MAX = 16;
+
+/** Carries calls to one of several nodes that can stand in for each other. */
 export class Pool {
   /** Those that take calls. */
   private readonly connections = new Set<Connection>();
@@ -36,15 +47,21 @@ export class Pool {
   private closed = false;
   private readonly deadlines: Deadlines<Call>;
   private readonly dialler: Dialler;
+  private readonly addresses: Address[];
+  private readonly addressesMax: number;
+  /** Told once it has nothing left to carry; undefined while it is to stay. */
+  private parted: (() => void) | undefined = undefined;
 
   constructor(
-    private readonly addresses: readonly Address[],
-    private readonly settings: ClientSettings,
+    addresses: readonly Address[],
+    private readonly settings: PoolSettings,
   ) {
+    this.addresses = [...addresses];
+    this.addressesMax = addresses.length + MORE_ADDRESSES_MAX;
     this.deadlines = new Deadlines(settings.environment, (call) => this.expire(call));
-    this.dialler = new Dialler(addresses, settings, {
+    this.dialler = new Dialler(this.addresses, settings, {
       connected: (dialled) => this.connected(dialled),
-      failed: () => this.dialIfNeeded(),
+      failed: (error) => this.notConnected(error),
     });
   }
 
@@ -71,6 +88,18 @@ export class Pool {
     if (connection === undefined) this.waiting.add(call);
     else this.assign(call, connection);
     this.dialIfNeeded();
+  }
+
+  /** Another node that can be dialled where the others are gone. */
+  alsoKnow(address: Address): void {
+    const isKnown = this.addresses.some(({ host, port }) => host === address.host && port === address.port);
+    if (!isKnown && this.addresses.length < this.addressesMax) this.addresses.push(address);
+  }
+
+  /** Takes no further calls, and closes after the last of those that it has; then `parted` is called. */
+  closeWhenIdle(parted: () => void): void {
+    this.parted = parted;
+    this.closeIfIdle();
   }
 
   /** Ends every connection, and every call with `connection_lost`. */
@@ -136,10 +165,28 @@ export class Pool {
     lost: (connection, loss) => this.lost(connection, loss),
   };
 
+  private notConnected(error: ClientError): void {
+    if (!this.settings.isFailFast || this.connections.size > 0) return this.dialIfNeeded();
+    const waiting = this.waiting;
+    this.waiting = new Set();
+    for (const call of waiting) this.finish(call, err(call.inDoubt ? this.unsent(call) : error));
+  }
+
   private answered(call: Call, { status, value }: Response, from: Address): void {
     this.inFlight -= 1;
-    this.finish(call, status === 'success' ? ok(value) : failedStatus(call.question.op, from, status, value));
+    if (status === 'not_responsible' && !call.question.direct) this.moveOn(from);
+    this.finish(call, outcomeOf(call, status, value, from));
     if (this.waiting.size > 0) this.pump();
+  }
+
+  /** A node that cannot serve now, since it is joining or leaving, makes room for another one. */
+  private moveOn(from: Address): void {
+    if (this.addresses.length === 1) return;
+    for (const connection of this.connections) {
+      if (connection.address !== from) continue;
+      this.dialler.passOver(from);
+      connection.retire('it is joining or leaving');
+    }
   }
 
   private retire(connection: Connection, message: string): void {
@@ -155,11 +202,11 @@ export class Pool {
     this.dialler.connectionEnded(connection.wasHeard);
     this.inFlight -= written.length + unwritten.length;
     const repeats = (call: Call) => worthRetrying && !this.closed && call.question.retryIndeterminate;
-    for (const call of written) {
-      call.lostOnTheWay();
-      if (!repeats(call)) this.finish(call, err(connectionLost(call.question.op, why, false)));
-    }
+    for (const call of written) call.lostOnTheWay();
+    const over = written.filter((call) => !repeats(call));
+    // First, so that a pool which is to close when it is idle sees that it is not.
     this.waitAgain([...written.filter(repeats), ...unwritten]);
+    for (const call of over) this.finish(call, err(connectionLost(call.question.op, why, false)));
     const address = formatAddress(connection.address);
     if (wasInUse && !this.closed) this.settings.onConnectionEvent({ type: 'lost', address, message: why });
     this.pump();
@@ -177,13 +224,14 @@ export class Pool {
   private expire(call: Call): void {
     if (call.carrier === undefined) {
       this.waiting.delete(call);
-      return call.finish(err(this.unsent(call)));
+      return this.finish(call, err(this.unsent(call)));
     }
     this.inFlight -= 1;
-    const address = call.carrier.address;
-    call.finish(err(noAnswer(call.question.op, address, call.question.timeoutMs)));
+    // First, for whoever is told may close the connection.
     call.carrier.abandon(call);
+    call.finish(err(noAnswer(call.question.op, call.carrier.address, call.question.timeoutMs)));
     this.pump();
+    this.closeIfIdle();
   }
 
   /** What to say of a call whose time is over and that no connection has, for the first time or again. */
@@ -196,5 +244,20 @@ export class Pool {
   private finish(call: Call, outcome: Outcome): void {
     this.deadlines.delete(call);
     call.finish(outcome);
+    this.closeIfIdle();
   }
+
+  private closeIfIdle(): void {
+    const { parted } = this;
+    if (parted === undefined || this.inFlight > 0 || this.waiting.size > 0) return;
+    this.parted = undefined;
+    this.close();
+    parted();
+  }
+}
+
+function outcomeOf({ question: { op, direct } }: Call, status: Status, value: Octets, from: Address): Outcome {
+  if (status === 'success') return ok(value);
+  const failed = failedStatus(op, from, status, value);
+  return direct && !failed.ok ? err(withPrimary(failed.error, value)) : failed;
 }

@@ -185,7 +185,7 @@ describe('requests', () => {
     ['timeout', 5],
   ])('put ends with the status %s as exit code %i', async (status, exitCode) => {
     server.script = () => ({ type: 'status', status, message: 'why' });
-    const result = await ask(['put', 'k', 'v']);
+    const result = await ask(['put', 'k', 'v', '--timeout', '100ms']);
     expect(result.exitCode).toBe(exitCode);
     expect(result.stderr).toMatch(/^Cannot put: 127\.0\.0\.1:\d+ .* \(why\)\n$/);
   });

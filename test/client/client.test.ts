@@ -19,7 +19,9 @@ afterEach(async () => {
 });
 
 async function open(options: ClientOptions = {}, port = server.port): Promise<Client> {
-  const client = valueOf(await connect('127.0.0.1', port, { backoffMinMs: 1, backoffMaxMs: 5, ...options }));
+  const client = valueOf(
+    await connect('127.0.0.1', port, { backoffMinMs: 1, backoffMaxMs: 5, retryRefused: false, ...options }),
+  );
   clients.push(client);
   return client;
 }

@@ -38,10 +38,12 @@ export const DROP: Fate = { type: 'drop' };
 export class FakeServer {
   /** Everything that was asked, in order of arrival. */
   readonly requests: Request[] = [];
-  /** What is stored, by key. */
-  readonly table = new Map<string, Octets>();
+  /** What is stored, by key. Servers that stand for one ring share it. */
+  table = new Map<string, Octets>();
   /** How many requests each piece of input completed: what was written at once mostly arrives at once. */
   readonly requestsPerChunk: number[] = [];
+  /** Also once it is closed. */
+  port = 0;
   /** How many connections there have been. */
   connectionsSeen = 0;
   /** The answers that are held back. */
@@ -60,11 +62,8 @@ export class FakeServer {
     const server = createServer();
     const fake = new FakeServer(server);
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    fake.port = (server.address() as AddressInfo).port;
     return fake;
-  }
-
-  get port(): number {
-    return (this.server.address() as AddressInfo).port;
   }
 
   /** How many connections are open. */
