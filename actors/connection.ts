@@ -29,9 +29,10 @@ import {
 } from '../src/otp';
 import { detectProtocol } from '../src/protocol/detect';
 import { OctetWriter } from '../src/protocol/octet-writer';
-import { ClientSession } from './client-session';
+import { clientSessions } from './client-session';
 import type { Inflow } from './inflow';
 import type { Interruption, Line, OpenSession, Session } from './session';
+import { ALONE } from './surroundings';
 
 // API
 
@@ -40,8 +41,10 @@ export interface Args {
   readonly settings: NodeSettings;
   /** What all connections together are receiving. */
   readonly inflow: Inflow;
+  /** Begins to speak with a client. @default as a node does that is alone and has all keys */
+  readonly openClientSession?: OpenSession | undefined;
   /** Begins to speak with another node. Without it, a node is answered like a client that makes no sense. */
-  readonly openPeerSession?: OpenSession;
+  readonly openPeerSession?: OpenSession | undefined;
 }
 
 /**
@@ -202,8 +205,12 @@ function meet(chunk: Buffer, state: State): void {
   state.firstBytes = protocol === 'undecided' ? firstBytes : NOTHING;
   if (protocol === 'undecided') return;
   const openPeerSession = protocol === 'rpc' ? state.openPeerSession : undefined;
-  state.session = openPeerSession?.(state.line) ?? new ClientSession(state.line, state.settings);
+  state.session = openPeerSession?.(state.line) ?? openClient(state);
   state.session.receive(firstBytes);
+}
+
+function openClient({ line, settings, openClientSession }: State): Session {
+  return (openClientSession ?? clientSessions({ settings, surroundings: ALONE }))(line);
 }
 
 /**
@@ -283,15 +290,15 @@ function close(state: State, self: Self<Info>): Handled<State> {
   return noReply(state);
 }
 
-/** Ends the connection in the middle of a request, with a word why. */
+/** Ends the connection in the middle of a request, with a word why. What is under way may still be answered. */
 function giveUp(state: State, self: Self<Info>, why: Interruption): Handled<State> {
-  const session = state.session ?? new ClientSession(state.line, state.settings);
+  const session = state.session ?? openClient(state);
   session.interrupt(why);
   state.session = session;
   // What has come of the request is let go at once, not when the other side has gone.
   countArriving(state);
   send(state);
-  return close(state, self);
+  return session.isIdle ? close(state, self) : noReply(state);
 }
 
 function flushed(socket: Socket): Promise<void> {

@@ -73,8 +73,8 @@ export type RouteEvent =
 export type RouteEffect =
   /** Look where the key is by this node's own tables. */
   | { readonly type: 'place' }
-  /** Carry it out here, now. */
-  | { readonly type: 'serve' }
+  /** Carry it out here, now. With a `mirror`, a write is then not `served` but `written`. */
+  | { readonly type: 'serve'; readonly mirror: Peer | undefined }
   /** Send the request, or the record that was written, and wait for the answer no longer than this. */
   | { readonly type: 'send'; readonly what: 'request' | 'record'; readonly to: Peer; readonly timeoutMs: number }
   | { readonly type: 'look_up' }
@@ -186,7 +186,8 @@ const isWrite = ({ op }: Route) => op !== 'get';
 function placed(route: Route, place: Place, nowMs: number): Step {
   switch (place.type) {
     case 'here':
-      return place.sealed && isWrite(route) ? waitHere(route, nowMs) : [route, { type: 'serve' }];
+      if (place.sealed && isWrite(route)) return waitHere(route, nowMs);
+      return [route, { type: 'serve', mirror: place.mirror }];
     case 'not_yet':
       return waitHere(route, nowMs);
     case 'elsewhere':
@@ -315,7 +316,9 @@ function expired(route: Route): Step {
   if (route.written) return finish(route, unknownEnd(route, 'the node that takes the key over has not confirmed it'));
   if (route.sentTo) return finish(route, unknownEnd(route, obstacleOf('timeout', route.sentTo)));
   if (route.isForwarded) return finish(route, notOwner(undefined));
-  return finish(route, refusal(route, 'server_error', route.obstacle));
+  // A write that may have been done has ended already.
+  const status = !isWrite(route) && route.timeouts > 0 ? 'timeout' : 'server_error';
+  return finish(route, refusal(route, status, route.obstacle));
 }
 
 function finish(route: Route, end: Done | NotOwner): Step {

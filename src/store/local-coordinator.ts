@@ -1,9 +1,10 @@
 /**
  * Local coordinator: answers the requests of clients from the node's own table.
  *
- * A node without a ring is the only holder of every key, so each request is complete in one
- * synchronous step: quorum and eventual mean the same, nothing is routed, and no other write can
- * come in between. What a client is told is either done or definitely not done.
+ * A key has one owner. Where that is this node, each request is complete in one synchronous step:
+ * quorum and eventual mean the same, nothing is routed, and no other write can come in between.
+ * What a client is told is either done or definitely not done. Whether it is this node is for the
+ * coordinator to know (actors/coordinator.ts).
  */
 import { EMPTY, fromUtf8, type Octets } from '../octets';
 import type { Request, Response, Status } from '../protocol/client-protocol';
@@ -14,8 +15,8 @@ import { unreachable } from '../unreachable';
 import { deleteLocally, putLocally, type Target } from './local-write';
 import type { Record } from './record';
 
-/** An answer before it is put into the words of the version that asked. */
-interface Answer {
+/** What came of a request, before it is put into the words of whoever asked. */
+export interface Answer {
   readonly status: Status;
   readonly value: Octets;
   /** The record that was read or written, for a client that wants to know more of it. */
@@ -32,12 +33,12 @@ const EXPIRED: Answer = { status: 'timeout', value: fromUtf8('Cannot answer: the
  *
  * @param nowMs Unix milliseconds, an integer
  */
-export function answerRequest(request: Request, target: Target, nowMs: number): Response {
+export function answerRequest(request: Request, target: Target, nowMs: number, isSoleHolder = true): Response {
   if (request.version === 1) {
-    const { status, value } = answer(request, target, nowMs);
+    const { status, value } = carryOut(request, target, nowMs, isSoleHolder);
     return { type: 'response', version: 1, status, value };
   }
-  const { status, value, record } = request.deadlineMs === 0 ? EXPIRED : answer(request, target, nowMs);
+  const { status, value, record } = request.deadlineMs === 0 ? EXPIRED : carryOut(request, target, nowMs, isSoleHolder);
   const meta = request.wantsMeta ? metaOf(record) : undefined;
   return { type: 'response', version: 2, requestId: request.requestId, status, value, meta };
 }
@@ -49,14 +50,19 @@ export function unavailable(request: Request): Response {
   return { type: 'response', version: 2, requestId: request.requestId, status: 'server_error', value };
 }
 
-function answer(request: Request, target: Target, nowMs: number): Answer {
+/**
+ * Carries out a request that somebody else puts into words: one that another node has passed on.
+ *
+ * @param isSoleHolder as in {@link answerRequest}
+ */
+export function carryOut(request: Request, target: Target, nowMs: number, isSoleHolder: boolean): Answer {
   switch (request.op) {
     case 'get':
       return get(request, target, nowMs);
     case 'put':
       return put(request, target, nowMs);
     case 'delete':
-      return remove(request, target, nowMs);
+      return remove(request, target, nowMs, isSoleHolder);
     case 'ping':
       return PONG;
     case 'stats':
@@ -79,8 +85,8 @@ function put(request: Request, target: Target, nowMs: number): Answer {
   return written.ok ? done(written.value) : skewed(written.error);
 }
 
-function remove(request: Request, target: Target, nowMs: number): Answer {
-  const written = deleteLocally(target, { key: request.key, ev: isEventual(request), isSoleHolder: true }, nowMs);
+function remove(request: Request, target: Target, nowMs: number, isSoleHolder: boolean): Answer {
+  const written = deleteLocally(target, { key: request.key, ev: isEventual(request), isSoleHolder }, nowMs);
   return written.ok ? done(written.value) : skewed(written.error);
 }
 

@@ -1,85 +1,270 @@
-/** A ring for tests of what shows one: its members are data, and what they say can be bent. */
-import type { Description, RingView } from '../../src/admin/ring-view';
-import { FingerTable } from '../../src/chord/finger-table';
-import { addressId } from '../../src/chord/id';
-import { nextHop } from '../../src/chord/lookup';
+/**
+ * A ring without sockets: nodes that are a table, an arc and a process each, in one runtime on moved time.
+ *
+ * What a test is about is real: sessions, coordinators, tables. The way between the nodes is made up,
+ * so that it can be slow, or broken in every way there is; who owns what is what the test says.
+ */
+import { addressId, betweenRightClosed, type KeyId, keyId } from '../../src/chord/id';
 import type { Peer } from '../../src/chord/peer';
+import { fromUtf8, toBuffer } from '../../src/octets';
+import { currentSelf, type Pid, type Self } from '../../src/otp';
+import type { Request, Response } from '../../src/protocol/client-protocol';
+import { OctetWriter } from '../../src/protocol/octet-writer';
+import { ResponseDecoder } from '../../src/protocol/response-decoder';
+import type { DataQuestion } from '../../src/protocol/rpc-data';
+import type { RpcAnswer } from '../../src/protocol/rpc-messages';
+import type { RpcErrorCode } from '../../src/protocol/rpc-frames';
+import { HybridClock } from '../../src/replication/hybrid-clock';
+import { type Ownership, ownsNothing } from '../../src/replication/ownership';
+import { Writers, writerId } from '../../src/replication/version';
+import type { Target } from '../../src/store/local-write';
+import { MemoryTable } from '../../src/store/memory-table';
+import { clientSessions } from '../../actors/client-session';
+import type { Surroundings } from '../../actors/coordinator';
+import type { Lookups } from '../../actors/lookups';
+import type { RpcFailure, RpcOutcome } from '../../actors/peer-link';
+import { dataServices } from '../../actors/peer-requests';
+import type { Line, Session } from '../../actors/session';
+import { bytesOfRequest, testSettings } from './node';
+import type { World } from './runtime';
 
-const SUCCESSORS_MAX = 4;
+/** What can be wrong with a node. */
+export type Fault =
+  /** Nobody listens. */
+  | 'unreachable'
+  /** It takes questions and does nothing. */
+  | 'silent'
+  /** It does what it is asked, and the connection breaks before the answer. */
+  | 'answers_lost'
+  /** It refuses with this code. */
+  | { readonly refuses: RpcErrorCode };
 
+type Served = {
+  readonly type: 'served';
+  readonly question: DataQuestion;
+  readonly reply: (answer: RpcAnswer | RpcFailure) => void;
+};
+
+const failure = (code: RpcFailure['code'], wasSent: boolean): RpcFailure => ({ code, wasSent, message: code });
+
+/** One node of it. */
+export class FakeNode {
+  readonly peer: Peer;
+  target: Target | undefined;
+  ownership: Ownership;
+  /** When its owner last looked at the clock; undefined: it always does. */
+  beatMs: number | undefined;
+  /** Whether what it owns is known at all. */
+  hasArcs = true;
+  fault: Fault | undefined;
+  /** How long a question or an answer travels. */
+  delayMs = 1;
+  /** Whom it takes for the owner of a key. */
+  primaryOf: (key: KeyId) => Peer | undefined;
+  /** What the ring tells it when it looks a key up. */
+  lookUp: (key: KeyId) => Peer | undefined;
+  /** What was asked of it, in order. */
+  readonly asked: DataQuestion[] = [];
+  readonly mirrorsFailed: Peer[] = [];
+  private readonly pid: Pid<Served>;
+
+  constructor(
+    private readonly ring: FakeRing,
+    addr: string,
+  ) {
+    const id = addressId(addr);
+    this.peer = { id, addr, inc: 1n };
+    this.target = { table: new MemoryTable(), clock: new HybridClock(new Writers().intern(writerId(id, 1n))) };
+    this.ownership = { ...ownsNothing(this.peer, 0), ring: { ...ownsNothing(this.peer, 0).ring, isMember: true } };
+    this.primaryOf = (key) => ring.ownerOf(key)?.peer;
+    this.lookUp = (key) => ring.ownerOf(key)?.peer;
+    this.pid = ring.world.spawn<Served>((self) => this.serve(self as Self<unknown>));
+  }
+
+  get surroundings(): Surroundings {
+    const arcs = () => ({ ownership: this.ownership, beatMs: this.beatMs ?? this.ring.world.scheduler.clock.nowMs() });
+    return {
+      self: this.peer.id,
+      store: () => this.target,
+      arcs: () => (this.hasArcs ? arcs() : undefined),
+      primaryOf: (key) => this.primaryOf(key),
+      ask: (to, question, { tag, timeoutMs }) => {
+        const asker = currentSelf();
+        const send = (outcome: RpcOutcome<unknown>) => asker.runtime.send(asker.pid as Pid<unknown>, outcome);
+        this.ring.find(to.addr).take(question, timeoutMs, (answer) => {
+          if ('code' in answer) send({ type: 'rpc_failed', tag, to, failure: answer });
+          else send({ type: 'rpc_answered', tag, from: to, answer, rttMs: 1 });
+        });
+      },
+      mirrorFailed: (to) => void this.mirrorsFailed.push(to),
+      lookups: (self) => fakeLookups(self, (key) => this.lookUp(key)),
+      random: () => 0.5,
+    };
+  }
+
+  /** What it holds for a key, as text. */
+  valueOf(key: string): string | undefined {
+    const value = this.target?.table.get(fromUtf8(key))?.value;
+    return value === undefined ? undefined : toBuffer(value).toString();
+  }
+
+  /** A question on its way here, and the answer on its way back. */
+  private take(question: DataQuestion, timeoutMs: number, reply: (answer: RpcAnswer | RpcFailure) => void): void {
+    const { runtime } = this.ring.world;
+    const { fault, delayMs } = this;
+    let isOver = false;
+    const end = (answer: RpcAnswer | RpcFailure) => {
+      if (!isOver) reply(answer);
+      isOver = true;
+      runtime.cancelTimer(timer);
+    };
+    const timer = runtime.startTimer(timeoutMs, () => end(failure('timeout', true)));
+    const later = (action: () => void) => void runtime.startTimer(delayMs, action);
+    if (fault === 'unreachable') return later(() => end(failure('unreachable', false)));
+    this.asked.push(question);
+    if (fault === 'silent') return;
+    if (typeof fault === 'object') return later(() => end(failure(fault.refuses, true)));
+    const back = fault === 'answers_lost' ? () => end(failure('disconnected', true)) : end;
+    const served: Served = { type: 'served', question, reply: (answer) => later(() => back(answer)) };
+    later(() => runtime.send(this.pid, served));
+  }
+
+  private serve(self: Self<unknown>): void {
+    const service = dataServices(this.surroundings, { requestTimeoutMs: 5000 })(lineOf(self));
+    self.serve((message) => {
+      const served = message as Served;
+      if (served.type !== 'served') return void service.handle(message);
+      service.serve(served.question, {
+        from: this.peer,
+        deadlineAtMs: undefined,
+        answer: (answer) => served.reply(answer),
+        refuse: (code) => served.reply(failure(code, true)),
+      });
+    });
+  }
+}
+
+/** Several of them. */
 export class FakeRing {
-  /** In ring order. */
-  readonly peers: readonly Peer[];
-  readonly descriptions = new Map<string, Description>();
-  /** Who does not answer. */
-  readonly silent = new Set<string>();
-  /** Who was asked to describe itself, in this order. */
-  readonly asked: string[] = [];
+  readonly nodes: readonly FakeNode[];
 
-  /** A ring that is well, of so many members. */
-  constructor(size: number) {
-    const addresses = Array.from({ length: size }, (_none, index) => `127.0.0.1:${9001 + index}`);
-    this.peers = addresses
-      .map((addr) => ({ id: addressId(addr), addr, inc: 1n }))
-      .sort((a, b) => (a.id < b.id ? -1 : 1));
-    for (const [index, self] of this.peers.entries()) {
-      const predecessor = this.at(index - 1);
-      const successors = Array.from({ length: Math.max(1, Math.min(SUCCESSORS_MAX, size - 1)) }, (_none, place) =>
-        this.at(index + 1 + place),
-      );
-      const counts = { keys: index, bytes: 10 * index, tombstones: 0 };
-      this.set({ self, state: 'active', predecessor, successors, arc: [predecessor.id, self.id], ...counts });
+  /** Nodes that share the circle among them, as Chord would have it. */
+  constructor(
+    readonly world: World,
+    count: number,
+  ) {
+    const nodes = Array.from({ length: count }, (_, i) => new FakeNode(this, `node:${i + 1}`));
+    this.nodes = nodes.sort((a, b) => (a.peer.id < b.peer.id ? -1 : 1));
+    for (const [i, node] of this.nodes.entries()) this.own(node, this.node(i - 1));
+  }
+
+  /** The nodes in ring order. */
+  node(place: number): FakeNode {
+    const node = this.nodes.at(place % this.nodes.length);
+    if (node === undefined) throw new Error('There is no node');
+    return node;
+  }
+
+  /** A node owns what lies behind another one and up to itself; undefined: nothing. */
+  own(node: FakeNode, after: FakeNode | undefined): void {
+    const owned = after && { arc: { lo: after.peer.id, hi: node.peer.id }, epoch: { n: 1, by: 1n } };
+    node.ownership = { ...node.ownership, owned };
+  }
+
+  ownerOf(key: KeyId): FakeNode | undefined {
+    return this.nodes.find(({ ownership: { owned } }) => owned && betweenRightClosed(key, owned.arc.lo, owned.arc.hi));
+  }
+
+  find(addr: string): FakeNode {
+    const node = this.nodes.find(({ peer }) => peer.addr === addr);
+    if (node === undefined) throw new Error(`Nobody is ${addr}`);
+    return node;
+  }
+
+  /** The `index`th key that a node owns. */
+  keyOf(node: FakeNode, index = 0): string {
+    let left = index;
+    for (let i = 0; ; i += 1) {
+      if (this.ownerOf(keyId(fromUtf8(`key-${i}`))) !== node) continue;
+      if (left === 0) return `key-${i}`;
+      left -= 1;
     }
   }
+}
 
-  /** The member so many places round the ring. */
-  at(index: number): Peer {
-    const { length } = this.peers;
-    return this.peers[((index % length) + length) % length] as Peer;
+/** A client of a node, in a process of its own as a connection is. */
+export class FakeClient {
+  readonly received: Response[] = [];
+  session: Session | undefined;
+  readonly pid: Pid<unknown>;
+  /** How many bytes may be written; what is written is taken at once. */
+  roomBytes = 1024 * 1024;
+  private readonly decoder = new ResponseDecoder();
+
+  constructor(
+    private readonly world: World,
+    node: FakeNode,
+    surroundings: Partial<Surroundings> = {},
+  ) {
+    const open = clientSessions({ settings: testSettings(), surroundings: { ...node.surroundings, ...surroundings } });
+    this.pid = world.spawn<unknown>((self) => {
+      const line = lineOf(self, () => this.roomBytes);
+      const session = open(line);
+      this.session = session;
+      self.serve((message) => {
+        if (message instanceof Uint8Array) session.receive(Buffer.from(message));
+        else if (message === 'drain') session.resume();
+        else session.handle(message);
+        for (const octets of line.writer.takeAll()) this.decoder.push(toBuffer(octets));
+        for (let found = this.decoder.next(); found !== undefined; found = this.decoder.next()) {
+          if (found.type === 'response') this.received.push(found);
+        }
+      });
+    });
   }
 
-  /** What this member says, and with these changes from now on. */
-  bend(index: number, changes: Partial<Description>): void {
-    this.set({ ...this.describe(this.at(index)), ...changes });
+  /** Sends requests in one piece and lets everything run that needs no time. */
+  async send(...requests: readonly Request[]): Promise<void> {
+    this.world.runtime.send(this.pid, Buffer.concat(requests.map(bytesOfRequest)));
+    await this.world.idle();
   }
 
-  /** The first member at or behind a point: what every lookup should come to. */
-  ownerOf(id: string): Peer {
-    return this.peers.find((peer) => peer.id >= id) ?? this.at(0);
+  /** Takes what has been answered so far. */
+  answers(): readonly Response[] {
+    return this.received.splice(0);
   }
+}
 
-  /** The ring as this member sees it. Every question takes a millisecond. */
-  viewFrom(index: number): RingView {
-    const self = this.at(index);
-    let nowMs = 0;
-    const table = (peer: Peer) => this.peers.reduce((known, other) => known.learn(other), FingerTable.of(peer.id));
-    const reach = async <T>(peer: Peer, answer: () => T): Promise<T | undefined> => {
-      nowMs += 1;
-      return this.silent.has(peer.addr) ? undefined : answer();
-    };
-    return {
-      describeSelf: () => this.describe(self),
-      describe: (peer) => {
-        this.asked.push(peer.addr);
-        return reach(peer, () => this.describe(peer));
-      },
-      findNext: (peer, key, excluded) =>
-        reach(peer, () => {
-          const { successors } = this.describe(peer);
-          return nextHop(key, { self: peer, successors, others: table(peer).peers }, excluded);
-        }),
-      fingers: () => ({ fingers: table(self), members: this.peers }),
-      nowMs: () => nowMs,
-    };
-  }
+function lineOf(self: Self<unknown>, roomBytes = () => Number.POSITIVE_INFINITY): Line {
+  const writer = new OctetWriter();
+  return {
+    self,
+    writer,
+    get roomBytes() {
+      return roomBytes() - writer.bytes;
+    },
+  };
+}
 
-  private describe(peer: Peer): Description {
-    const description = this.descriptions.get(peer.id);
-    if (description === undefined) throw new Error(`Nobody is at ${peer.addr}`);
-    return description;
-  }
-
-  private set(description: Description): void {
-    this.descriptions.set(description.self.id, description);
-  }
+/** Lookups that know the answer, after a millisecond. */
+function fakeLookups(
+  self: Self<unknown>,
+  ownerOf: (key: KeyId) => Peer | undefined,
+): Pick<Lookups, 'begin' | 'handle' | 'expire'> {
+  return {
+    begin: (key, done) => {
+      const owner = ownerOf(key as KeyId);
+      const outcome = owner
+        ? ({ ok: true, owner, rest: [], path: [] } as const)
+        : ({ ok: false, code: 'no_route', path: [] } as const);
+      self.sendAfter(1, self.pid, { type: 'fake_looked_up', report: () => done(outcome) });
+    },
+    handle(message) {
+      const { type, report } = message as { type?: string; report?: () => void };
+      if (type !== 'fake_looked_up') return false;
+      report?.();
+      return true;
+    },
+    expire: () => {},
+  };
 }
