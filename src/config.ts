@@ -11,6 +11,7 @@ import * as v from 'valibot';
 import { parseAddress } from './client/address';
 import { didYouMean } from './nearest';
 import { DEFAULT_LIMITS, validateLimits } from './protocol/client-protocol';
+import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES_MAX } from './protocol/rpc-limits';
 import { err, ok, type Result } from './result';
 import { parseDuration, parseSize, parseWholeNumber } from './units';
 
@@ -245,8 +246,11 @@ function withDefaults(
 
 /** What is wrong with settings that are right one by one. */
 function relationProblem(settings: NodeSettings): string | undefined {
-  const { port, adminPort } = settings;
+  const { port, adminPort, keyBytesMax, valueBytesMax } = settings;
   if (port !== 0 && port === adminPort) return `Cannot use adminPort ${adminPort}: it is the port for clients too`;
+  if (keyBytesMax + valueBytesMax + FRAME_HEAD_BYTES_MAX > FRAME_BYTES_MAX) {
+    return `Cannot use valueBytesMax ${valueBytesMax} with keyBytesMax ${keyBytesMax}: together they do not fit into a message between nodes, which has up to ${FRAME_BYTES_MAX} bytes`;
+  }
   const limits = validateLimits(settings);
   return limits.ok ? undefined : limits.error;
 }

@@ -18,10 +18,8 @@ import { err, ok, type Result } from '../result';
 import { unreachable } from '../unreachable';
 import { OctetReader } from './octet-reader';
 import { type OctetWriter, uint32 } from './octet-writer';
+import { FRAME_BYTES_MAX } from './rpc-limits';
 import { firstTwoNumbers, packValue, type RpcValue, unpackValue } from './rpc-values';
-
-/** Longest message of a node that was told nothing else, its length field not counted: 64 MiB. */
-export const FRAME_BYTES_MAX = 67_108_864;
 
 /** The correlation id of an error that is no answer but the end of the connection. */
 export const WHOLE_CONNECTION = 0;

@@ -120,6 +120,10 @@ describe('mergeSettings()', () => {
     expect(problemsOf(givenByFlags({ port: '9000', adminPort: '9000' }))).toEqual([
       'Cannot use adminPort 9000: it is the port for clients too',
     ]);
+    expect(problemsOf(givenByFlags({ valueBytesMax: '64MiB', requestBytesMax: '1GiB' }))).toEqual([
+      expect.stringMatching(/^Cannot use valueBytesMax 67108864 with keyBytesMax 65536: .* a message between nodes/),
+    ]);
+    expect(problemsOf(givenByFlags({ valueBytesMax: '63MiB', requestBytesMax: '1GiB' }))).toEqual([]);
     expect(problemsOf(givenByFlags({ requestBytesMax: '100' }))).toEqual([
       expect.stringMatching(/^Cannot use limits: requestBytesMax is 100/),
     ]);

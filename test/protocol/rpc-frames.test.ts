@@ -10,11 +10,11 @@ import {
   type DecodedFrame,
   encodeFrame,
   type Frame,
-  FRAME_BYTES_MAX,
   FrameDecoder,
   RPC_ERRORS,
   type RpcErrorCode,
 } from '../../src/protocol/rpc-frames';
+import { FRAME_BYTES_MAX } from '../../src/protocol/rpc-limits';
 import { DEPTH_MAX, type RpcValue, unpackValue, VALUES_MAX } from '../../src/protocol/rpc-values';
 import { allBytes, cut, everyByte, hex, places, SEED } from './fixtures';
 
