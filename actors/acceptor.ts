@@ -34,7 +34,8 @@ export interface Args {
   readonly settings: NodeSettings;
   /** For all connections: what they are receiving together. */
   readonly inflow: Inflow;
-  /** For connections from other nodes. */
+  /** For connections from clients, and those from other nodes. */
+  readonly openClientSession?: OpenSession;
   readonly openPeerSession?: OpenSession;
   /** The supervisor of the connections. */
   readonly connections: SupervisorRef;
@@ -128,14 +129,14 @@ async function watchAll(connections: SupervisorRef, self: Self<Info>): Promise<n
 
 /** Asks for a connection and does not wait for it: many sockets can be on their way. One too many is closed. */
 function letIn(socket: Socket, state: State, self: Self<Info>): State {
-  const { connections, settings, inflow, openPeerSession, inHand, open } = state;
+  const { connections, settings, inflow, openClientSession, openPeerSession, inHand, open } = state;
   if (open >= settings.connectionsMax) {
     inHand.delete(socket);
     socket.destroy();
     return state;
   }
   const tell = (pid: Pid | undefined) => self.runtime.send(self.pid, { type: 'handed_over', socket, pid });
-  supervisor.startChild(connections, [{ socket, settings, inflow, openPeerSession }]).then(
+  supervisor.startChild(connections, [{ socket, settings, inflow, openClientSession, openPeerSession }]).then(
     (connection) => tell(connection.ok ? connection.value.pid : undefined),
     // The supervisor of the connections is gone, and this process is the next to go.
     () => tell(undefined),

@@ -6,8 +6,9 @@
  */
 import type { Peer } from '../src/chord/peer';
 import { isAlone } from '../src/chord/ring-member';
-import type { Runtime } from '../src/otp';
+import { type Runtime, sys } from '../src/otp';
 import { err, ok, type Result } from '../src/result';
+import * as handoff from './handoff';
 import { join, type JoinError } from './joiner';
 import * as kvStore from './kv-store';
 import * as ringState from './ring-state';
@@ -25,6 +26,8 @@ export async function create({ runtime }: Host): Promise<Result<undefined, JoinE
   const isCreated = await runtime.run(ringState.create).catch(() => false);
   const member = runtime.run(ringState.read);
   const isFirst = isCreated || (member?.phase === 'member' && isAlone(member));
+  // It has been told before: once it has answered this, it has done what there was to do about it.
+  await runtime.run(() => sys.getState(handoff.NAME)).catch(() => undefined);
   return isFirst ? ok(undefined) : err({ code: 'in_a_ring', message: `Cannot create a ring: ${whyNot(member)}` });
 }
 
@@ -44,9 +47,11 @@ export async function enter(
   return runtime.run(() => join(contacts, { self }));
 }
 
-/** Takes the node out of its ring; it goes on running and answers that it is in none. */
+/** Hands over what the node has and takes it out of its ring; it goes on running and answers that it is in none. */
 export async function leave({ runtime }: Host): Promise<void> {
-  if (!runtime.isStopped) await runtime.run(ringState.leave).catch(() => undefined);
+  if (runtime.isStopped) return;
+  await runtime.run(() => handoff.leave()).catch(() => undefined);
+  await runtime.run(ringState.leave).catch(() => undefined);
 }
 
 /** Whether others of its ring would miss the node. */

@@ -9,11 +9,15 @@
  */
 import { randomInt } from 'node:crypto';
 import type { JoinError } from '../actors/joiner';
+import { clientSessions } from '../actors/client-session';
+import { handoffSurroundings } from '../actors/handoff-surroundings';
 import * as kvStore from '../actors/kv-store';
 import * as membership from '../actors/membership';
-import { type DataService, peerSessions } from '../actors/peer-session';
+import { dataServices } from '../actors/peer-requests';
+import { peerSessions } from '../actors/peer-session';
 import * as routes from '../actors/routes';
 import { describeSelf } from '../actors/self-description';
+import { surroundingsOf } from '../actors/surroundings';
 import * as rootSup from '../supervisors/root-sup';
 import type { NodeInfo } from './admin/routes';
 import { formatAddress } from './client/address';
@@ -178,26 +182,28 @@ function partsOf(settings: NodeSettings, self: Peer, life: Life, { client, admin
   const hello: Hello = helloOf({ host, port, inc: self.inc, cluster, features: [] });
   const writers = new Writers();
   const seeds = contactsOf(settings).map((addr) => ({ id: addressId(addr), addr, inc: 0n }));
+  const surroundings = surroundingsOf(self);
   const openPeerSession = peerSessions({
     hello,
     writers,
     answerFindNext: ({ key, excluded }) => routes.hopFrom(key, excluded),
     answerDescribe: () => describeSelf(life),
-    serveData: () => noData,
+    serveData: dataServices(surroundings, settings),
   });
   return {
     store: { self, settings, writers, life },
     peers: { hello, writers, random: Math.random },
     ring: { self, settings, seeds, life, random: Math.random },
-    listener: { settings, takeDoor: once(client), openPeerSession },
+    replication: { self, around: handoffSurroundings(Math.random) },
+    listener: {
+      settings,
+      takeDoor: once(client),
+      openClientSession: clientSessions({ settings, surroundings }),
+      openPeerSession,
+    },
     admin: { settings, id: self.id, version: VERSION, life, takeDoor: once(admin) },
   };
 }
-
-const noData: DataService = {
-  serve: (_question, asked) => asked.refuse('overloaded', 'Cannot serve keys of the ring'),
-  handle: () => false,
-};
 
 // Ports
 

@@ -16,7 +16,7 @@ import * as connectionSup from './connection-sup';
 import { Inflow } from '../actors/inflow';
 import { registered } from '../actors/registered';
 
-export type Args = Pick<acceptor.Args, 'settings' | 'takeDoor' | 'openPeerSession'>;
+export type Args = Pick<acceptor.Args, 'settings' | 'takeDoor' | 'openClientSession' | 'openPeerSession'>;
 
 export const startLink = (args: Args) => supervisor.startLink(listenerSup, args, registered('listener-sup'));
 

@@ -1,12 +1,13 @@
 /**
  * Services supervisor: all that a node does.
  *
- *   services-sup      one_for_one
- *   ├── kv-store      owns the key-value table
- *   ├── peer-sup      links to other nodes
- *   ├── ring-sup      this node's place in the ring
- *   ├── listener-sup  clients and other nodes
- *   └── admin-sup     operators
+ *   services-sup         one_for_one
+ *   ├── kv-store         owns the key-value table
+ *   ├── peer-sup         links to other nodes
+ *   ├── ring-sup         this node's place in the ring
+ *   ├── replication-sup  which keys are this node's
+ *   ├── listener-sup     clients and other nodes
+ *   └── admin-sup        operators
  *
  * Siblings meet by registered name and through tables, never by holding a pid, so one can be
  * replaced under the others. The order is that of need: what is asked must be there before who asks. The
@@ -18,6 +19,7 @@ import { type Supervisor, supervisor } from '../src/otp';
 import * as adminSup from './admin-sup';
 import * as listenerSup from './listener-sup';
 import * as peerSup from './peer-sup';
+import * as replicationSup from './replication-sup';
 import * as ringSup from './ring-sup';
 import { registered } from '../actors/registered';
 
@@ -25,6 +27,7 @@ export interface Args {
   readonly store: kvStore.Args;
   readonly peers: peerSup.Args;
   readonly ring: ringSup.Args;
+  readonly replication: replicationSup.Args;
   readonly listener: listenerSup.Args;
   readonly admin: Parameters<typeof adminSup.startLink>[0];
 }
@@ -32,12 +35,13 @@ export interface Args {
 export const startLink = (args: Args) => supervisor.startLink(servicesSup, args, registered('services-sup'));
 
 const servicesSup: Supervisor<Args> = {
-  init: ({ store, peers, ring, listener, admin }) => ({
+  init: ({ store, peers, ring, replication, listener, admin }) => ({
     flags: { strategy: 'one_for_one', intensity: 30, periodMs: 10_000 },
     children: [
       { id: 'kv-store', start: () => kvStore.startLink(store) },
       { id: 'peer-sup', start: () => peerSup.startLink(peers), type: 'supervisor' },
       { id: 'ring-sup', start: () => ringSup.startLink(ring), type: 'supervisor' },
+      { id: 'replication-sup', start: () => replicationSup.startLink(replication), type: 'supervisor' },
       { id: 'listener-sup', start: () => listenerSup.startLink(listener), type: 'supervisor' },
       { id: 'admin-sup', start: () => adminSup.startLink(admin), type: 'supervisor' },
     ],

@@ -35,7 +35,7 @@ describe('the acceptor', () => {
     await failToAccept(node);
     await failToAccept(node);
     expect(await statusOf(node)).toEqual({ accepted: 1, open: 1, pauses: 1, listening: false });
-    const isOwn = (report: Report) => report.type === 'event' && !report.event.startsWith('ring_');
+    const isOwn = (report: Report) => report.type === 'event' && !/^(ring|arc)_/.test(report.event);
     expect(node.reports.filter(isOwn)).toEqual([
       { type: 'event', event: 'accept_paused', fields: { code: 'EMFILE', pauseMs: 100 } },
     ]);

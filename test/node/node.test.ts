@@ -48,7 +48,7 @@ describe('startNode()', () => {
     const isUsual = (report: Report) =>
       report.type === 'progress' ||
       report.type.startsWith('application_') ||
-      (report.type === 'event' && report.event.startsWith('ring_'));
+      (report.type === 'event' && /^(ring|arc)_/.test(report.event));
     const remarkable = () => reports.filter((report) => !isUsual(report));
     expect(remarkable()).toEqual([]);
     await node.stop();
