@@ -367,7 +367,10 @@ function judged(peer: Peer, isAlive: boolean, state: State, self: Self<Info>): S
       .filter(([, { isJudged }]) => isJudged)
       .reduce((next, [request, { to }]) => answered(request, to, { type: 'busy' }, next, self), state);
   }
-  const rest = waiting.reduce((next, [request]) => without(request, next), state);
+  // The death of an earlier incarnation says nothing of what was asked of the one that is there now.
+  const rest = waiting
+    .filter(([, { to }]) => to.inc <= peer.inc)
+    .reduce((next, [request]) => without(request, next), state);
   return advance({ type: 'dead', peer }, rest, self);
 }
 
