@@ -272,10 +272,12 @@ export class VirtualNode implements LookupHost {
 
   /** Who is alive and gave no answer counts as busy: the step is dropped and tried again. */
   private judged(peer: Peer, isAlive: boolean): void {
-    const waiting = [...this.asked].filter(([, { to, isJudged }]) => to.id === peer.id && (isJudged || !isAlive));
-    for (const [request, { to }] of waiting) {
+    // The death of an earlier incarnation says nothing of what was asked of the one that is there now.
+    const isMeant = ({ to, isJudged }: RingAsk) => to.id === peer.id && (isAlive ? isJudged : to.inc <= peer.inc);
+    for (const [request, asked] of [...this.asked]) {
+      if (!isMeant(asked)) continue;
       this.asked.delete(request);
-      if (isAlive) this.advance({ type: 'answered', from: to, answer: { type: 'busy' }, request });
+      if (isAlive) this.advance({ type: 'answered', from: asked.to, answer: { type: 'busy' }, request });
     }
     if (isAlive) return;
     this.fingers.dead(peer);
