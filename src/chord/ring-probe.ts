@@ -72,7 +72,7 @@ const NOTHING: readonly RingProbeEffect[] = [];
 const SMALL_RING = 64;
 /** How much less often a larger ring is probed, where somebody is always probing. */
 const LARGE_RING_FACTOR = 5;
-/** Most members that a walk asks. */
+/** Most members that a walk asks, the guide included. */
 const ASKS_MAX = 20;
 /** So many silent ones in a row are passed by, before the probe waits for its next turn. */
 const OTHERS_MAX = 2;
@@ -138,7 +138,7 @@ function begin(probe: RingProbe, othersLeft: number, now: Moment): Outcome {
   const next = { ...probe, walk: undefined, again: undefined };
   if (guide === undefined) return rest(next, false, now);
   const { self } = now.view;
-  const [lookup, effect] = startLookup(self.id, guide, ASKS_MAX);
+  const [lookup, effect] = startLookup(self.id, guide, ASKS_MAX - 1);
   const walk = {
     lookup: { ...lookup, silent: new Set([self.id]) },
     startedMs: now.nowMs,

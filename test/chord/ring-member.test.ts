@@ -3,6 +3,7 @@ import type { Peer } from '../../src/chord/peer';
 import { isAlone, outsider, type RingMember } from '../../src/chord/ring-member';
 import type { RingEvent } from '../../src/chord/ring-protocol';
 import { randomFrom } from '../../src/otp';
+import { ProbedRing } from './probed-ring';
 import { A, after, B, C, D, dead, later, member, notify, pointers, silent, state, tick } from './ring-steps';
 import { SmallRing } from './small-ring';
 
@@ -318,7 +319,7 @@ describe('a whole ring', () => {
 
   it('is whole again after half of it has died at once, lists and all', () => {
     for (const seed of seeds) {
-      const ring = new SmallRing(seed);
+      const ring = new ProbedRing(seed, 2000);
       const random = randomFrom(seed);
       const first = ring.create();
       for (let n = 1; n < 12; n += 1) ring.join(first);

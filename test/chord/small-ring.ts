@@ -20,12 +20,11 @@ const RETRY_MAX_MS = 100;
 /** How long it takes a failure detector to be certain, at most. */
 const NOTICE_MAX_MS = 400;
 
+/** Something that will happen to a node, if it still lives then. */
 interface Due {
   readonly atMs: number;
   readonly to: NodeId;
-  readonly event: RingEvent;
-  /** A tick of the timer, which is followed by the next; one that was asked for is not. */
-  readonly periodic?: boolean;
+  readonly act: () => void;
 }
 
 export class SmallRing {
@@ -35,7 +34,7 @@ export class SmallRing {
   nowMs = 0;
   /** Those who were let in and have not heard of it yet: members from then on, with the pointers that are on their way. */
   private readonly admitted = new Map<NodeId, Member>();
-  private readonly random: () => number;
+  protected readonly random: () => number;
   private queue: Due[] = [];
   private ports = 0;
 
@@ -94,8 +93,7 @@ export class SmallRing {
     const endMs = this.nowMs + ms;
     for (let due = this.next(endMs); due; due = this.next(endMs)) {
       this.nowMs = due.atMs;
-      if (due.periodic) this.tick(due.to);
-      this.handle(due.to, due.event);
+      due.act();
     }
     this.nowMs = endMs;
   }
@@ -123,18 +121,28 @@ export class SmallRing {
     return [...this.members.values()].every(({ phase }) => phase !== 'outside');
   }
 
-  private start(member: RingMember): void {
+  protected start(member: RingMember): void {
     this.members.set(member.self.id, member);
     this.tick(member.self.id);
   }
 
   private tick(id: NodeId): void {
-    const atMs = this.nowMs + TICK_MS * (0.8 + 0.4 * this.random());
-    this.queue.push({ atMs, to: id, event: { type: 'tick' }, periodic: true });
+    this.later(id, TICK_MS * (0.8 + 0.4 * this.random()), () => {
+      this.tick(id);
+      this.handle(id, { type: 'tick' });
+    });
   }
 
-  private send(to: NodeId, event: RingEvent, delayMs = this.random() * LATENCY_MAX_MS): void {
-    this.queue.push({ atMs: this.nowMs + delayMs, to, event });
+  private send(to: NodeId, event: RingEvent, delayMs = this.latency()): void {
+    this.later(to, delayMs, () => this.handle(to, event));
+  }
+
+  protected latency(): number {
+    return this.random() * LATENCY_MAX_MS;
+  }
+
+  protected later(to: NodeId, delayMs: number, act: () => void): void {
+    this.queue.push({ atMs: this.nowMs + delayMs, to, act });
   }
 
   private next(endMs: number): Due | undefined {
@@ -144,7 +152,7 @@ export class SmallRing {
     return first;
   }
 
-  private handle(id: NodeId, event: RingEvent): void {
+  protected handle(id: NodeId, event: RingEvent): void {
     const before = this.members.get(id);
     if (before === undefined) return;
     const [after, effects] = stepRing(before, event);
@@ -164,6 +172,7 @@ export class SmallRing {
         }
         return this.send(effect.to.id, { type: 'answered', from: self, answer: effect.answer, request: effect.ref });
       case 'tell':
+        if (!this.canReach(self.id, effect.to.id)) return;
         return this.send(effect.to.id, { type: 'told', from: self, tale: effect.tale });
       case 'retry_soon':
         return this.retry(self, cause);
@@ -172,12 +181,15 @@ export class SmallRing {
   }
 
   private ask(self: Peer, { to, question, request }: Extract<RingEffect, { type: 'ask' }>): void {
-    if (!this.members.has(to.id) || this.members.get(to.id)?.phase === 'left') {
-      return this.send(self.id, { type: 'silent', request }, SILENCE_MS);
-    }
-    this.send(to.id, { type: 'asked', from: self, question, ref: request });
+    const isThere = this.canReach(self.id, to.id) && this.members.get(to.id)?.phase !== 'left';
+    if (isThere) this.send(to.id, { type: 'asked', from: self, question, ref: request });
     // Should it die before it answers, the silence is noticed; after an answer this is of no account.
     this.send(self.id, { type: 'silent', request }, SILENCE_MS);
+  }
+
+  /** Whether what one says comes to the other. */
+  protected canReach(_from: NodeId, to: NodeId): boolean {
+    return this.members.has(to);
   }
 
   private retry(self: Peer, cause: RingEvent): void {
