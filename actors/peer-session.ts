@@ -146,8 +146,8 @@ class PeerSession implements Session {
     } else if (!this.data?.handle(message)) {
       return false;
     }
-    // What made it full may be over: the connection only says so when its reader was the cause.
-    if (this.isFull && !this.underWay.isFull) this.resume();
+    // What made it full may be over; where its reader was the cause, it is the connection that says so.
+    if (this.isFull && !this.underWay.isFull && this.line.roomBytes >= 0) this.resume();
     return true;
   }
 

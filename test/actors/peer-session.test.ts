@@ -13,6 +13,7 @@ import { IN_FLIGHT_MAX } from '../../actors/questions';
 import { closeAll, closeLater, inShort, PING, RawClient, until } from '../support/node';
 import { type ActorMessage, frames, helloAt, HOST, PeerNode, RawPeer } from '../support/peer-node';
 import { R } from '../protocol/rpc-fixtures';
+import { Record } from '../../src/store/record';
 import { hex, SEED } from '../protocol/fixtures';
 
 afterEach(closeAll);
@@ -204,6 +205,36 @@ describe('a slow reader', () => {
       return served > 0 && served === before;
     });
     expect(served).toBeLessThan(200);
+    guest.socket.resume();
+    await guest.framesCount(400);
+    expect(served).toBe(400);
+  });
+
+  it('is given no more than it reads of what other processes answer, either', async () => {
+    const { node, guest } = await withGuest({ settings: { pendingAnswerBytesMax: 1_000_000 } });
+    const long = new Record(R.keyId, R.key, R, Buffer.alloc(100_000, 1), undefined, false);
+    let served = 0;
+    node.actor('handoff', (message: ActorMessage) => {
+      if (message.type !== 'rpc_asked') return;
+      served += 1;
+      replyRpc(message.replyTo, { type: 'chunk', records: [long] });
+    });
+    guest.socket.pause();
+    const next = { type: 'sync_next', session: 1, bytesMax: 1 } as const;
+    guest.send(request(1, next));
+    await until('the first is answered', () => served === 1);
+    // The rest does not come in one piece, for what has been decoded is under way already.
+    for (let at = 2; at <= 400; at += 1) {
+      guest.send(request(at, next));
+      if (at % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    let before = -1;
+    await until('it answers no more', async () => {
+      before = served;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return served === before;
+    });
+    expect(served).toBeLessThan(300);
     guest.socket.resume();
     await guest.framesCount(400);
     expect(served).toBe(400);
