@@ -48,6 +48,21 @@ export class OctetReader {
     }
   }
 
+  /** The piece at hand, for those who read whole requests where they lie; not {@link midField}. */
+  get piece(): Buffer {
+    return this.chunk;
+  }
+
+  /** Where in that piece the next field begins. */
+  get pieceAt(): number {
+    return this.chunkAt;
+  }
+
+  /** Goes on at this place of that piece, which is no earlier one. */
+  passTo(at: number): void {
+    this.chunkAt = at;
+  }
+
   /** How many bytes have come and have not been handed out or skipped. */
   get bytesBuffered(): number {
     return this.bytesInChunk() + this.queueBytes + this.gatheredBytes + this.collectedBytes;

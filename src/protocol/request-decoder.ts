@@ -91,11 +91,16 @@ export class RequestDecoder {
   /** The length of the whole request, as far as it has been announced. */
   private requestBytes = 0;
 
-  constructor(private readonly limits: Limits = DEFAULT_LIMITS) {}
+  constructor(readonly limits: Limits = DEFAULT_LIMITS) {}
 
   /** More bytes of the connection. They may be overwritten once next() has answered undefined. */
   push(chunk: Uint8Array): void {
     if (this.step !== 'nothing') this.input.push(chunk);
+  }
+
+  /** Where a request begins: the bytes, for those who take whole requests off them; undefined elsewhere. */
+  get betweenRequests(): OctetReader | undefined {
+    return this.step === 'magic' && !this.input.midField ? this.input : undefined;
   }
 
   /** How many bytes are held that have come and have not been decoded. */

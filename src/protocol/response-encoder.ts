@@ -5,15 +5,7 @@
  *   v2   "KVS" 02 status flags:u8 requestId:u32 [metaLen:u16 meta] valLen:u32 value
  */
 import { OCTET_STRING_BYTES_MAX, toBinaryString } from '../octets';
-import {
-  MAGIC,
-  RESPONSE_FLAGS,
-  type Response,
-  type ResponseV1,
-  type ResponseV2,
-  type Status,
-  STATUS_BYTES,
-} from './client-protocol';
+import { MAGIC, RESPONSE_FLAGS, type Response, type ResponseV2, type Status, STATUS_BYTES } from './client-protocol';
 import { type OctetWriter, uint8, uint16, uint32 } from './octet-writer';
 
 /** By status and length of the value: the heads of version 1 answers that have been sent, short ones only. */
@@ -28,13 +20,16 @@ const HEADS_V1: Readonly<Record<Status, string[]>> = {
 
 /** Writes a response (wire format, sections 1 and 2). Throws where its meta is longer than 65,535 bytes. */
 export function encodeResponse(response: Response, to: OctetWriter): void {
-  to.write(response.version === 1 ? headV1(response) : headV2(response));
+  to.write(response.version === 1 ? headV1(response.status, response.value.length) : headV2(response));
   to.write(response.value);
 }
 
-/** A head that was built once is used again: building it anew costs 30 ns of a put's 600. */
-function headV1({ status, value }: ResponseV1): string {
-  return HEADS_V1[status][value.length] ?? newHeadV1(status, value.length);
+/**
+ * All of a version 1 answer but its value. A head that was built once is used again: building it anew
+ * costs 30 ns of a put's 600.
+ */
+export function headV1(status: Status, valueBytes: number): string {
+  return HEADS_V1[status][valueBytes] ?? newHeadV1(status, valueBytes);
 }
 
 function newHeadV1(status: Status, valueBytes: number): string {

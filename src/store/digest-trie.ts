@@ -13,6 +13,8 @@
  */
 import type { Id } from '../chord/id';
 import { inRange, type Range, splitRange } from '../chord/range';
+import type { Octets } from '../octets';
+import type { VersionWords } from '../replication/version';
 import { type Digest, difference, digestOf, digestsEqual, EMPTY_DIGEST, nibbleAt, union } from './digest';
 import type { Record } from './record';
 import { NO_LEAF, type StoredRecord, storedDigestOf } from './stored-record';
@@ -64,6 +66,14 @@ export class DigestTrie {
     const leaf = this.leafWith(record);
     const { fp0, fp1 } = record;
     record.overwrite(next);
+    this.nodes.adjust(leaf, 0, fp0 ^ record.fp0, fp1 ^ record.fp1);
+  }
+
+  /** As {@link overwrite}, for what {@link StoredRecord.replaceValue} is for. */
+  replaceValue(record: StoredRecord, version: VersionWords, value: Octets): void {
+    const leaf = this.leafWith(record);
+    const { fp0, fp1 } = record;
+    record.replaceValue(version, value);
     this.nodes.adjust(leaf, 0, fp0 ^ record.fp0, fp1 ^ record.fp1);
   }
 

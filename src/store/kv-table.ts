@@ -10,6 +10,7 @@
 import type { Id } from '../chord/id';
 import type { Range } from '../chord/range';
 import type { BinaryString, Octets } from '../octets';
+import type { VersionWords } from '../replication/version';
 import type { Digest } from './digest';
 import type { RangeDigest, ScrubSlice } from './digest-trie';
 import type { Record } from './record';
@@ -57,6 +58,13 @@ export interface KvTable {
    * saves hashing. Handing on as `current` what `get` has just answered saves looking it up.
    */
   merge(record: Record, current?: StoredRecord): Merged;
+
+  /**
+   * What `merge` does where a value takes the place of another, neither expires, the new one is not
+   * written in eventual mode, and `version` has been minted above the old one's: no record need be
+   * built for it then. `current` is what `get` has just answered, and all of that is the caller's to see to.
+   */
+  replaceValue(current: StoredRecord, version: VersionWords, value: Octets): void;
 
   /**
    * Whether the table may grow by this write (`value` undefined: by a tombstone). What frees

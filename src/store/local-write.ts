@@ -53,6 +53,25 @@ export function putLocally(
   return write(target, current, put.key, put.value, put.expireAtMs, put.ev, nowMs);
 }
 
+/**
+ * {@link putLocally} in its commonest form, a value in the place of another and neither of them expiring,
+ * for a node that has nobody to hand a record on to. It builds none, and takes half the time.
+ *
+ * @param current what the table has just answered for the key
+ * @returns false where it is not that form, or the clock fails: nothing has changed then
+ */
+export function overwriteLocally(
+  { table, clock }: Target,
+  current: StoredRecord,
+  value: Octets,
+  nowMs: number,
+): boolean {
+  if (current.value === undefined || current.expireAtMs !== undefined) return false;
+  const minted = clock.mint(current, nowMs);
+  if (minted.ok) table.replaceValue(current, minted.value, value);
+  return minted.ok;
+}
+
 /** Stores a tombstone; the value is undefined where there was nothing to delete and none was needed. */
 export function deleteLocally(target: Target, del: Delete, nowMs: number): Result<Record | undefined, ClockSkew> {
   const current = target.table.get(del.key);

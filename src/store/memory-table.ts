@@ -8,7 +8,7 @@
 import type { Id } from '../chord/id';
 import type { Range } from '../chord/range';
 import type { BinaryString, Octets } from '../octets';
-import { compareVersions } from '../replication/version';
+import { compareVersions, type VersionWords } from '../replication/version';
 import type { Digest } from './digest';
 import { DigestTrie, type RangeDigest, type ScrubSlice } from './digest-trie';
 import type { KvTable, Merged, TableStats, WalkLimits, WalkSlice } from './kv-table';
@@ -74,10 +74,17 @@ export class MemoryTable implements KvTable {
     return 'replaced';
   }
 
+  replaceValue(current: StoredRecord, version: VersionWords, value: Octets): void {
+    const growth = value.length - current.valueBytes;
+    this.trie.replaceValue(current, version, value);
+    this.bytes += growth;
+    this.memoryBytes += growth;
+  }
+
   hasRoomFor(key: BinaryString, value: Octets | undefined, current = this.records.get(key)): boolean {
     const valueBytes = value?.length ?? 0;
     if (current !== undefined) {
-      const growth = valueBytes - (current.value?.length ?? 0);
+      const growth = valueBytes - current.valueBytes;
       return growth <= 0 || this.memoryBytes + growth <= this.memoryBytesMax;
     }
     const growth = RECORD_OVERHEAD_BYTES + key.length + valueBytes;

@@ -7,6 +7,8 @@
  * only its contents change (a put then takes 650 ns instead of 1750). What hashing and searching
  * would find out again at every write, it remembers.
  */
+import type { Octets } from '../octets';
+import type { VersionWords } from '../replication/version';
 import { type Digest, fingerprint0, fingerprint1, headWord } from './digest';
 import { Record } from './record';
 
@@ -26,6 +28,8 @@ type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
 export class StoredRecord extends Record {
   /** The leaf of the trie that it hangs in; kept by the trie. */
   leaf = NO_LEAF;
+  /** How long its value is; a tombstone's: 0. Asking the value would fetch one that is about to go from far memory. */
+  valueBytes: number;
   /** Its fingerprint, in the version that it has now. */
   fp0: number;
   fp1: number;
@@ -38,6 +42,7 @@ export class StoredRecord extends Record {
     super(record.keyId, record.key, record, record.value, record.expireAtMs, record.ev);
     this.head0 = headWord(record.keyId, 0);
     this.head1 = headWord(record.keyId, 1);
+    this.valueBytes = record.value?.length ?? 0;
     this.fp0 = fingerprint0(this.head0, this.head1, this);
     this.fp1 = fingerprint1(this.head0, this.head1, this);
   }
@@ -51,6 +56,20 @@ export class StoredRecord extends Record {
     self.value = value;
     self.expireAtMs = expireAtMs;
     self.ev = ev;
+    this.valueBytes = value?.length ?? 0;
+    this.fp0 = fingerprint0(this.head0, this.head1, this);
+    this.fp1 = fingerprint1(this.head0, this.head1, this);
+  }
+
+  /** The same for a value that stays, in the place of one that was to stay. */
+  replaceValue({ word0, word1, writer }: VersionWords, value: Octets): void {
+    const self: Writable<Contents> = this;
+    self.word0 = word0;
+    self.word1 = word1;
+    self.writer = writer;
+    self.value = value;
+    self.ev = false;
+    this.valueBytes = value.length;
     this.fp0 = fingerprint0(this.head0, this.head1, this);
     this.fp1 = fingerprint1(this.head0, this.head1, this);
   }
