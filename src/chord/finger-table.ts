@@ -48,11 +48,13 @@ export class FingerTable {
 
   /** The table that also knows `peer`: the same one, if it is nobody's finger. A restarted peer replaces what it was. */
   learn(peer: Peer): FingerTable {
+    // Mostly somebody is heard of who is known: that is found out without big numbers.
+    if (this.fingers.some((finger) => finger.peer.id === peer.id && finger.peer.inc >= peer.inc)) return this;
     const distance = distanceOf(this.self, peer.id);
     if (distance === 0n) return this;
     const finger = { octave: octaveOf(distance), distance, peer };
     const known = this.fingers.find(({ octave }) => octave === finger.octave);
-    if (known && (known.distance < distance || (known.peer.id === peer.id && known.peer.inc >= peer.inc))) return this;
+    if (known && known.distance < distance) return this;
     return this.with(finger);
   }
 
@@ -114,5 +116,6 @@ export function distanceOf(a: Id, b: Id): bigint {
 
 /** The octave of a distance above 0: the highest of its bits. */
 export function octaveOf(distance: bigint): number {
-  return distance.toString(2).length - 1;
+  const digits = distance.toString(16);
+  return 4 * digits.length - (Math.clz32(Number.parseInt(digits.slice(0, 1), 16)) - 28) - 1;
 }

@@ -19,18 +19,23 @@ export interface Neighbourhood {
 
 const CIRCLE = 2 ** 160;
 
-/** Whether the successor list goes round the whole ring, and so names everybody. */
-export function isWholeRing({ self, predecessor, successors, successorsMax }: Neighbourhood): boolean {
-  const last = successors.at(-1);
-  return successors.length < successorsMax || last === undefined || last.id === self.id || last.id === predecessor.id;
+/**
+ * Whether the successor list goes round the whole ring, and so names everybody: it ends with the
+ * predecessor. That it is short does not say so; it may have been longer before some of it died.
+ */
+export function isWholeRing({ self, predecessor, successors }: Neighbourhood): boolean {
+  return (successors.at(-1) ?? self).id === predecessor.id;
 }
 
-/** How many members there are: exact in a ring that its lists go round, else an estimate. At least 1. */
+/**
+ * How many members there are, at least 1: exact in a ring that its lists go round, else an estimate.
+ * From a list that is short for a moment nothing can be told but how many it names.
+ */
 export function estimateRingSize(neighbourhood: Neighbourhood): number {
-  const { self, successors } = neighbourhood;
+  const { self, successors, successorsMax } = neighbourhood;
   const last = successors.at(-1);
   if (last === undefined || last.id === self.id) return 1;
-  if (isWholeRing(neighbourhood)) return successors.length + 1;
+  if (successors.length < successorsMax || isWholeRing(neighbourhood)) return successors.length + 1;
   const share = Number(distanceOf(self.id, last.id)) / CIRCLE;
   return Math.max(successors.length + 1, Math.round(successors.length / share));
 }

@@ -29,6 +29,15 @@ describe('estimateRingSize()', () => {
   );
 });
 
+describe('isWholeRing()', () => {
+  it('is not misled by a list that is short because some of it has died, or all of it', () => {
+    const [member] = ring(100, 8);
+    if (member === undefined) throw new Error('the ring has no members');
+    expect(isWholeRing({ ...member, successors: member.successors.slice(0, 3) })).toBe(false);
+    expect(isWholeRing({ ...member, successors: [member.self] })).toBe(false);
+  });
+});
+
 describe('asksMaxFor()', () => {
   it('grows with the logarithm of the size', () => {
     expect([1, 2, 64, 10_000].map((size) => asksMaxFor(size, 8))).toEqual([18, 18, 28, 44]);
