@@ -14,7 +14,6 @@
 import type { Peer } from '../src/chord/peer';
 import type { Tale } from '../src/chord/ring-protocol';
 import { backoffMs } from '../src/client/backoff';
-import { toBuffer } from '../src/octets';
 import {
   currentSelf,
   type GenServer,
@@ -123,7 +122,7 @@ type Phase =
 
 type Failure = Omit<RpcFailure, 'wasSent'>;
 
-type Info = Laid | WireMessage | { readonly type: 'alarm' };
+type Info = Laid | WireMessage | { readonly type: 'alarm' | 'due' };
 
 /** Connecting and shaking hands take no longer. */
 const CONNECT_MS = 1000;
@@ -169,6 +168,10 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
         state.desk.seen();
         break;
       case 'alarm':
+        // What has come while the event loop was busy stands behind this message and goes first.
+        self.send(self.pid, { type: 'due' });
+        return noReply(state);
+      case 'due':
         state.alarm = undefined;
         if (ring(state, self) === 'unused') return stop('normal', state);
         break;
@@ -264,7 +267,7 @@ function judge(verdict: Verdict | undefined, state: State, self: Self<Info>): vo
   const wire = wireOf(state);
   if (verdict === undefined || wire === undefined) return;
   if (verdict.type === 'refused') {
-    wire.end(toBuffer(verdict.farewell ?? NO_BYTES));
+    wire.end(verdict.farewell);
     return refused(verdict.code, verdict.message, state, self);
   }
   if (wire.peer === undefined) return;
@@ -385,11 +388,11 @@ function setAlarm(state: State, nowMs: number, self: Self<Info>): void {
   const { desk, phase, lastUsedMs, alarm } = state;
   const isTimed = phase.type === 'connecting' || (phase.type === 'resting' && desk.isBusy);
   const phaseMs = isTimed ? phase.untilMs : Number.POSITIVE_INFINITY;
-  const atMs = Math.min(desk.nextDeadlineMs, phaseMs, Math.max(lastUsedMs + IDLE_MS, nowMs + IDLE_MS / 10));
+  const unusedMs = desk.isBusy ? Number.POSITIVE_INFINITY : lastUsedMs + IDLE_MS;
+  const atMs = Math.min(desk.nextDeadlineMs, phaseMs, unusedMs);
+  if (atMs === Number.POSITIVE_INFINITY) return;
   if (alarm !== undefined && alarm.atMs <= atMs) return;
   if (alarm !== undefined) self.cancelTimer(alarm.ref);
   const ref = self.sendAfter(Math.max(1, Math.ceil(atMs - nowMs)), self.pid, { type: 'alarm' });
   state.alarm = { ref, atMs };
 }
-
-const NO_BYTES = Buffer.alloc(0);

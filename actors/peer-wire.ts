@@ -9,7 +9,7 @@ import { connect, type Socket } from 'node:net';
 import { addressId } from '../src/chord/id';
 import type { Peer } from '../src/chord/peer';
 import { parseAddress } from '../src/client/address';
-import { toBuffer } from '../src/octets';
+import { type Octets, toBuffer } from '../src/octets';
 import type { Pid, Runtime } from '../src/otp';
 import { OctetWriter } from '../src/protocol/octet-writer';
 import { type DecodedFrame, FrameDecoder } from '../src/protocol/rpc-frames';
@@ -103,9 +103,9 @@ export class PeerWire {
     if (pieces.length > 1) this.socket.uncork();
   }
 
-  /** Says a last word and ends. */
-  end(farewell: Buffer): void {
-    this.socket.write(farewell);
+  /** Says a last word, if there is one, and ends. */
+  end(farewell?: Octets): void {
+    if (farewell !== undefined) this.socket.write(toBuffer(farewell));
     this.socket.destroySoon();
   }
 

@@ -1,6 +1,6 @@
 /** Links to other nodes: every question has one outcome, whatever becomes of the link, the connection or the other node. */
 import type { Peer } from '../../src/chord/peer';
-import { sys } from '../../src/otp';
+import { ManualClock, sys } from '../../src/otp';
 import type { DecodedFrame, RequestFrame } from '../../src/protocol/rpc-frames';
 import { encodeAnswer } from '../../src/protocol/rpc-messages';
 import * as peerLink from '../../actors/peer-link';
@@ -29,6 +29,11 @@ async function answeringNode(options: Parameters<typeof PeerNode.start>[0] = {})
   const node = await PeerNode.start(options);
   node.actor('ring-state', pong);
   return node;
+}
+
+/** Everything that is runnable has had its turn, several times over. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
 }
 
 /** Asks as the process whose code is running. */
@@ -119,6 +124,21 @@ describe('ask()', () => {
     await until('the next question has come', () => held.length === 2);
     for (const [frame, peer] of held.splice(1)) peer.send(pongTo(frame));
     expect((await asker.all(3)).slice(2).map(inShort)).toEqual(['pong']);
+  });
+
+  it('does not give up on an answer that has come while this program was busy with something else', async () => {
+    const a = await PeerNode.start();
+    let isBusy = false;
+    const fake = await FakePeer.listen({
+      onFrame: (frame, peer) => {
+        answerPings(frame, peer);
+        const untilMs = performance.now() + (isBusy ? 120 : 0);
+        while (performance.now() < untilMs);
+      },
+    });
+    await a.ask(fake.peer, PING);
+    isBusy = true;
+    for (let round = 0; round < 5; round += 1) expect(inShort(await a.ask(fake.peer, PING, 60))).toBe('pong');
   });
 
   it('tells the other side how long it will wait', async () => {
@@ -243,6 +263,56 @@ describe('a node that is not to be spoken with', () => {
     fake.connections[0]?.send(bytes);
     expect(inShort(await asked)).toBe(`refused unsent ${expected}`);
     await fake.connections[0]?.over();
+  });
+});
+
+describe('a link, as time is moved', () => {
+  it('waits once for a node that refused it, then lets questions fail until it tries again, ever later', async () => {
+    const clock = new ManualClock();
+    const a = await PeerNode.start({ clock, random: () => 0.5 });
+    a.detect();
+    const peer = peerOf(helloAt(await freePort()));
+    const asker = new Asker(a);
+    const outcomes = async (count: number) => (await asker.all(count)).slice(-1).map(inShort);
+    asker.ask(peer, PING, 1, 60_000);
+    expect(await outcomes(1)).toEqual(['unreachable unsent']);
+    // The first failure says little: the next question waits for another attempt.
+    asker.ask(peer, PING, 2, 60_000);
+    clock.advanceTo(37);
+    await settled();
+    expect([asker.outcomes.length, a.lost.length]).toEqual([1, 1]);
+    clock.advanceTo(38);
+    expect(await outcomes(2)).toEqual(['unreachable unsent']);
+    let nowMs = 38;
+    for (const restMs of [75, 150, 300, 600, 750, 750]) {
+      const attempts = a.lost.length;
+      clock.advanceTo(nowMs + restMs - 1);
+      asker.ask(peer, PING, 'too early', 60_000);
+      await outcomes(asker.outcomes.length + 1);
+      expect(a.lost).toHaveLength(attempts);
+      nowMs += restMs;
+      clock.advanceTo(nowMs);
+      asker.ask(peer, PING, 'in time', 60_000);
+      await outcomes(asker.outcomes.length + 1);
+      await until('it has tried again', () => a.lost.length === attempts + 1);
+    }
+  });
+
+  it('ends after a minute without use, and the next question begins another', async () => {
+    const clock = new ManualClock();
+    const [a, b] = [await PeerNode.start({ clock }), await answeringNode()];
+    expect(inShort(await a.ask(b.peer, PING))).toBe('pong');
+    clock.advanceTo(30_000);
+    expect(inShort(await a.ask(b.peer, PING))).toBe('pong');
+    clock.advanceTo(89_000);
+    await settled();
+    expect(a.links).toHaveLength(1);
+    await until('the link ends', () => {
+      clock.advanceTo(90_001);
+      return a.links.length === 0;
+    });
+    expect(a.reports.filter(({ type }) => type === 'crash')).toEqual([]);
+    expect(inShort(await a.ask(b.peer, PING))).toBe('pong');
   });
 });
 

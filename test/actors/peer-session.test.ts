@@ -40,7 +40,7 @@ function said(frame: DecodedFrame | undefined): unknown {
 }
 
 /** What has been answered so far, by the number of the question. */
-const answersOf = (peer: RawPeer): Record<number, unknown> =>
+const answersOf = (peer: RawPeer): { readonly [id: number]: unknown } =>
   Object.fromEntries(peer.received.map((frame) => [(frame as ResponseFrame).correlationId, said(frame)] as const));
 
 async function withGuest(options: Parameters<typeof PeerNode.start>[0] = {}) {

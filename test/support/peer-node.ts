@@ -8,7 +8,7 @@
 import { createConnection, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Peer } from '../../src/chord/peer';
 import { toBuffer } from '../../src/octets';
-import { type Pid, randomFrom, type Report, Runtime, type Self, spawn } from '../../src/otp';
+import { type Clock, type Pid, randomFrom, type Report, Runtime, type Self, spawn } from '../../src/otp';
 import { OctetWriter } from '../../src/protocol/octet-writer';
 import { type DecodedFrame, encodeFrame, type Frame, FrameDecoder } from '../../src/protocol/rpc-frames';
 import { Handshake, type Hello, helloOf, peerOf } from '../../src/protocol/rpc-handshake';
@@ -35,6 +35,8 @@ export interface PeerNodeOptions extends Partial<Omit<PeerSessionOptions, 'hello
   readonly inc?: bigint;
   readonly settings?: Parameters<typeof testSettings>[0];
   readonly seed?: number;
+  readonly random?: () => number;
+  readonly clock?: Clock;
 }
 
 export const helloAt = (port: number, { cluster = 'test', inc = 1n }: Partial<Hello> = {}): Hello =>
@@ -51,7 +53,7 @@ export class PeerNode {
 
   static async start(options: PeerNodeOptions = {}): Promise<PeerNode> {
     const door = await Door.listen(HOST, options.port ?? 0, 100);
-    const runtime = new Runtime();
+    const runtime = new Runtime(options.clock && { clock: options.clock });
     closeLater(() => runtime.stop());
     const reports: Report[] = [];
     runtime.logger.addHandler('test', (_level, report) => void reports.push(report));
@@ -66,7 +68,7 @@ export class PeerNode {
       hello,
     });
     const settings = testSettings(options.settings);
-    const random = randomFrom(options.seed ?? 1);
+    const random = options.random ?? randomFrom(options.seed ?? 1);
     await within(
       'the node starts',
       new Promise<void>((resolve) => {
