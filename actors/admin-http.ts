@@ -180,7 +180,7 @@ function nodeInfo({ settings, id, version, life }: Args, ring: RingView, runtime
     id,
     addr: formatAddress(settings),
     state: life.state,
-    ring: ringWindow.place(ring),
+    ring: ringWindow.place(ring, runtime),
     keys: {
       primary: stats?.keys ?? 0,
       replica: 0,

@@ -1,50 +1,50 @@
 /**
  * Ring window: how the admin server looks at the ring.
  *
- * It reads the tables in which the ring's actors publish what they know.
+ * It reads the tables in which the ring's actors publish what they know, and asks other nodes through the links
+ * that the node has anyway. Nothing here changes anything.
  */
 import type { NodeInfo, RingPlace } from '../src/admin/routes';
 import { type Description, peerInfo, type RingView } from '../src/admin/ring-view';
-import { FingerTable } from '../src/chord/finger-table';
-import type { NodeId } from '../src/chord/id';
-import { nextHop } from '../src/chord/lookup';
-import { formatAddress } from '../src/client/address';
-import type { NodeSettings } from '../src/config';
+import type { Peer } from '../src/chord/peer';
+import { isAlone } from '../src/chord/ring-member';
+import { estimateRingSize } from '../src/chord/ring-size';
 import type { Runtime } from '../src/otp';
-import * as kvStore from './kv-store';
+import type { Described } from '../src/protocol/rpc-description';
+import { askOnce } from './ask-once';
+import * as handoff from './handoff';
+import * as ringState from './ring-state';
+import * as routes from './routes';
+import { describeSelf } from './self-description';
 
 export interface Args {
-  readonly settings: NodeSettings;
-  readonly id: NodeId;
   readonly life: { readonly state: NodeInfo['state'] };
 }
 
+/** A person waits no longer for one node. */
+const ASK_TIMEOUT_MS = 1000;
+
 /** The ring as the processes of this node know it. */
-export function open(args: Args, runtime: Runtime): RingView {
-  const self = { id: args.id, addr: formatAddress(args.settings), inc: 0n };
+export function open({ life }: Args, runtime: Runtime): RingView {
+  const isSelf = (peer: Peer) => runtime.run(ringState.read)?.self.id === peer.id;
   return {
-    describeSelf: () => {
-      const stats = runtime.run(kvStore.open)?.table.stats();
-      const { keys = 0, bytes = 0, tombstones = 0 } = stats ?? {};
-      const counts = { keys, bytes, tombstones };
-      return {
-        self,
-        state: args.life.state,
-        predecessor: self,
-        successors: [self],
-        arc: [self.id, self.id],
-        ...counts,
-      };
+    describeSelf: () => told(runtime.run(() => describeSelf(life))),
+    async describe(peer) {
+      const answer = await askOnce(runtime, peer, { type: 'describe' }, ASK_TIMEOUT_MS);
+      return answer?.type === 'described' ? told(answer) : undefined;
     },
-    describe: async () => undefined,
-    findNext: async (_peer, key, excluded) => nextHop(key, { self, successors: [self], others: [] }, excluded),
-    fingers: () => ({ fingers: FingerTable.of(self.id), members: [self] }),
+    async findNext(peer, key, excluded) {
+      if (isSelf(peer)) return runtime.run(() => routes.hopFrom(key, excluded));
+      const answer = await askOnce(runtime, peer, { type: 'find_next', key, excluded }, ASK_TIMEOUT_MS);
+      return answer?.type === 'owner' || answer?.type === 'candidates' ? answer : undefined;
+    },
+    fingers: () => runtime.run(routes.read),
     nowMs: () => runtime.clock.nowMs(),
   };
 }
 
 /** What `GET /api/node` says of the ring. */
-export function place(view: RingView): RingPlace {
+export function place(view: RingView, runtime: Runtime): RingPlace {
   const self = view.describeSelf();
   const { predecessor = null, successors = [], arc = null } = self ?? ({} as Partial<Description>);
   const [successor] = successors;
@@ -54,8 +54,23 @@ export function place(view: RingView): RingPlace {
     successorList: successors.map(peerInfo),
     fingers: (view.fingers()?.fingers.peers ?? []).map(peerInfo),
     arc: arc && { lo: arc[0], hi: arc[1] },
-    epoch: null,
-    size: null,
-    safe: false,
+    epoch: runtime.run(handoff.read)?.ownership.owned?.epoch.n ?? null,
+    ...runtime.run(sizeOf),
   };
+}
+
+/** A ring holds for sure once more nodes are in it than a successor list is long, and this node's list is full. */
+function sizeOf(): Pick<RingPlace, 'size' | 'safe'> {
+  const member = ringState.read();
+  if (member?.phase !== 'member') return { size: null, safe: false };
+  const size = estimateRingSize(member);
+  const isFull = !isAlone(member) && member.successors.length >= member.successorsMax;
+  return { size, safe: isFull && size > member.successorsMax };
+}
+
+function told(described: Described | undefined): Description | undefined {
+  if (described === undefined) return undefined;
+  const { self, state, successors, keys, bytes, tombstones } = described;
+  const { predecessor = null, arc } = described;
+  return { self, state, predecessor, successors, arc: arc ? [arc.lo, arc.hi] : null, keys, bytes, tombstones };
 }

@@ -5,6 +5,7 @@
  * is put together in the turn in which somebody wants it.
  */
 import type { Described, MemberState } from '../src/protocol/rpc-description';
+import * as handoff from './handoff';
 import * as kvStore from './kv-store';
 import * as ringState from './ring-state';
 import * as routes from './routes';
@@ -23,7 +24,7 @@ export function describeSelf(life: { readonly state: MemberState }): Described |
     predecessor: member.phase === 'member' ? member.predecessor : undefined,
     successors: member.phase === 'member' ? member.successors : [],
     fingers: routes.read()?.fingers.peers ?? [],
-    arc: undefined,
+    arc: handoff.read()?.ownership.owned?.arc,
     keys,
     bytes,
     tombstones,

@@ -11,8 +11,9 @@
  *
  * Siblings meet by registered name and through tables, never by holding a pid, so one can be
  * replaced under the others. The order is that of need: what is asked must be there before who asks. The
- * door opens when there is something behind it and, on the way down, closes before that goes. Thirty restarts in ten seconds let an operator kill whatever he
- * likes, and still end a child that cannot live within a second.
+ * door opens when there is something behind it and, on the way down, closes before that goes. Thirty
+ * restarts in ten seconds let an operator kill whatever he likes, and still end a child that cannot
+ * live within a second.
  */
 import * as kvStore from '../actors/kv-store';
 import { type Supervisor, supervisor } from '../src/otp';
