@@ -335,6 +335,19 @@ describe('a connection that breaks', () => {
     expect(fake.connections).toHaveLength(2);
   });
 
+  it('leads to the node that is started there next, which says that it is another incarnation', async () => {
+    const [a, b] = [await PeerNode.start(), await answeringNode({ inc: 1n })];
+    expect(inShort(await a.ask(b.peer, PING))).toBe('pong');
+    b.runtime.stop();
+    const again = await answeringNode({ port: b.hello.port, inc: 2n });
+    let outcome = await a.ask(b.peer, PING);
+    await until('it answers again', async () => {
+      outcome = await a.ask(b.peer, PING);
+      return outcome.type === 'rpc_answered';
+    });
+    expect(outcome).toMatchObject({ from: { ...again.peer, inc: 2n } });
+  });
+
   it('ends when the other side loses the framing, or says that it ends', async () => {
     const a = await PeerNode.start();
     const lastWords: Said[] = [
