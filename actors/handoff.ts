@@ -337,11 +337,11 @@ function withoutStore(effect: StoreEffect): OwnershipEvent | undefined {
 }
 
 function sendStrays(
-  { to, arc, after, request }: Extract<OwnershipEffect, { type: 'send_strays' }>,
+  { to, arc, request }: Extract<OwnershipEffect, { type: 'send_strays' }>,
   { table }: Target,
   state: State,
 ): Performed {
-  const slice = arcTable.sliceOf(table, arc, after, arcTable.STRAYS_MAX);
+  const slice = arcTable.sliceOf(table, arc, undefined, arcTable.STRAYS_MAX);
   const batch = new StrayBatch(request, slice);
   if (!batch.isUnderWay) return [state, { type: 'strays_sent', request, outcome: batch.outcome() }];
   for (const [index, record] of slice.records.entries()) {

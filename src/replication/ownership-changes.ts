@@ -63,7 +63,7 @@ export function own(state: Ownership, arc: Range, epoch: Epoch, nowMs: number): 
       surplus: state.surplus.flatMap((surplus) =>
         withoutRange(surplus.arc, arc).map((rest) => ({ ...surplus, arc: rest })),
       ),
-      strays: { ...state.strays, request: undefined, after: undefined },
+      strays: { ...state.strays, request: undefined, to: undefined, hops: 0 },
       claim: { ...state.claim, request: undefined, dueAtMs: nowMs, turn: 0 },
     },
     epoch,

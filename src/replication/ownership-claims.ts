@@ -49,20 +49,22 @@ export function claimWhenDue(state: Ownership, nowMs: number): Outcome {
 
 /** What a claim was answered. */
 export function claimAnswered(before: Ownership, answer: SyncAnswer, nowMs: number, random: Random): Outcome {
-  const state = { ...before, claim: { ...before.claim, request: undefined } };
+  const { granter } = before.claim;
+  // Whoever gave the arc has heard that it has come. It is not always the successor, who is asked next.
+  const state = { ...before, claim: { ...before.claim, request: undefined, granter: undefined } };
   const { owned, claim } = state;
   if (owned === undefined || compareEpochs(owned.epoch, claim.epoch) !== 0) return quiet(again(state, nowMs));
   switch (answer.type) {
     case 'agreed':
-      return agreed(state, nowMs);
+      return agreed(state, granter, nowMs);
     case 'contested':
       if (compareEpochs(answer.epoch, owned.epoch) < 0)
         return quiet(again(meet(state, answer.epoch), soon(nowMs, random)));
       return [meet(disown(state, nowMs), answer.epoch), [report('arc_lost', owned.arc, claim.to)]];
     case 'not_owner':
-      return passedOn(state, nowMs);
+      return passedOn(state, granter, nowMs);
     default:
-      return quiet(again(state, state.isConfirmed && !claim.granter ? nowMs + CLAIM_INTERVAL_MS : soon(nowMs, random)));
+      return quiet(start(state, state.isConfirmed ? nowMs + CLAIM_INTERVAL_MS : soon(nowMs, random)));
   }
 }
 
@@ -74,19 +76,16 @@ export function claimFailed(before: Ownership, nowMs: number, random: Random): O
   return { ...before, claim: { ...claim, request: undefined, granter, turn: 0, dueAtMs } };
 }
 
-function agreed(state: Ownership, nowMs: number): Outcome {
-  const { claim } = state;
+function agreed(state: Ownership, granter: Peer | undefined, nowMs: number): Outcome {
   // What was agreed to before a pause says nothing about what happened during it.
-  if (nowMs - claim.askedAtMs > BEAT_AGE_MS_MAX) return quiet(again(state, nowMs));
-  // Whoever gave the arc is not always the successor, who is to be asked as well.
-  const isGranter = claim.granter !== undefined && claim.granter.id !== state.ring.successors[0]?.id;
+  if (nowMs - state.claim.askedAtMs > BEAT_AGE_MS_MAX) return quiet(again(state, nowMs));
   const next = confirm(state, nowMs);
-  return quiet(isGranter ? again(next, nowMs) : next);
+  return quiet(granter && granter.id !== state.ring.successors[0]?.id ? again(next, nowMs) : next);
 }
 
-function passedOn(state: Ownership, nowMs: number): Outcome {
+function passedOn(state: Ownership, granter: Peer | undefined, nowMs: number): Outcome {
   const { claim, ring, isConfirmed } = state;
-  if (claim.granter) return quiet({ ...state, claim: { ...claim, granter: undefined, dueAtMs: nowMs } });
+  if (granter) return quiet(start(state, nowMs));
   const turn = claim.turn + 1;
   if (isConfirmed || turn >= ring.successors.length) return quiet(confirm(state, nowMs));
   return quiet({ ...state, claim: { ...claim, turn, dueAtMs: nowMs } });
@@ -96,6 +95,12 @@ function confirm(state: Ownership, nowMs: number): Ownership {
   const claim = { ...state.claim, granter: undefined, turn: 0, dueAtMs: nowMs + CLAIM_INTERVAL_MS };
   return { ...state, isConfirmed: true, claim };
 }
+
+/** Asks from the beginning of the list. */
+const start = (state: Ownership, dueAtMs: number): Ownership => ({
+  ...state,
+  claim: { ...state.claim, turn: 0, dueAtMs },
+});
 
 const again = (state: Ownership, dueAtMs: number): Ownership => ({ ...state, claim: { ...state.claim, dueAtMs } });
 

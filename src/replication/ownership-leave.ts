@@ -2,8 +2,7 @@
  * Ownership, leaving: a node asks its successor to take over all it holds, and is fetched from.
  *
  * The successor accepts unless it is in the middle of something; whoever is refused asks again a
- * little later, and whoever comes next by then. The leaver lets no more joiners in, finishes what is
- * under way, and waits until the successor has said that it owns the arc. When its time is up it
+ * little later, and whoever comes next by then. The leaver finishes what is under way, and waits until the successor has said that it owns the arc. When its time is up it
  * goes anyway, and is then as good as dead.
  */
 import type { Peer } from '../chord/peer';

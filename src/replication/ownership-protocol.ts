@@ -79,14 +79,8 @@ export type OwnershipEffect =
   | { readonly type: 'store'; readonly records: readonly Record[] }
   /** Compare the table's digest of the arc with this, and say so at once by `compared`. */
   | { readonly type: 'compare'; readonly arc: Range; readonly digest: ArcDigest; readonly request: number }
-  /** Send some records of the arc from behind `after` on to `to`, and say so by `strays_sent`. */
-  | {
-      readonly type: 'send_strays';
-      readonly to: Peer;
-      readonly arc: Range;
-      readonly after: Id | undefined;
-      readonly request: number;
-    }
+  /** Send the first records of the arc to `to`, and say so by `strays_sent`. */
+  | { readonly type: 'send_strays'; readonly to: Peer; readonly arc: Range; readonly request: number }
   /** Drop up to {@link DROP_SLICE} records of the arc, and say so by `dropped`. */
   | { readonly type: 'drop'; readonly arc: Range }
   | { readonly type: 'wake'; readonly afterMs: number }

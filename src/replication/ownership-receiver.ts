@@ -46,6 +46,8 @@ export function newReceiver(kind: ReceiverSession['kind'], from: Peer, nowMs: nu
   return {
     kind,
     from,
+    turn: 0,
+    ownerlessSinceMs: undefined,
     stage: 'opening',
     session: 0,
     arc: undefined,
@@ -137,7 +139,9 @@ export function compared(state: Ownership, isEqual: boolean, nowMs: number, rand
 /** Nobody answered: the same question again a little later. */
 export function fetchFailed(state: Ownership, nowMs: number, random: Random): Ownership {
   const { receiver } = state;
-  return receiver ? { ...state, receiver: { ...receiver, request: undefined, dueAtMs: soon(nowMs, random) } } : state;
+  if (receiver === undefined) return state;
+  const again = { request: undefined, turn: 0, ownerlessSinceMs: undefined, dueAtMs: soon(nowMs, random) };
+  return { ...state, receiver: { ...receiver, ...again } };
 }
 
 /** Gives up what it is fetching; a joiner begins again, from whoever comes after it then. */
@@ -164,7 +168,7 @@ function openAt(state: Ownership, receiver: ReceiverSession, nowMs: number): Out
   const { ring } = state;
   const isJoin = receiver.kind === 'join';
   // Whoever comes after this node by now: since the last time somebody may have come or gone.
-  const from = (isJoin && ring.successors[0]) || receiver.from;
+  const from = (isJoin && (ring.successors[receiver.turn] ?? ring.successors[0])) || receiver.from;
   const after = isJoin ? ring.predecessor.id : from.id;
   return asks(state, { ...receiver, from }, { type: 'sync_open', after, kind: receiver.kind }, nowMs);
 }
@@ -204,7 +208,19 @@ function opened(
   if (answer.type === 'opened' && answer.arc.hi === end) return quiet(begin(state, receiver, answer, nowMs));
   // Two that leave at once may each wait for the other: the one that was asked to take over lets go.
   if (receiver.kind === 'leave') return quiet(dropReceiver(state));
-  return quiet({ ...state, receiver: { ...receiver, dueAtMs: soon(nowMs, random) } });
+  if (answer.type === 'not_owner') return quiet({ ...state, receiver: askFurther(state, receiver, nowMs, random) });
+  const later = { ...receiver, turn: 0, ownerlessSinceMs: undefined, dueAtMs: soon(nowMs, random) };
+  return quiet({ ...state, receiver: later });
+}
+
+/** Whoever was asked owns nothing either: the first of the list that does has what this node is to get. */
+function askFurther({ ring }: Ownership, receiver: ReceiverSession, nowMs: number, random: Random): ReceiverSession {
+  const turn = receiver.turn + 1;
+  if (turn < ring.successors.length) return { ...receiver, turn, dueAtMs: nowMs };
+  // Only a list that goes all round the ring shows that nobody at all owns anything.
+  const isRound = ring.successors.some(({ id }) => id === ring.predecessor.id);
+  const ownerlessSinceMs = isRound ? (receiver.ownerlessSinceMs ?? nowMs) : undefined;
+  return { ...receiver, turn: 0, ownerlessSinceMs, dueAtMs: soon(nowMs, random) };
 }
 
 function begin(

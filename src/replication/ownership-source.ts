@@ -62,12 +62,16 @@ export function askedAsSource(
   }
 }
 
-/** Answers whoever wants an arc. */
+/**
+ * Answers whoever wants an arc: `not_owner` where nothing is owned, so that it asks further on. A leaver lets
+ * joiners in as well, for there may be nobody else whom it could leave something to.
+ */
 export function askedToOpen(state: Ownership, from: Peer, question: SyncOpen, nowMs: number): Outcome {
   if (state.isGone || !state.ring.isMember) {
     return answer(state, { type: 'not_owner', hint: state.isGone ? state.grants[0]?.to : undefined });
   }
-  if (state.owned === undefined || !state.isConfirmed) return busy(state);
+  if (state.owned === undefined) return answer(state, { type: 'not_owner', hint: undefined });
+  if (!state.isConfirmed) return busy(state);
   return question.kind === 'leave' ? openForHeir(state, from, nowMs) : openForJoiner(state, from, question, nowMs);
 }
 
@@ -80,7 +84,7 @@ export function dropSource(state: Ownership): Ownership {
 export function expireSource(state: Ownership, nowMs: number): Ownership {
   const { source } = state;
   if (source === undefined) return state;
-  if (nowMs - source.progressAtMs >= SESSION_TIMEOUT_MS) return dropSource(state);
+  if (nowMs - source.progressAtMs >= SESSION_TIMEOUT_MS || hasGone(state, source)) return dropSource(state);
   if (source.sealedUntilMs === undefined || nowMs < source.sealedUntilMs) return state;
   return { ...state, source: { ...source, sealedUntilMs: undefined } };
 }
@@ -98,8 +102,9 @@ function openForJoiner(state: Ownership, joiner: Peer, { after }: SyncOpen, nowM
     const granted = state.grants.find(({ to, kind }) => kind === 'join' && isSame(to, joiner));
     return granted ? repeat(state, granted) : openVacant(state, joiner, after, nowMs);
   }
-  if (!inRange(joiner.id, owned.arc)) return answer(state, { type: 'not_owner', hint: ownerOf(state, joiner) });
-  if (!isFreeFor(state, joiner, nowMs) || !hasSeen(state, joiner)) return busy(state);
+  // Somebody in between has it, or had it and is dead: the pointers will show which.
+  if (!inRange(joiner.id, owned.arc) || !hasSeen(state, joiner)) return busy(state);
+  if (!isFreeFor(state, joiner, nowMs)) return busy(state);
   return open(state, joiner, 'join', nowMs);
 }
 
@@ -134,9 +139,8 @@ function open(state: Ownership, to: Peer, kind: 'join' | 'leave', nowMs: number)
 
 /** One transfer at a time. Whoever asks again has begun again, perhaps after a restart. */
 function isFreeFor(state: Ownership, peer: Peer, nowMs: number): boolean {
-  const { source, receiver, leaving } = state;
+  const { source, receiver } = state;
   if (receiver !== undefined || awaitsConfirmation(state, nowMs)) return false;
-  if (leaving !== undefined && leaving.to?.id !== peer.id) return false;
   return source === undefined || (source.to.id === peer.id && source.to.inc <= peer.inc);
 }
 
@@ -146,6 +150,11 @@ function isFreeFor(state: Ownership, peer: Peer, nowMs: number): boolean {
  */
 function hasSeen({ ring, self }: Ownership, joiner: Peer): boolean {
   return !betweenOpen(joiner.id, ring.predecessor.id, self.id);
+}
+
+/** Whether the ring does without the receiver by now. */
+function hasGone(state: Ownership, { kind, to }: SourceSession): boolean {
+  return kind === 'join' ? !hasSeen(state, to) : !state.ring.successors.some(({ id }) => id === to.id);
 }
 
 function mayBeTaken(state: Ownership, source: SourceSession, nowMs: number): boolean {
@@ -189,8 +198,4 @@ function moved(state: Ownership, source: SourceSession, nowMs: number): Ownershi
 
 function chunkOf({ arc }: SourceSession, { after, bytesMax }: SyncNext): OwnershipEffect {
   return { type: 'answer_chunk', arc, after, bytesMax };
-}
-
-function ownerOf({ grants }: Ownership, joiner: Peer): Peer | undefined {
-  return grants.find(({ arc, to }) => inRange(joiner.id, arc) && to.id !== joiner.id)?.to;
 }

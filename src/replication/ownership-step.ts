@@ -123,13 +123,16 @@ function bury(before: Ownership, dead: Peer, nowMs: number): Ownership {
 
 const isBuried = (peer: Peer, dead: Peer) => peer.id === dead.id && peer.inc <= dead.inc;
 
-/** Takes over what a dead predecessor held; or everything, as the first of a new ring or the last of an old one. */
+/**
+ * Takes over what a dead predecessor held; or everything, as the first of a new ring or the last of an old
+ * one; or what lies before it, where all that owned anything have died and only joiners are left.
+ */
 function mindGap(state: Ownership, nowMs: number): Outcome {
   // Still looking for others: nothing is known yet.
   if (isAlone(state) && !state.ring.isSettled) return quiet(state);
   const delayMs = gapDelayMs(state, nowMs);
   if (delayMs === undefined) return quiet(state.gapSinceMs === undefined ? state : { ...state, gapSinceMs: undefined });
-  const sinceMs = state.gapSinceMs ?? nowMs;
+  const sinceMs = state.receiver?.ownerlessSinceMs ?? state.gapSinceMs ?? nowMs;
   const waitMs = sinceMs + delayMs - nowMs;
   if (waitMs > 0) {
     const waiting = { ...state, gapSinceMs: sinceMs };
@@ -154,6 +157,7 @@ function gapDelayMs(state: Ownership, nowMs: number): number | undefined {
     return TAKE_OVER_DELAY_MS;
   }
   const { predecessor } = ring;
+  if (owned === undefined && state.receiver?.ownerlessSinceMs !== undefined) return ORPHAN_GRACE_MS;
   if (owned === undefined || !isConfirmed || predecessor.id === self.id) return undefined;
   if (!betweenOpen(owned.arc.lo, predecessor.id, self.id)) return undefined;
   const isHeard = claimSeen?.from.id === owned.arc.lo && nowMs - claimSeen.atMs < HEARD_MS;

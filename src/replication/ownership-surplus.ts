@@ -9,7 +9,7 @@
  */
 import { betweenOpen, type Id } from '../chord/id';
 import type { Peer } from '../chord/peer';
-import { rangesOverlap, withoutRange } from '../chord/range';
+import { inRange, rangesOverlap, withoutRange } from '../chord/range';
 import { isAlone, type Ownership, type Surplus } from './ownership';
 import { isSame, type Outcome, quiet, type Random } from './ownership-changes';
 import type { StraysOutcome } from './ownership-protocol';
@@ -61,42 +61,39 @@ export function sendStrays(state: Ownership, nowMs: number): Outcome {
   // What is about to be this node's is not sent away.
   if (lost === undefined || (receiver && (!receiver.arc || rangesOverlap(receiver.arc, lost.arc)))) return quiet(state);
   const request = state.lastRequest + 1;
-  const to = strays.to ?? nearestFrom(state, lost.arc.lo);
-  const { after } = strays;
+  const nearest = nearestFrom(state, lost.arc.lo);
+  const to = strays.to ?? nearest;
+  // Behind a node that is known begins what is somebody else's.
+  const arc = inRange(nearest.id, lost.arc) ? { lo: lost.arc.lo, hi: nearest.id } : lost.arc;
   return [
-    { ...state, lastRequest: request, strays: { ...strays, request, to } },
-    [{ type: 'send_strays', to, arc: lost.arc, after, request }],
+    { ...state, lastRequest: request, strays: { ...strays, request, to, arc } },
+    [{ type: 'send_strays', to, arc, request }],
   ];
 }
 
 /** What became of them. */
 export function straysSent(before: Ownership, outcome: StraysOutcome, nowMs: number, random: Random): Outcome {
-  const strays = { ...before.strays, request: undefined };
-  const state = { ...before, strays };
-  const lost = state.surplus.find(({ to }) => to === undefined);
+  const { arc } = before.strays;
+  const fresh = { request: undefined, to: undefined, arc: undefined, hops: 0, dueAtMs: nowMs };
+  const state = { ...before, strays: fresh };
+  const lost = state.surplus.find(({ to, arc: each }) => to === undefined && each.lo === arc?.lo);
   // What is being fetched again in the meantime stays.
-  if (lost === undefined || state.receiver) {
-    return quiet({ ...state, strays: { ...strays, to: undefined, after: undefined, hops: 0 } });
-  }
+  if (lost === undefined || arc === undefined || state.receiver) return quiet(state);
+  const later = { ...state, strays: { ...fresh, dueAtMs: nowMs + STRAY_RETRY_MS * (0.5 + random()) } };
   switch (outcome.type) {
     case 'stored': {
-      const { after } = outcome;
-      const sent = { lo: lost.arc.lo, hi: after ?? lost.arc.hi };
-      const rest =
-        after === undefined || after === lost.arc.hi ? [] : [{ ...lost, arc: { lo: after, hi: lost.arc.hi } }];
-      const next = { ...replace(state, lost, rest), strays: { ...strays, after: undefined, hops: 0 } };
-      return [
-        { ...next, strays: { ...next.strays, to: rest.length > 0 ? strays.to : undefined } },
-        [{ type: 'drop', arc: sent }],
-      ];
+      const sent = { lo: arc.lo, hi: outcome.after ?? arc.hi };
+      const rest = withoutRange(lost.arc, sent).map((each) => ({ ...lost, arc: each }));
+      return [replace(state, lost, rest), [{ type: 'drop', arc: sent }]];
     }
     case 'not_owner': {
-      const isLost = outcome.hint === undefined || outcome.hint.id === state.self.id || strays.hops >= HOPS_MAX;
-      const later = { ...strays, to: undefined, hops: 0, dueAtMs: nowMs + STRAY_RETRY_MS * (0.5 + random()) };
-      return quiet({ ...state, strays: isLost ? later : { ...strays, to: outcome.hint, hops: strays.hops + 1 } });
+      const { hint } = outcome;
+      const hops = before.strays.hops + 1;
+      if (hint === undefined || hint.id === state.self.id || hops > HOPS_MAX) return quiet(later);
+      return quiet({ ...state, strays: { ...fresh, to: hint, hops } });
     }
     case 'failed':
-      return quiet({ ...state, strays: { ...strays, to: undefined, hops: 0, dueAtMs: nowMs + STRAY_RETRY_MS } });
+      return quiet(later);
   }
 }
 

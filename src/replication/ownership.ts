@@ -51,6 +51,10 @@ export interface ReceiverSession {
   /** `leave`: a predecessor has asked to be relieved of it. */
   readonly kind: 'join' | 'leave';
   readonly from: Peer;
+  /** Which of the successors a joiner asks: those before it own nothing. */
+  readonly turn: number;
+  /** Since when nobody of the whole list has owned anything. */
+  readonly ownerlessSinceMs: number | undefined;
   readonly stage: ReceiverStage;
   /** The source's number, 0 before it has told it. */
   readonly session: number;
@@ -121,7 +125,8 @@ export interface Surplus {
 export interface StrayState {
   readonly request: number | undefined;
   readonly to: Peer | undefined;
-  readonly after: Id | undefined;
+  /** The part of a surplus arc that is being sent. */
+  readonly arc: Range | undefined;
   readonly dueAtMs: number;
   readonly hops: number;
 }
@@ -200,7 +205,7 @@ export function ownsNothing(self: Peer, nowMs: number): Ownership {
     claimSeen: undefined,
     gapSinceMs: undefined,
     surplus: [],
-    strays: { request: undefined, to: undefined, after: undefined, dueAtMs: nowMs, hops: 0 },
+    strays: { request: undefined, to: undefined, arc: undefined, dueAtMs: nowMs, hops: 0 },
     leaving: undefined,
     isGone: false,
     left: undefined,
