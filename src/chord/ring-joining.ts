@@ -120,7 +120,8 @@ export function successorLeaves(before: RingMember, leaver: Peer, after: readonl
   const [head, ...rest] = heirs.length > 0 ? heirs : member.successors.slice(1);
   if (head === undefined || head.id === member.self.id) {
     const { self } = member;
-    return [{ ...member, step: undefined, predecessor: self, successors: [self] }, [{ type: 'ring_changed' }]];
+    const alone = { ...member, step: undefined, predecessor: self, isPredecessorDead: false, successors: [self] };
+    return [alone, [{ type: 'ring_changed' }]];
   }
   const [asking, effects] = askSuccessor({ ...adopt(member, head, rest), step: undefined });
   return [asking, [...effects, { type: 'ring_changed' }]];

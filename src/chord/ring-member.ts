@@ -100,11 +100,12 @@ function tick(before: RingMember): Outcome {
 /** Nobody waits for the dead any more, and the list does not name it. As predecessor it stays until somebody wants its place. */
 function died(before: RingMember, dead: Peer): Outcome {
   const isDead = ({ id, inc }: Peer) => id === dead.id && inc <= dead.inc;
-  if (dead.id === before.self.id) return [before, NOTHING];
+  if (dead.id === before.self.id || before.phase === 'left') return [before, NOTHING];
   const member = before.toTry.some(isDead)
     ? { ...before, toTry: before.toTry.filter((peer) => !isDead(peer)) }
     : before;
   const { rectifying, predecessor, isPredecessorDead } = member;
+  if (rectifying && isDead(rectifying.candidate)) return died({ ...member, rectifying: undefined }, dead);
   if (rectifying && isDead(rectifying.predecessor)) {
     const [next, effects] = predecessorDied(member, rectifying);
     const [last, more] = strikeOff(next, dead, isDead);

@@ -75,9 +75,13 @@ export function withoutAsked(member: RingMember): Outcome {
 
 /** The next of the list takes the place of a successor that has died; when nobody is left, somebody remembered does. */
 export function withoutSuccessor(member: RingMember, dead: Peer): Outcome {
-  const { self, memory } = member;
+  const { self, memory, predecessor } = member;
   const rest = member.successors.filter(({ id }) => id !== dead.id);
-  const others = memory.clockwiseFrom(self.id).filter(({ id }) => id !== dead.id);
+  // The predecessor is asked as well, also when others have taken its place in the memory.
+  const others = memory
+    .hear(predecessor)
+    .clockwiseFrom(self.id)
+    .filter(({ id }) => id !== dead.id);
   const [next, effects] =
     rest.length > 0
       ? askSuccessor({ ...member, successors: rest })

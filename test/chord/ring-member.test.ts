@@ -143,6 +143,22 @@ describe('stepRing() when somebody is found to be dead', () => {
     expect(after(bereft, notify(C), notify(A))[1]).toMatchObject([{ type: 'ask', to: C, question: { type: 'ping' } }]);
   });
 
+  it('gives the place of a predecessor to nobody who has died while that was asked', () => {
+    const rectifying = after(member(D, B, A, B), notify(A))[0];
+    expect(after(rectifying, dead(A), silent(1))[0].predecessor).toEqual(B);
+  });
+
+  it('asks its predecessor when its list is empty, whether it remembers it or not', () => {
+    const [searching, effects] = after(member(D, B, A), dead(A));
+    expect(effects).toContainEqual({ type: 'ask', to: B, question: { type: 'get_state' }, request: 1 });
+    expect(after(searching, state(B, A, [D], 1))[0].successors).toEqual([B]);
+  });
+
+  it('takes no notice when it has left', () => {
+    const [gone] = after(member(A, D, B, C), { type: 'leave' });
+    expect(after(gone, dead(B))).toEqual([gone, []]);
+  });
+
   it('does not hold a later incarnation for what it was before', () => {
     const start = member(A, later(D), later(B), C);
     expect(after(start, dead(B), dead(D))[0]).toEqual(start);
