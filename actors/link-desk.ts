@@ -40,6 +40,9 @@ export interface RpcFailure {
   readonly handshake?: HandshakeFault | undefined;
 }
 
+/** The same for all questions of a link, whether or not they have been sent. */
+export type Failure = Omit<RpcFailure, 'wasSent'>;
+
 /** What becomes of an ask: a message to the process that asked. Exactly one comes, whatever happens. */
 export type RpcOutcome<Tag, A = RpcAnswer> =
   | {
@@ -174,42 +177,37 @@ export class LinkDesk {
   }
 
   /** A question that is no longer on the desk ends without an answer. */
-  fail(ask: Ask, failure: Omit<RpcFailure, 'wasSent'>): void {
+  fail(ask: Ask, failure: Failure): void {
     this.settle(ask);
     sendOutcome(this.runtime, ask, { ...failure, wasSent: ask.sentAtMs !== undefined });
   }
 
   /** Everything that waits ends so; tales are lost. */
-  failWaiting(failure: Omit<RpcFailure, 'wasSent'>): void {
+  failWaiting(failure: Failure): void {
     const { waiting } = this;
     this.waiting = [];
     for (const item of waiting) if (item.type === 'ask') this.fail(item, failure);
   }
 
   /** Everything that has been written ends so. */
-  failSent(failure: Omit<RpcFailure, 'wasSent'>): void {
+  failSent(failure: Failure): void {
     const sent = [...this.sent.values()];
     this.sent.clear();
     for (const ask of sent) this.fail(ask, failure);
   }
 
-  /** Ends what has not been answered in time. Gives how many of them had been written. */
-  expire(nowMs: number): number {
+  /** Ends what has not been answered in time. Gives when those of them were written that had been. */
+  expire(nowMs: number): readonly number[] {
     const isLate = (ask: Ask) => ask.deadlineAtMs <= nowMs;
-    const late = this.waiting.filter((item) => item.type === 'ask' && isLate(item)) as Ask[];
+    const late = [...this.asks()].filter(isLate);
     if (late.length > 0) this.waiting = this.waiting.filter((item) => item.type === 'tell' || !isLate(item));
-    const waitedOnly = late.length;
-    for (const [id, ask] of this.sent) {
-      if (!isLate(ask)) continue;
-      this.sent.delete(id);
-      late.push(ask);
-    }
+    for (const [id, ask] of this.sent) if (isLate(ask)) this.sent.delete(id);
     for (const ask of late) {
       this.fail(ask, { code: 'timeout', message: `Cannot ask ${this.addr} (${ask.question.type}): no answer in time` });
     }
     this.nextDeadlineMs = Number.POSITIVE_INFINITY;
     for (const ask of this.asks()) this.nextDeadlineMs = Math.min(this.nextDeadlineMs, ask.deadlineAtMs);
-    return late.length - waitedOnly;
+    return late.flatMap(({ sentAtMs }) => sentAtMs ?? []);
   }
 
   private *asks(): Iterable<Ask> {
@@ -256,7 +254,7 @@ export class LinkDesks {
   }
 
   /** Takes a desk away: nobody will ever look at it again, and whoever waits is told so. */
-  close(desk: LinkDesk, failure: Omit<RpcFailure, 'wasSent'>): void {
+  close(desk: LinkDesk, failure: Failure): void {
     if (this.byAddr.get(desk.addr) === desk) this.byAddr.delete(desk.addr);
     desk.link = undefined;
     desk.failSent(failure);

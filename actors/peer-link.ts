@@ -44,7 +44,7 @@ import {
   lay,
   type LinkDesk,
   LinkDesks,
-  type RpcFailure,
+  type Failure,
   type RpcOutcome,
   sendOutcome,
 } from './link-desk';
@@ -119,8 +119,6 @@ type Phase =
   | { readonly type: 'connecting'; readonly wire: PeerWire; readonly untilMs: number }
   | { readonly type: 'open'; readonly wire: PeerWire; readonly peer: Peer }
   | { readonly type: 'resting'; readonly untilMs: number };
-
-type Failure = Omit<RpcFailure, 'wasSent'>;
 
 type Info = Laid | WireMessage | { readonly type: 'alarm' | 'due' };
 
@@ -371,14 +369,16 @@ function answered(correlationId: number, body: RpcValue, state: State, self: Sel
 function ring(state: State, self: Self<Info>): 'unused' | 'used' {
   const { desk } = state;
   const nowMs = self.nowMs();
-  const unheard = desk.expire(nowMs);
+  // A question that is late says nothing bad of a peer that has answered others since.
+  const silentSinceMs = state.silentSinceMs ?? Number.POSITIVE_INFINITY;
+  const isSilent = desk.expire(nowMs).some((sentAtMs) => sentAtMs >= silentSinceMs);
   if (state.phase.type === 'connecting' && state.phase.untilMs <= nowMs) {
     closed(`no answer in ${CONNECT_MS} ms`, state, self);
-  }
-  const silentMs = nowMs - (state.silentSinceMs ?? nowMs);
-  if (unheard > 0 && state.phase.type === 'open' && silentMs >= SILENCE_MS) {
+  } else if (state.phase.type === 'open' && isSilent) {
+    health.missed(state.phase.peer);
+    if (nowMs < silentSinceMs + SILENCE_MS) return 'used';
     state.phase.wire.wasOfUse = false;
-    closed(`it has said nothing for ${Math.round(silentMs)} ms`, state, self);
+    closed(`it has said nothing for ${Math.round(nowMs - silentSinceMs)} ms`, state, self);
   }
   return !desk.isBusy && nowMs >= state.lastUsedMs + IDLE_MS ? 'unused' : 'used';
 }

@@ -126,6 +126,24 @@ describe('ask()', () => {
     expect((await asker.all(3)).slice(2).map(inShort)).toEqual(['pong']);
   });
 
+  it('reports whoever lets a question expire and has said nothing since, but not whoever answers others', async () => {
+    const a = await PeerNode.start();
+    a.detect();
+    const silent = await FakePeer.listen();
+    const choosy = await FakePeer.listen({
+      onFrame: (frame, peer) => frame.type === 'request' && frame.method === 'ping' && answerPings(frame, peer),
+    });
+    const asker = new Asker(a);
+    asker.ask(choosy.peer, { type: 'get_state' }, 'choosy', 80);
+    await until('it has come', () => choosy.connections[0]?.received.length === 1);
+    asker.ask(choosy.peer, PING, 'ping');
+    asker.ask(silent.peer, PING, 'silent', 80);
+    const outcomes = (await asker.all(3)).map((outcome) => `${String(outcome.tag)} ${inShort(outcome)}`);
+    expect(outcomes.toSorted()).toEqual(['choosy timeout sent', 'ping pong', 'silent timeout sent']);
+    await until('it is reported', () => a.missed.length > 0);
+    expect(a.missed).toEqual([silent.peer]);
+  });
+
   it('does not give up on an answer that has come while this program was busy with something else', async () => {
     const a = await PeerNode.start();
     let isBusy = false;

@@ -45,6 +45,7 @@ export const helloAt = (port: number, { cluster = 'test', inc = 1n }: Partial<He
 export class PeerNode {
   /** What its failure detector was told. */
   readonly lost: Peer[] = [];
+  readonly missed: Peer[] = [];
   private constructor(
     readonly runtime: Runtime,
     readonly hello: Hello,
@@ -110,10 +111,11 @@ export class PeerNode {
     );
   }
 
-  /** Writes down what the failure detector is told of lost peers. */
+  /** Writes down what the failure detector is told. */
   detect(): void {
     this.actor('failure-detector', ({ message }: { message: { readonly type: string; readonly peer: Peer } }) => {
       if (message.type === 'lost') this.lost.push(message.peer);
+      if (message.type === 'missed') this.missed.push(message.peer);
     });
   }
 
