@@ -1,5 +1,5 @@
 /**
- * The yardstick: the least that a Node process has to do to answer the client protocol.
+ * The stricter yardstick: the least that a Node process has to do to answer the client protocol.
  *
  * One `node:net` server, one Map, the same bytes as a node in both versions of the protocol, split
  * and pipelined requests included: whole requests are taken from each chunk, and all answers to a
@@ -7,8 +7,9 @@
  * is left out: no actor, no supervisor, no hash, no version, no digest, no expiry, no limit of
  * length or memory, no back-pressure, no time-out.
  *
- * Values are kept as strings of one character a byte, as in a node: with Buffers this server is a
- * good deal slower and larger, and the yardstick shall be the best that is known.
+ * Values are kept as strings of one character a byte, as in a node: with Buffers, as customary and
+ * in buffer-server.ts, such a server is a good deal slower and larger, and this yardstick shall be
+ * the best that is known.
  */
 import { createServer, type Socket } from 'node:net';
 import { answer, SERVER_ANSWERS } from './answering';

@@ -4,11 +4,12 @@
  *   node dist/bench/main.js [--quick] [--json] [--only a,b,c,d]
  *
  *   (a) the runtime beside raw nact          runtime-bench.ts
- *   (b) a node over TCP beside a bare server server-bench.ts
+ *   (b) a node over TCP beside bare servers  server-bench.ts
  *   (c) memory of stored keys                memory-bench.ts
  *   (d) time from start to ready             start-bench.ts
  *
- * It is no test: nothing here passes or fails.
+ * What is meant by a bare `node:net` server with one Map is buffer-server.ts, as most would write
+ * it; bare-server.ts is a stricter one. It is no test: nothing here passes or fails.
  */
 import { parseArgs } from 'node:util';
 import { type Figure, tableOf } from './figures';

@@ -10,13 +10,14 @@ import type { Memory } from './answering';
 import { Child } from './child';
 import { type Figure, figure } from './figures';
 import { type Plan, progress } from './plan';
+import { TUNED } from './yardsticks';
 
 /** Measures one load of keys on each side: memory hardly differs from run to run. */
 export async function measureKeys({ keys }: Plan): Promise<Figure[]> {
-  const yardstick = await growthOf('bare-server.js', keys);
+  const yardstick = await growthOf(TUNED.module, keys);
   const ours = await growthOf('node-entry.js', keys);
   const row = (what: string, pick: (memory: Memory) => number) =>
-    figure({ part: `(c) ${keys} keys`, what, unit: 'bytes/key', better: 'less', against: 'node:net and a Map' }, [
+    figure({ part: `(c) ${keys} keys`, what, unit: 'bytes/key', better: 'less', against: TUNED.name }, [
       { ours: pick(ours), yardstick: pick(yardstick) },
     ]);
   return [row('memory used', ({ usedBytes }) => usedBytes), row('memory resident', ({ rssBytes }) => rssBytes)];

@@ -1,10 +1,10 @@
 /**
  * Where a server spends its time under load: the functions with the most self time.
  *
- *   node dist/bench/profile.js [--bare] [--v 1] [--pipelining 16] [--seconds 4] [--top 30] [--save file.cpuprofile]
+ *   node dist/bench/profile.js [--bare | --buffers] [--v 1] [--pipelining 16] [--seconds 4] [--top 30] [--save file.cpuprofile]
  *   node dist/bench/profile.js file.cpuprofile
  *
- * The first form loads a node (or the bare server) as server-bench.ts does and samples it once it
+ * The first form loads a node (or a bare server) as server-bench.ts does and samples it once it
  * is warm; the second reads any profile, such as one of `node --cpu-prof`. Self time is given as a
  * part of the time in which the process was not idle, and per request where the number of those is
  * known. `(program)` is native code; `writeLatin1String` is the system call that sends.
@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Child } from './child';
 import { KEYS, type Load, type Outcome } from './load-generator';
+import { CUSTOMARY, TUNED } from './yardsticks';
 
 interface CpuProfile {
   readonly nodes: readonly ProfileNode[];
@@ -73,6 +74,7 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       bare: { type: 'boolean', default: false },
+      buffers: { type: 'boolean', default: false },
       v: { type: 'string', default: '1' },
       pipelining: { type: 'string', default: '16' },
       seconds: { type: 'string', default: '4' },
@@ -87,7 +89,8 @@ async function main(): Promise<void> {
     let requests: number | undefined;
     if (given === undefined) {
       const version = values.v === '2' ? 2 : 1;
-      const server = values.bare ? 'bare-server.js' : 'node-entry.js';
+      const bare = values.buffers ? CUSTOMARY.module : TUNED.module;
+      const server = values.bare || values.buffers ? bare : 'node-entry.js';
       requests = await takeProfile(
         server,
         { version, pipelining: Number(values.pipelining) },

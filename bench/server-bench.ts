@@ -1,17 +1,19 @@
 /**
- * How fast a node answers its clients, beside a bare server that speaks the same bytes.
+ * How fast a node answers its clients, beside two bare servers that speak the same bytes.
  *
  * 50 connections, keys of 16 bytes out of 10,000 that are all there, values of 100 bytes, half GET
  * and half PUT. Each server runs in a process of its own and the load in another; they take turns,
- * and a server that is not being measured has nothing to do. Processor time is that of the server
- * only: it depends less on what else the machine does than requests per second.
+ * each round begins with another one, and a server that is not being measured has nothing to do.
+ * Processor time is that of the server only: it depends less on what else the machine does than
+ * requests per second.
  *
  * Not measured: a network other than loopback, large values, replication, load below saturation.
  */
 import { Child } from './child';
-import { type Figure, figure, type Round } from './figures';
+import { type Figure, figure } from './figures';
 import { KEYS, type Load, type Outcome } from './load-generator';
 import { type Plan, progress } from './plan';
+import { CUSTOMARY, TUNED, type Yardstick } from './yardsticks';
 
 const CONNECTIONS = 50;
 
@@ -24,31 +26,55 @@ const SHAPES: readonly Shape[] = [
   { version: 2, pipelining: 16 },
 ];
 
+const NODE = 'node-entry.js';
+const SERVERS: readonly string[] = [CUSTOMARY.module, TUNED.module, NODE];
+
 type Measured = Outcome & { readonly cpuUs: number };
 
+/** What each server, known by its module, did in one round. */
+type Taken = ReadonlyMap<string, Measured>;
+
 /** Measures all shapes of load. */
-export async function measureServers({ rounds, loadMs, warmUpMs }: Plan): Promise<Figure[]> {
+export async function measureServers(plan: Plan): Promise<Figure[]> {
   const generator = await Child.start<undefined>('load-generator.js');
-  const bare = await Child.start<number>('bare-server.js');
-  const node = await Child.start<number>('node-entry.js');
-  const measure = (server: Child<number>, shape: Shape) => measureOne(generator, server, shape, { loadMs, warmUpMs });
+  const servers = new Map<string, Child<number>>();
   try {
-    for (const { ready: port } of [bare, node]) await generator.ask('preload', { port, keys: KEYS });
-    const figures: Figure[] = [];
-    for (const shape of SHAPES) {
-      const taken: { ours: Measured; yardstick: Measured }[] = [];
-      for (let round = 0; round <= rounds; round += 1) {
-        progress(`server, ${nameOf(shape)}: ${round === 0 ? 'warm-up' : `round ${round} of ${rounds}`}`);
-        const yardstick = await measure(bare, shape);
-        const ours = await measure(node, shape);
-        if (round > 0) taken.push({ ours, yardstick });
-      }
-      figures.push(...figuresOf(shape, taken));
+    for (const module of SERVERS) {
+      const server = await Child.start<number>(module);
+      servers.set(module, server);
+      await generator.ask('preload', { port: server.ready, keys: KEYS });
     }
+    const figures: Figure[] = [];
+    for (const shape of SHAPES) figures.push(...figuresOf(shape, await measureShape(generator, servers, shape, plan)));
     return figures;
   } finally {
-    for (const child of [generator, bare, node]) await child.stop();
+    for (const child of [generator, ...servers.values()]) await child.stop();
   }
+}
+
+/** All rounds of one shape but the first, in which the servers are compiled for it. */
+async function measureShape(
+  generator: Child<undefined>,
+  servers: ReadonlyMap<string, Child<number>>,
+  shape: Shape,
+  plan: Plan,
+): Promise<readonly Taken[]> {
+  const rounds: Taken[] = [];
+  for (let round = 0; round <= plan.rounds; round += 1) {
+    progress(`server, ${nameOf(shape)}: ${round === 0 ? 'warm-up' : `round ${round} of ${plan.rounds}`}`);
+    const taken = new Map<string, Measured>();
+    for (const [module, server] of beginningAt(round, [...servers])) {
+      taken.set(module, await measureOne(generator, server, shape, plan));
+    }
+    if (round > 0) rounds.push(taken);
+  }
+  return rounds;
+}
+
+/** The same items in the same circle, another one first. */
+function beginningAt<T>(position: number, items: readonly T[]): readonly T[] {
+  const first = position % items.length;
+  return [...items.slice(first), ...items.slice(0, first)];
 }
 
 async function measureOne(
@@ -68,24 +94,42 @@ async function measureOne(
 /** Above this the load generator may have been what was slow. */
 const BUSY_MAX = 0.85;
 
-function figuresOf(shape: Shape, taken: readonly { ours: Measured; yardstick: Measured }[]): Figure[] {
-  const row = (what: string, unit: string, better: Figure['better'], pick: (measured: Measured) => number): Figure => {
-    const rounds: Round[] = taken.map(({ ours, yardstick }) => ({ ours: pick(ours), yardstick: pick(yardstick) }));
-    return figure(
-      { part: PART, what: `${nameOf(shape)}: ${what}`, unit, better, against: 'node:net and a Map' },
-      rounds,
-    );
+/** One thing that is measured. */
+interface Quantity extends Pick<Figure, 'what' | 'unit' | 'better'> {
+  readonly of: (measured: Measured) => number;
+}
+
+const QUANTITIES: readonly Quantity[] = [
+  { what: 'throughput', unit: 'requests/s', better: 'more', of: ({ requestsPerSecond }) => requestsPerSecond },
+  { what: "server's processor time", unit: 'µs/request', better: 'less', of: ({ cpuUs }) => cpuUs },
+  { what: 'latency p50', unit: 'ms', better: 'less', of: ({ p50Ms }) => p50Ms },
+  { what: 'latency p99', unit: 'ms', better: 'less', of: ({ p99Ms }) => p99Ms },
+  { what: 'latency p99.9', unit: 'ms', better: 'less', of: ({ p999Ms }) => p999Ms },
+];
+
+const OPENING: Quantity = {
+  what: `${CONNECTIONS} connections opened and answered`,
+  unit: 'ms',
+  better: 'less',
+  of: ({ openedMs }) => openedMs,
+};
+
+function figuresOf(shape: Shape, rounds: readonly Taken[]): Figure[] {
+  const quantities = shape.version === 1 && shape.pipelining === 1 ? [...QUANTITIES, OPENING] : QUANTITIES;
+  return quantities.flatMap((quantity) =>
+    [CUSTOMARY, TUNED].map((yardstick) => figureOf(shape, quantity, yardstick, rounds)),
+  );
+}
+
+function figureOf(shape: Shape, { of, ...about }: Quantity, yardstick: Yardstick, rounds: readonly Taken[]): Figure {
+  const by = (taken: Taken, module: string) => {
+    const measured = taken.get(module);
+    return measured === undefined ? Number.NaN : of(measured);
   };
-  return [
-    row('throughput', 'requests/s', 'more', ({ requestsPerSecond }) => requestsPerSecond),
-    row("server's processor time", 'µs/request', 'less', ({ cpuUs }) => cpuUs),
-    row('latency p50', 'ms', 'less', ({ p50Ms }) => p50Ms),
-    row('latency p99', 'ms', 'less', ({ p99Ms }) => p99Ms),
-    row('latency p99.9', 'ms', 'less', ({ p999Ms }) => p999Ms),
-    ...(shape.version === 1 && shape.pipelining === 1
-      ? [row(`${CONNECTIONS} connections opened and answered`, 'ms', 'less', ({ openedMs }) => openedMs)]
-      : []),
-  ];
+  return figure(
+    { ...about, part: PART, what: `${nameOf(shape)}: ${about.what}`, against: yardstick.name },
+    rounds.map((taken) => ({ ours: by(taken, NODE), yardstick: by(taken, yardstick.module) })),
+  );
 }
 
 const PART = `(b) a node over TCP, ${CONNECTIONS} connections`;
