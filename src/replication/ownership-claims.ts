@@ -113,8 +113,10 @@ export function askedToAgree(before: Ownership, from: Peer, claim: Claim, nowMs:
   const state = see(before, from, claim, nowMs);
   const { owned, self } = state;
   if (owned === undefined) {
-    const isHeir = state.grants.some(({ to, arc }) => isSame(to, from) && inRange(arc.hi, claim.arc));
-    return answer(state, isHeir ? { type: 'agreed' } : { type: 'not_owner', hint: state.grants[0]?.to });
+    // A leaver can speak for what it has handed over itself, as long as it is there.
+    const [last] = state.grants;
+    const isHeir = state.isGone && last?.kind === 'leave' && isSame(last.to, from) && inRange(last.arc.hi, claim.arc);
+    return answer(state, isHeir ? { type: 'agreed' } : { type: 'not_owner', hint: last?.to });
   }
   if (inRange(from.id, owned.arc) && from.id !== self.id) {
     if (!state.isConfirmed) return answer(state, { type: 'busy' });

@@ -152,7 +152,7 @@ export class SmallOwners {
     node.isPaused = true;
     for (const other of this.alive) if (other !== node) this.mourn(other, node.self);
     this.after(ms, () => {
-      this.say(`resume ${name(node.self)}`);
+      this.say(`resume ${name(node.self)} with ${node.inbox.length}`);
       node.isPaused = false;
       for (const run of this.shuffled(node.inbox.splice(0))) run();
     });
