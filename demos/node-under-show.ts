@@ -1,5 +1,6 @@
 /** A node that a demo shows: a program of its own, as an operator runs it. */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -7,22 +8,29 @@ import { createInterface } from 'node:readline';
 export interface NodeUnderShow {
   readonly host: string;
   readonly port: number;
+  readonly id: string;
   /** Of the admin server, without a slash at its end. */
   readonly adminUrl: string;
   /** Ends it in good order; gives the exit code of its process, or 0 where it has none of its own. */
   stop(): Promise<number | null>;
+  /** Ends it as `kill -9` does. */
+  kill(): Promise<void>;
 }
 
-/** Starts `bin/funnelkvs node` on free ports, and waits for its ready line. */
-export async function startProgram(): Promise<NodeUnderShow> {
-  const program = join(__dirname, '..', '..', 'bin', 'funnelkvs');
-  const args = [program, 'node', '--port', '0', '--allow-chaos', '--log-level', 'error'];
+/** A demo is compiled itself, unless a test runs it. */
+const PROGRAM = join(__dirname, existsSync(join(__dirname, '..', 'package.json')) ? '..' : '../..', 'bin', 'funnelkvs');
+
+/** Starts `bin/funnelkvs node` on free ports, with these flags besides, and waits for its ready line. */
+export async function startProgram(flags: readonly string[] = []): Promise<NodeUnderShow> {
+  const args = [PROGRAM, 'node', '--port', '0', '--admin-port', '0', '--allow-chaos', '--log-level', 'error', ...flags];
   // Reports of the crashes that are shown would be in the way.
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   const ended = new Promise<number | null>((resolve) => {
     child.once('exit', resolve);
   });
-  process.once('exit', () => child.kill('SIGKILL'));
+  const killLast = () => child.kill('SIGKILL');
+  process.once('exit', killLast);
+  void ended.then(() => process.removeListener('exit', killLast));
   const [line] = await Promise.race([firstLine(child.stdout), ended.then((code) => [`ended with ${code}`])]);
   const address = addressesIn(line ?? '');
   if (address === undefined) throw new Error(`Cannot start a node: "${line}"`);
@@ -30,14 +38,19 @@ export async function startProgram(): Promise<NodeUnderShow> {
     child.kill('SIGTERM');
     return ended;
   };
-  return { ...address, stop };
+  const kill = async () => {
+    child.kill('SIGKILL');
+    await ended;
+  };
+  return { ...address, stop, kill };
 }
 
 /** What the ready line of a node says about how to reach it. */
-export function addressesIn(readyLine: string): Omit<NodeUnderShow, 'stop'> | undefined {
-  const found = /^ready .*addr=(?<host>\S+):(?<port>\d+) .*admin=(?<adminUrl>\S+)/.exec(readyLine)?.groups;
-  const { host, port, adminUrl } = found ?? {};
-  return host === undefined || adminUrl === undefined ? undefined : { host, port: Number(port), adminUrl };
+export function addressesIn(readyLine: string): Omit<NodeUnderShow, 'stop' | 'kill'> | undefined {
+  const found = /^ready .*addr=(?<host>\S+):(?<port>\d+) id=(?<id>\S+) admin=(?<adminUrl>\S+)/.exec(readyLine)?.groups;
+  const { host, port, id, adminUrl } = found ?? {};
+  if (host === undefined || id === undefined || adminUrl === undefined) return undefined;
+  return { host, port: Number(port), id, adminUrl };
 }
 
 function firstLine(from: NodeJS.ReadableStream): Promise<readonly string[]> {

@@ -9,9 +9,10 @@
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { drawTree, isTree, type TreeNode } from '../src/cli/tree-drawing';
-import { type Client, type ClientOptions, connect } from '../src/client';
+import type { Client, ClientOptions } from '../src/client';
+import { later, lossProblem, open, putAll, read, readAll } from './clients';
 import { type NodeUnderShow, startProgram } from './node-under-show';
-import { type Out, type Problem, Stage } from './stage';
+import { type Out, type Problem, runAsProgram, sameProblem, Stage } from './stage';
 
 /** Shows all of it; true where every claim held. */
 export async function run(out: Out, start: () => Promise<NodeUnderShow> = startProgram): Promise<boolean> {
@@ -41,22 +42,6 @@ async function showAll(stage: Stage, node: NodeUnderShow): Promise<void> {
 }
 
 // What is a problem
-
-/** Values by key, as they were stored or as they were found. */
-export type Values = ReadonlyMap<string, string | undefined>;
-
-/** A problem where a value that was acknowledged is missing or another. */
-export function lossProblem(acknowledged: Values, found: Values): Problem {
-  const lost = [...acknowledged].filter(([key, value]) => found.get(key) !== value);
-  const [first] = lost;
-  if (acknowledged.size === 0) return 'nothing was acknowledged';
-  return first && `${lost.length} of ${acknowledged.size} values, the first under "${first[0]}"`;
-}
-
-/** A problem where two things that should be the same are not. */
-export function sameProblem(what: string, found: unknown, expected: unknown): Problem {
-  return found === expected ? undefined : `${what} is ${JSON.stringify(found)}, not ${JSON.stringify(expected)}`;
-}
 
 /** A problem where one of these names is not in the tree, or its process does not run. */
 export function treeProblem(tree: TreeNode | undefined, names: readonly string[]): Problem {
@@ -127,11 +112,14 @@ async function showPipelining(stage: Stage, client: Client): Promise<void> {
   const entries = Array.from({ length: PIPELINED }, (_none, index) => [`pipelined-${index}`, `${index}`] as const);
   const acknowledged = new Map<string, string>();
   const beginMs = performance.now();
-  await putAll(client, entries, acknowledged);
+  await putAll(client, entries, acknowledged, PIPELINED);
   const tookMs = performance.now() - beginMs;
   stage.show(`${Math.round(tookMs)} ms, ${Math.round((PIPELINED / tookMs) * 1000)} puts per second`);
   stage.check('every one was acknowledged', sameProblem('the number', acknowledged.size, PIPELINED));
-  stage.check('every value is found', lossProblem(acknowledged, await readAll(client, [...acknowledged.keys()])));
+  stage.check(
+    'every value is found',
+    lossProblem(acknowledged, await readAll(client, [...acknowledged.keys()], PIPELINED)),
+  );
 }
 
 const PARTS = ['node-sup', 'table-heir', 'services-sup', 'kv-store', 'listener-sup', 'connection-sup', 'acceptor'];
@@ -281,42 +269,6 @@ class Load {
 
 const RETRY_MS = 5;
 
-// Clients
-
-async function open({ host, port }: NodeUnderShow, options: ClientOptions = {}): Promise<Client> {
-  const client = await connect(host, port, options);
-  if (!client.ok) throw new Error(client.error.message);
-  return client.value;
-}
-
-async function putAll(
-  client: Client,
-  entries: readonly (readonly [string, string])[],
-  acknowledged: Map<string, string>,
-): Promise<void> {
-  const answers = await Promise.all(entries.map(([key, value]) => client.put(key, value)));
-  for (const [index, [key, value]] of entries.entries()) if (answers[index]?.ok) acknowledged.set(key, value);
-}
-
-/** The value of a key; undefined where there is none. */
-async function read(client: Client, key: string): Promise<string | undefined> {
-  const found = await client.get(key);
-  return found.ok ? found.value.toString('utf8') : undefined;
-}
-
-/** The values of many keys, some thousand of them asked for at a time. */
-async function readAll(client: Client, keys: readonly string[]): Promise<Values> {
-  const found = new Map<string, string | undefined>();
-  for (let begin = 0; begin < keys.length; begin += READ_BATCH) {
-    const batch = keys.slice(begin, begin + READ_BATCH);
-    const values = await Promise.all(batch.map((key) => read(client, key)));
-    for (const [index, key] of batch.entries()) found.set(key, values[index]);
-  }
-  return found;
-}
-
-const READ_BATCH = 5000;
-
 // The tree, through the admin server
 
 /** A process of the tree, and where it stands. */
@@ -371,18 +323,4 @@ function withoutConnections(nodes: readonly TreeNode[]): readonly TreeNode[] {
   }));
 }
 
-function later(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
-}
-
-if (require.main === module) {
-  run((line) => console.log(line)).then(
-    (held) => process.exit(held ? 0 : 1),
-    (error: unknown) => {
-      console.error(error instanceof Error ? error.message : error);
-      process.exit(1);
-    },
-  );
-}
+if (require.main === module) runAsProgram(run);

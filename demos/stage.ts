@@ -11,6 +11,12 @@ export type Out = (line: string) => void;
 /** Why a claim does not hold; undefined where it does. */
 export type Problem = string | undefined;
 
+/** A problem where two things that should be the same are not. */
+export function sameProblem(what: string, found: unknown, expected: unknown): Problem {
+  return found === expected ? undefined : `${what} is ${JSON.stringify(found)}, not ${JSON.stringify(expected)}`;
+}
+
+/** Where a demo is shown. */
 export class Stage {
   private failures = 0;
 
@@ -39,4 +45,15 @@ export class Stage {
     this.out(this.failures === 0 ? 'Everything held.' : `Claims that did not hold: ${this.failures}`);
     return this.failures === 0;
   }
+}
+
+/** Shows a demo on this process's output. The exit code says whether every claim held. */
+export function runAsProgram(run: (out: Out) => Promise<boolean>): void {
+  run((line) => console.log(line)).then(
+    (held) => process.exit(held ? 0 : 1),
+    (error: unknown) => {
+      console.error(error instanceof Error ? error.message : error);
+      process.exit(1);
+    },
+  );
 }

@@ -6,7 +6,7 @@ import { showBytes } from './octet-text';
 /**
  * The state of the ring on one screen: whether it is whole, who is missing, and what each node has.
  *
- *   The ring is whole: 2 nodes, 1,000 keys
+ *   The ring is whole: 2 nodes, 1,000 keys held
  *
  *   NODE            STATE   OWNS    KEYS  BYTES
  *   127.0.0.1:8001  active  61.3 %   613  6,130
@@ -91,7 +91,10 @@ function drawSummary({ nodes, consistent, covered, problems }: RingInfo): readon
       : `${nodes.length - missing.length} of ${nodes.length} nodes answer`;
   const state = consistent ? 'whole' : 'not whole';
   const coverage = covered ? '' : ', and not every key has one owner';
-  return [`The ring is ${state}: ${counts}, ${plural(keys, 'key')}${coverage}`, ...problems.map((why) => `  ${why}`)];
+  return [
+    `The ring is ${state}: ${counts}, ${plural(keys, 'key')} held${coverage}`,
+    ...problems.map((why) => `  ${why}`),
+  ];
 }
 
 type Align = 'left' | 'right';

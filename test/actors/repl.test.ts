@@ -193,7 +193,7 @@ describe('about the ring', () => {
   test('repl answers what the commands of the program print', async () => {
     const { text, exitCode } = await ask('RING\nnodes\nfingers\nlookup "a b"\nping\n');
     expect(exitCode).toBe(0);
-    expect(text).toMatch(/^The ring is whole: 3 nodes, 3 keys\n\nNODE +STATE[^]*\nNODE +ID[^]*\nFingers of /);
+    expect(text).toMatch(/^The ring is whole: 3 nodes, 3 keys held\n\nNODE +STATE[^]*\nNODE +ID[^]*\nFingers of /);
     expect(text).toMatch(/\nKey a b, id [0-9a-f]{12}, belongs to 127\.0\.0\.1:\d+\n[^]* ms\npong\n$/);
   });
 

@@ -27,7 +27,7 @@ describe('ring status', () => {
     const { exitCode, stdout, stderr } = await ask('status');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     const [summary, blank, head, ...rows] = stdout.trimEnd().split('\n');
-    expect([summary, blank]).toEqual(['The ring is whole: 4 nodes, 6 keys', '']);
+    expect([summary, blank]).toEqual(['The ring is whole: 4 nodes, 6 keys held', '']);
     expect(head).toMatch(/^NODE {12}STATE {3} +OWNS {2}KEYS {2}BYTES$/);
     expect(rows.map((row) => row.split(/\s+/)[0])).toEqual([0, 1, 2, 3].map(addr));
     expect(rows[3]).toMatch(new RegExp(`^${addr(3)} {2}active +\\d+\\.\\d % +3 +30$`));
@@ -40,7 +40,7 @@ describe('ring status', () => {
     const { exitCode, stdout } = await ask('status');
     expect(exitCode).toBe(6);
     const lines = stdout.split('\n');
-    expect(lines[0]).toBe('The ring is not whole: 3 of 4 nodes answer, 4 keys, and not every key has one owner');
+    expect(lines[0]).toBe('The ring is not whole: 3 of 4 nodes answer, 4 keys held, and not every key has one owner');
     expect(lines[1]).toBe(`  ${addr(2)} does not answer`);
     expect(stdout).toMatch(new RegExp(`^${addr(2)} {2}unreachable +0\\.0 %$`, 'm'));
   });
@@ -67,7 +67,7 @@ describe('ring status', () => {
 
   test('gives a lone node all of the circle', async () => {
     admin.show(new ShownRing(1).viewFrom(0));
-    expect((await ask('status')).stdout).toMatch(/^The ring is whole: 1 node, 0 keys\n[^]* 100\.0 % /);
+    expect((await ask('status')).stdout).toMatch(/^The ring is whole: 1 node, 0 keys held\n[^]* 100\.0 % /);
   });
 });
 

@@ -1,27 +1,8 @@
 /** The demo of phase 1 holds, and each of its checks notices when something does not: demos/phase1.ts. */
-import { addressesIn, type NodeUnderShow } from '../../demos/node-under-show';
-import { lossProblem, pauseProblem, restartProblem, run, sameProblem, treeProblem } from '../../demos/phase1';
-import { Stage } from '../../demos/stage';
-import { nodeSettings } from '../../src/config';
-import { readyLine, startNode } from '../../src/node';
-
-/** A node in this process. */
-async function startHere(): Promise<NodeUnderShow> {
-  const settings = nodeSettings({ port: 0, allowChaos: true });
-  if (!settings.ok) throw new Error(settings.error.join('; '));
-  const started = await startNode(settings.value);
-  if (!started.ok) throw new Error(started.error);
-  const node = started.value;
-  const addresses = addressesIn(readyLine(node));
-  if (addresses === undefined) throw new Error('Expected a ready line');
-  return {
-    ...addresses,
-    async stop() {
-      await node.stop();
-      return 0;
-    },
-  };
-}
+import { lossProblem } from '../../demos/clients';
+import { pauseProblem, restartProblem, run, treeProblem } from '../../demos/phase1';
+import { sameProblem, Stage } from '../../demos/stage';
+import { startHere } from './node-here';
 
 test('run() shows what it claims', async () => {
   const lines: string[] = [];
