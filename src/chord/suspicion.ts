@@ -18,7 +18,6 @@ import { accuse, andThen, extend, heard, NOTHING, type Outcome, refused, timePas
 import { unreachable } from '../unreachable';
 
 export {
-  type Health,
   isDead,
   isSuspect,
   nextTickMs,
@@ -26,7 +25,6 @@ export {
   startSuspicion,
   type SuspicionEffect,
   type SuspicionEvent,
-  type SuspicionOptions,
   type SuspicionState,
 } from './suspicion-state';
 
