@@ -1,7 +1,7 @@
 /** Several nodes and what each of them owns, through random joins, leaves, crashes, pauses, false news and lost messages. */
 import { type OwnerNode, SmallOwners } from './small-owners';
 
-const SEEDS = Number(process.env['OWNERSHIP_SEEDS'] ?? 20);
+const SEEDS = Number(process.env['OWNERSHIP_SEEDS'] ?? 6);
 const FIRST = Number(process.env['OWNERSHIP_FIRST'] ?? 1);
 
 /** Long enough for a claim, a take-over and the transfers that follow from them, one after the other. */

@@ -81,6 +81,7 @@ export class SmallOwners {
   private readonly cut = new Set<string>();
   private ports = 0;
   private order = 0;
+  private isChanged = true;
   private readonly writers = new Writers();
 
   constructor(readonly seed: number) {
@@ -154,6 +155,7 @@ export class SmallOwners {
     this.after(ms, () => {
       this.say(`resume ${name(node.self)} with ${node.inbox.length}`);
       node.isPaused = false;
+      this.isChanged = true;
       for (const run of this.shuffled(node.inbox.splice(0))) run();
     });
   }
@@ -259,7 +261,10 @@ export class SmallOwners {
     );
   }
 
+  /** Only when something has changed that a promise is about: most events are beats. */
   private check(): void {
+    if (!this.isChanged) return;
+    this.isChanged = false;
     this.checkDisjoint();
     if (this.isStrict) for (const [n, id] of KEY_IDS.entries()) this.checkKey(KEYS[n] ?? KEYS[0]!, id);
   }
@@ -340,7 +345,9 @@ export class SmallOwners {
     const put = putLocally(owner, { key, value, expireAtMs: undefined, ev: false }, Math.floor(this.nowMs) + 1_000_000);
     if (!put.ok) throw new Error('The clock is wrong');
     const record = put.value;
+    this.isChanged = true;
     const acknowledge = () => {
+      this.isChanged = true;
       const before = this.acked.get(key);
       if (before === undefined || compareVersions(record, before) > 0) this.acked.set(key, record);
     };
@@ -550,6 +557,7 @@ export class SmallOwners {
     const events: OwnershipEvent[] = [event];
     for (let next = events.shift(); next; next = events.shift()) {
       const [after, effects] = stepOwnership(node.ownership, next, this.nowMs, this.random);
+      this.isChanged ||= isOther(node.ownership, after);
       node.ownership = after;
       for (const effect of effects) {
         switch (effect.type) {
@@ -670,17 +678,21 @@ export class SmallOwners {
 
   after(ms: number, run: () => void): void {
     this.order += 1;
-    this.queue.push({ atMs: this.nowMs + ms, order: this.order, run });
+    const due: Due = { atMs: this.nowMs + ms, order: this.order, run };
+    let low = 0;
+    let high = this.queue.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      // The last is the first to come.
+      if ((this.queue[middle]?.atMs ?? 0) > due.atMs) low = middle + 1;
+      else high = middle;
+    }
+    this.queue.splice(low, 0, due);
   }
 
   private next(endMs: number): Due | undefined {
-    let first = -1;
-    for (const [index, due] of this.queue.entries()) {
-      const best = this.queue[first];
-      if (due.atMs <= endMs && (!best || due.atMs < best.atMs || (due.atMs === best.atMs && due.order < best.order)))
-        first = index;
-    }
-    return first === -1 ? undefined : this.queue.splice(first, 1)[0];
+    const due = this.queue.at(-1);
+    return due && due.atMs <= endMs ? this.queue.pop() : undefined;
   }
 
   private shuffled<T>(things: T[]): T[] {
@@ -696,6 +708,13 @@ export class SmallOwners {
 }
 
 export const name = ({ id }: Pick<Peer, 'id'>) => id.slice(0, 4);
+
+const isOther = (a: Ownership, b: Ownership) =>
+  a.owned !== b.owned ||
+  a.isConfirmed !== b.isConfirmed ||
+  a.source !== b.source ||
+  a.receiver?.stage !== b.receiver?.stage ||
+  a.grants !== b.grants;
 
 const link = (a: Peer, b: Peer) => `${a.id}>${b.id}`;
 
