@@ -142,7 +142,7 @@ describe(`answerRun() with FC_SEED=${SEED}`, () => {
   });
 
   it('refuses a longer value in a table that is full, as the coordinator does, and takes a shorter one', () => {
-    const [run, plain] = both(400);
+    const [run, plain] = both(420);
     const asked = [PUT('k', 'x'.repeat(90)), PUT('k', 'x'.repeat(120)), PUT('k', 'short'), GET('k')];
     const answers = run.ask(...asked);
     expect(answers).toEqual(plain.ask(...asked));
