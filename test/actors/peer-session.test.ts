@@ -3,7 +3,7 @@ import { createConnection } from 'node:net';
 import * as fc from 'fast-check';
 import type { Id } from '../../src/chord/id';
 import { type BinaryString, fromUtf8 } from '../../src/octets';
-import { currentSelf } from '../../src/otp';
+import { currentSelf, ManualClock } from '../../src/otp';
 import type { DecodedFrame, Frame, RequestFrame, ResponseFrame } from '../../src/protocol/rpc-frames';
 import { peerOf } from '../../src/protocol/rpc-handshake';
 import { encodeQuestion, type RpcQuestion } from '../../src/protocol/rpc-messages';
@@ -158,17 +158,21 @@ describe('a question', () => {
   });
 
   it('one too many is refused, until those are answered or forgotten that nobody has answered', async () => {
-    const { node, guest } = await withGuest();
+    const clock = new ManualClock();
+    const { node, guest } = await withGuest({ clock });
     const held: ActorMessage[] = [];
     node.actor('ring-state', (message: ActorMessage) => void held.push(message));
     const many = Array.from({ length: IN_FLIGHT_MAX + 3 }, (_none, at) => request(at + 1, { type: 'ping' }, 300));
     guest.send(...many);
     await guest.framesCount(3);
     expect(guest.received.map(said)).toEqual(['overloaded', 'overloaded', 'overloaded']);
-    await until('they are forgotten', () => {
-      guest.send(request(5000, { type: 'ping' }));
-      return held.length > IN_FLIGHT_MAX;
-    });
+    clock.advanceTo(299);
+    guest.send(request(5000, { type: 'ping' }));
+    await guest.framesCount(4);
+    expect(answersOf(guest)).toMatchObject({ 5000: 'overloaded' });
+    clock.advanceTo(300);
+    guest.send(request(5001, { type: 'ping' }));
+    await until('there is room again', () => held.length === IN_FLIGHT_MAX + 1);
   });
 
   it('that takes the number of another is refused', async () => {
