@@ -118,7 +118,7 @@ class ClientSession implements Session {
     const { writer } = line;
     // Whoever has the whole ring need not look at any key.
     const sole = this.coordinator.look();
-    const nowMs = line.self.systemMs();
+    const nowMs = this.coordinator.unixMs;
     const writtenBytesMax = writer.bytes + line.roomBytes;
     this.isFull = this.isStuck(writtenBytesMax);
     if (this.isFull) return;
@@ -196,6 +196,6 @@ const isForKey = <R extends Request>(request: R): request is R & Pick<KeyRequest
   request.op !== 'ping' && request.op !== 'stats';
 
 /** What version 1 does not say is as the node likes it. */
-function inVersion2(request: RequestV1 & Pick<KeyRequest, 'op'>): KeyRequest {
-  return { ...request, version: 2, requestId: 0, consistency: 'default', direct: false, wantsMeta: false };
+function inVersion2({ type, op, key, value }: RequestV1 & Pick<KeyRequest, 'op'>): KeyRequest {
+  return { type, version: 2, op, key, value, requestId: 0, consistency: 'default', direct: false, wantsMeta: false };
 }

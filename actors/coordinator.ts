@@ -51,6 +51,8 @@ export interface Surroundings {
   arcs(): { readonly ownership: Ownership; readonly beatMs: number } | undefined;
   /** Who has the key, by all that is known without asking. */
   primaryOf(key: KeyId): Peer | undefined;
+  /** Whether a node is not worth asking just now. @default none is */
+  isSuspect?(peer: Peer): boolean;
   /** Asks another node; the outcome comes to the running process. */
   ask(to: Peer, question: DataQuestion, options: { readonly tag: Tag; readonly timeoutMs: number }): void;
   /** A write could not be brought to the node that takes the arc over. */
@@ -119,6 +121,11 @@ export class Coordinator {
   get isFull(): boolean {
     const { size } = this.errands;
     return size >= UNDER_WAY_MAX || (size > 0 && this.heldBytes + size * this.answerBytes > UNDER_WAY_BYTES_MAX);
+  }
+
+  /** The time of day of this turn, in Unix milliseconds. */
+  get unixMs(): number {
+    return this.systemMs;
   }
 
   /** The key-value table, as this turn has found it. */
@@ -292,7 +299,9 @@ export class Coordinator {
   }
 
   private elsewhere(hint: Peer | undefined, ownership: Ownership, id: KeyId): Place {
-    const peer = hint ?? this.around.primaryOf(id);
+    // Whoever was given the key may have died since, and somebody else have taken it over.
+    const isOfUse = hint !== undefined && this.around.isSuspect?.(hint) !== true;
+    const peer = isOfUse ? hint : this.around.primaryOf(id);
     if (peer === undefined && !ownership.ring.isMember) return { type: 'outside' };
     return { type: 'elsewhere', peer };
   }

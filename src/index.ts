@@ -9,6 +9,7 @@
  * The calls on a node mirror those of the original; the client reaches nodes over TCP. The
  * runtime is a library of its own: `funnelkvs/otp`.
  */
+import type { KeyRequest } from '../actors/errand';
 import type { JoinError } from '../actors/joiner';
 import type { Answer, Bytes, ClientError } from './client';
 import { formatAddress } from './client/address';
@@ -17,9 +18,8 @@ import { type NodeSettings, nodeSettings } from './config';
 import { type Node, startNode as startWithSettings } from './node';
 import { copyOctets, EMPTY, fromUtf8, type Octets, toBinaryString, toBuffer } from './octets';
 import type { ReportHandler } from './otp';
-import type { Consistency, Request } from './protocol/client-protocol';
+import type { Consistency } from './protocol/client-protocol';
 import { err, ok, type Result } from './result';
-import { answerRequest, unavailable } from './store/local-coordinator';
 
 export {
   type Answer,
@@ -100,7 +100,7 @@ async function ask<T>(
   consistency: Consistency,
   read: (value: Octets) => T,
 ): Promise<Result<T, ClientError>> {
-  const request: Request = {
+  const request: KeyRequest = {
     type: 'request',
     version: 2,
     op,
@@ -111,8 +111,7 @@ async function ask<T>(
     direct: false,
     wantsMeta: false,
   };
-  const store = node.store();
-  const response = store ? answerRequest(request, store, Date.now()) : unavailable(request);
+  const response = await node.request(request);
   if (response.status === 'success') return ok(read(response.value));
   return failedStatus(op, node.settings, response.status, response.value);
 }

@@ -9,7 +9,10 @@
  */
 import { randomInt } from 'node:crypto';
 import type { JoinError } from '../actors/joiner';
+import * as caller from '../actors/caller';
 import { clientSessions } from '../actors/client-session';
+import type { Surroundings } from '../actors/coordinator';
+import type { KeyRequest } from '../actors/errand';
 import { handoffSurroundings } from '../actors/handoff-surroundings';
 import * as kvStore from '../actors/kv-store';
 import * as membership from '../actors/membership';
@@ -25,6 +28,7 @@ import { addressId, nodeAddress, type NodeId, nodeId } from './chord/id';
 import type { Peer } from './chord/peer';
 import type { NodeSettings } from './config';
 import { type Application, application, formatTerm, type Reason, type ReportHandler, Runtime } from './otp';
+import type { Response } from './protocol/client-protocol';
 import { type Hello, helloOf } from './protocol/rpc-handshake';
 import { Writers } from './replication/version';
 import { err, ok, type Result } from './result';
@@ -44,6 +48,8 @@ export interface Node {
   readonly ended: Promise<Reason>;
   /** The key-value table, unless it is just being restarted. */
   store(): Target | undefined;
+  /** Carries a request out, wherever in the ring its key is. */
+  request(asked: KeyRequest): Promise<Response>;
   /** Whether it was told to stop. */
   isStopping(): boolean;
   /** Makes it the first of a new ring, which it is already unless it was told to join one. */
@@ -113,6 +119,7 @@ interface Life {
 class RunningNode implements Node {
   readonly id: NodeId;
   readonly ended: Promise<Reason>;
+  readonly surroundings: Surroundings;
   private stopped: Promise<void> | undefined;
 
   constructor(
@@ -123,11 +130,16 @@ class RunningNode implements Node {
     private readonly tree: Tree,
   ) {
     this.id = self.id;
+    this.surroundings = surroundingsOf(self);
     this.ended = tree.ended;
   }
 
   store(): Target | undefined {
     return this.runtime.run(kvStore.open);
+  }
+
+  request(asked: KeyRequest): Promise<Response> {
+    return caller.request(this, asked);
   }
 
   isStopping(): boolean {

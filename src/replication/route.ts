@@ -136,9 +136,15 @@ const DEFINITE_REFUSALS: ReadonlySet<string> = new Set([
 ]);
 
 /** A request at its beginning. Its first event is `begun`. */
-export function routeOf(asked: Asked): Route {
+export function routeOf({ op, self, isDirect, isForwarded, deadlineMs, valueBytes }: Asked): Route {
+  // Field by field: there is one for each request, and spreading them takes ten times as long.
   return {
-    ...asked,
+    op,
+    self,
+    isDirect,
+    isForwarded,
+    deadlineMs,
+    valueBytes,
     sentTo: undefined,
     written: undefined,
     hops: 0,

@@ -2,7 +2,7 @@
 import { EMPTY, fromUtf8 } from '../../src/octets';
 import type { RequestV2 } from '../../src/protocol/client-protocol';
 import { decodeMeta } from '../../src/protocol/meta';
-import type { Holding, Ownership, SourceSession } from '../../src/replication/ownership';
+import type { Holding, Ownership, ReceiverSession, SourceSession } from '../../src/replication/ownership';
 import { FakeClient, type FakeNode, FakeRing } from '../support/fake-ring';
 import { DELETE, GET, inShort, PING, PUT, STATS } from '../support/node';
 import { inWorld, type World } from '../support/runtime';
@@ -399,19 +399,9 @@ describe('a request for a key on the move', () => {
       expect(third.asked.length).toBeGreaterThan(0);
       expect([third.valueOf(key), here.mirrorsFailed.length > 0]).toEqual([undefined, true]);
       expect(shortOf(client)).toEqual([]);
-      const receiver = { kind: 'join', from: here.peer, stage: 'pulling', session: 1, arc: undefined } as const;
-      const rest = {
-        after: undefined,
-        request: undefined,
-        askedAtMs: 0,
-        dueAtMs: 0,
-        progressAtMs: 0,
-        digest: undefined,
-      };
-      third.ownership = {
-        ...third.ownership,
-        receiver: { ...receiver, ...rest, looks: 0, passes: 0, pushed: undefined },
-      };
+      // What else such a session has is nothing to a single key.
+      const receiver: Partial<ReceiverSession> = { kind: 'join', from: here.peer, stage: 'pulling', arc: undefined };
+      third.ownership = { ...third.ownership, receiver: receiver as ReceiverSession };
       await world.advance(200);
       expect([shortOf(client), third.valueOf(key)]).toEqual([['success'], 'v']);
       expect(there.asked).toEqual([]);

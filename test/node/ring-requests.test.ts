@@ -1,5 +1,6 @@
 /** Clients of a ring: any node answers for any key, and goes on doing so while nodes come and go. */
 import * as handoff from '../../actors/handoff';
+import { del, get, put } from '../../src';
 import { keyId, betweenRightClosed } from '../../src/chord/id';
 import { EMPTY, fromUtf8, toBuffer } from '../../src/octets';
 import type { RequestV2 } from '../../src/protocol/client-protocol';
@@ -62,10 +63,9 @@ describe('a ring of three nodes', () => {
       client.send(...keys.map(GET));
       expect((await client.answers(60)).map(inShort)).toEqual(keys.map((_, i) => `success value-${i}`));
     }
-    // Each node has its own share.
+    // Each node has its own share, however small, and no more.
     for (const node of nodes) {
       const mine = keys.filter((key) => ownerOf(nodes, key) === node);
-      expect(mine.length).toBeGreaterThan(0);
       for (const key of keys) {
         expect(node.node.store()?.table.get(fromUtf8(key)) !== undefined).toBe(mine.includes(key));
       }
@@ -131,6 +131,26 @@ describe('a ring of three nodes', () => {
     });
     await Promise.all(work);
   }, 30_000);
+
+  it('serves the program that runs a node like any client', async () => {
+    const nodes = await ownedRing(3);
+    const calls = ({ runtime }: TestNode) =>
+      runtime.processes().filter((pid) => runtime.processInfo(pid)?.initialCall === 'caller:request/2').length;
+    for (let i = 0; i < 30; i += 1) {
+      const [writer, reader] = [nodes[i % 3] as TestNode, nodes[(i + 1) % 3] as TestNode];
+      expect(await put(writer.node, `key-${i}`, `value-${i}`)).toEqual({ ok: true, value: undefined });
+      expect(await get(reader.node, `key-${i}`)).toEqual({ ok: true, value: Buffer.from(`value-${i}`) });
+      expect(await del(reader.node, `key-${i}`)).toEqual({ ok: true, value: undefined });
+      expect(await get(writer.node, `key-${i}`)).toMatchObject({ ok: false, error: { code: 'not_found' } });
+    }
+    await until('the processes of all calls have ended', () => nodes.every((node) => calls(node) === 0));
+    // Whatever becomes of the node, the program has its answer.
+    const pending = Array.from({ length: 30 }, (_, i) => put((nodes[0] as TestNode).node, `key-${i}`, 'v'));
+    nodes[0]?.crash();
+    const ends = await Promise.all(pending);
+    expect(ends.some((end) => !end.ok && !end.error.definite)).toBe(true);
+    expect((await put((nodes[0] as TestNode).node, 'k', 'v')).ok).toBe(false);
+  });
 
   it('leaves nothing behind of a client that goes in the middle', async () => {
     const nodes = await ownedRing(3);
