@@ -86,11 +86,13 @@ export function join(contacts: readonly string[], options: Options): Promise<Res
 interface Fault {
   readonly code: JoinErrorCode;
   readonly text: string;
-  /** A moment may mend it. */
-  readonly isPassing: boolean;
+  /** What may mend it: a moment, for a contact that is there and does its best, more time; or nothing. */
+  readonly mend: 'at_once' | 'in_time' | 'never';
 }
 
 type Outcome = 'joined' | Fault;
+
+type Found = Extract<LookupOutcome, { ok: true }>;
 
 const PATIENCE_MS = 3000;
 /** Of strangers no round trip is known, and a node that has just been started is slow. */
@@ -123,10 +125,14 @@ class Attempt {
         if (outcome === 'joined') return ok(undefined);
         faults.push([contact, outcome]);
       }
-      const isHopeless = faults.every(([, { isPassing }]) => !isPassing);
-      if (isHopeless || this.worker.nowMs() >= this.patientUntilMs) return err(errorOf(faults));
+      if (!faults.some(([, { mend }]) => this.isWorthWaiting(mend))) return err(errorOf(faults));
       await this.pause();
     }
+  }
+
+  private isWorthWaiting(mend: Fault['mend']): boolean {
+    const nowMs = this.worker.nowMs();
+    return mend === 'in_time' ? nowMs < this.untilMs : mend === 'at_once' && nowMs < this.patientUntilMs;
   }
 
   /** As the operator has written the address, and if nobody answers to that name, as it resolves. */
@@ -158,9 +164,8 @@ class Attempt {
     let last: Outcome = NO_ROUTE;
     while (this.worker.nowMs() < this.untilMs) {
       const found = await this.place(contact);
-      if (!found.ok) return found.code === 'not_in_ring' ? passing('not_a_member', 'it is in no ring') : NO_ROUTE;
-      const predecessor = found.path.at(-1) ?? contact;
-      const admission = await this.comeIn(predecessor, [contact, ...found.path, found.owner, ...found.rest]);
+      if (!found.ok) return NO_ROUTE;
+      const admission = await this.comeInAt(found, contact);
       if (admission === undefined || admission.type === 'busy') last = BUSY;
       else if (admission.type === 'joined') return 'joined';
       else if (admission.reason === 'id_taken') return ID_TAKEN;
@@ -171,9 +176,10 @@ class Attempt {
     return last;
   }
 
-  /** The ring state is asked, unless it is just being restarted. */
-  private comeIn(behind: Peer, met: readonly Peer[]): Promise<ringState.Admission | undefined> {
-    return this.worker.run(() => ringState.joinBehind(behind, met)).catch(() => undefined);
+  /** Whoever has named the owner of this node's place comes before it. The ring state may just be restarted. */
+  private comeInAt({ path, owner, rest }: Found, contact: Peer): Promise<ringState.Admission | undefined> {
+    const met = [contact, ...path, owner, ...rest];
+    return this.worker.run(() => ringState.joinBehind(path.at(-1) ?? contact, met)).catch(() => undefined);
   }
 
   /** Old pointers to this node may still be around: it is not to find itself. */
@@ -183,7 +189,12 @@ class Attempt {
     const done = (found: LookupOutcome) => {
       outcome = found;
     };
-    this.lookups.begin(id, done, { origin: contact, excluded: new Set([id]), timeoutMs: LOOKUP_TIMEOUT_MS });
+    this.lookups.begin(id, done, {
+      origin: contact,
+      excluded: new Set([id]),
+      timeoutMs: LOOKUP_TIMEOUT_MS,
+      askTimeoutMs: ASK_TIMEOUT_MS,
+    });
     const ended = () => outcome;
     for (let found = ended(); ; found = ended()) {
       if (found !== undefined) return found;
@@ -209,15 +220,15 @@ class Attempt {
   }
 }
 
-const fault = (code: JoinErrorCode, text: string): Fault => ({ code, text, isPassing: false });
-const passing = (code: JoinErrorCode, text: string): Fault => ({ code, text, isPassing: true });
+const fault = (code: JoinErrorCode, text: string): Fault => ({ code, text, mend: 'never' });
+const passing = (code: JoinErrorCode, text: string): Fault => ({ code, text, mend: 'at_once' });
 
 const THIS_NODE = fault('this_node', 'it is this node itself');
 const ID_TAKEN = fault('id_taken', 'a node with another address has the identifier of this one');
 const IN_A_RING = fault('in_a_ring', 'this node is in a ring with others already, or has left one');
 const SILENT = passing('no_answer', 'it does not answer');
-const NO_ROUTE = passing('timeout', 'nobody in its ring knows the place of this node');
-const BUSY = passing('timeout', 'its ring was too busy to let this node in');
+const NO_ROUTE: Fault = { code: 'timeout', text: 'nobody in its ring knows the place of this node', mend: 'in_time' };
+const BUSY: Fault = { code: 'timeout', text: 'its ring was too busy to let this node in', mend: 'in_time' };
 
 function faultOf({ code, handshake, message }: peerLink.RpcFailure): Fault {
   switch (code) {

@@ -43,6 +43,8 @@ export interface LookupOptions {
   readonly excluded?: ReadonlySet<NodeId>;
   /** @default 5000 */
   readonly timeoutMs?: number;
+  /** How long one member may take to answer. @default what is known of its answering times */
+  readonly askTimeoutMs?: number;
 }
 
 /** What a process needs to be, to have lookups. */
@@ -66,14 +68,14 @@ export class Lookups {
 
   /** Begins a lookup. `done` is called once, in the process, and at once where this node knows the answer itself. */
   begin(key: Id, done: (outcome: LookupOutcome) => void, options: LookupOptions = {}): void {
-    const { excluded = NOBODY, timeoutMs = LOOKUP_TIMEOUT_MS } = options;
+    const { excluded = NOBODY, timeoutMs = LOOKUP_TIMEOUT_MS, askTimeoutMs } = options;
     const origin = options.origin ?? this.host.run(() => ringState.read()?.self);
     if (origin === undefined) return done({ ok: false, code: 'not_in_ring', path: [] });
     const [lookup, effect] = startLookup(key, origin, this.host.run(asksMax));
     const nowMs = this.host.nowMs();
     const isLocal = options.origin === undefined;
     this.last += 1;
-    const running = { lookup, excluded, isLocal, done, untilMs: nowMs + timeoutMs, askedMs: nowMs };
+    const running = { lookup, excluded, isLocal, done, untilMs: nowMs + timeoutMs, askTimeoutMs, askedMs: nowMs };
     this.perform(this.last, running, effect);
   }
 
@@ -99,7 +101,8 @@ export class Lookups {
     for (const [number, running] of this.running) {
       const { lookup, untilMs, askedMs } = running;
       if (nowMs >= untilMs) this.end(number, running, { ok: false, code: 'timeout', path: lookup.path });
-      else if (nowMs - askedMs > LOST_MS) this.advance(number, running, { type: 'timed_out', peer: lookup.asked.id });
+      else if (nowMs - askedMs > (running.askTimeoutMs ?? 0) + LOST_MS)
+        this.advance(number, running, { type: 'timed_out', peer: lookup.asked.id });
     }
   }
 
@@ -129,7 +132,9 @@ export class Lookups {
     }
     this.running.set(number, { ...running, askedMs: this.host.nowMs() });
     const tag: Tag = { lookup: number };
-    this.host.run(() => peerLink.ask(peer, { type: 'find_next', key, excluded }, { tag }));
+    this.host.run(() =>
+      peerLink.ask(peer, { type: 'find_next', key, excluded }, { tag, timeoutMs: running.askTimeoutMs }),
+    );
   }
 
   private end(number: number, { done }: Running, outcome: LookupOutcome): void {
@@ -147,6 +152,7 @@ interface Running {
   readonly isLocal: boolean;
   readonly done: (outcome: LookupOutcome) => void;
   readonly untilMs: number;
+  readonly askTimeoutMs: number | undefined;
   readonly askedMs: number;
 }
 

@@ -2,7 +2,8 @@
  * Stabilizer: says when it is time for the ring state to look after its pointers, and looks for what
  * pointers cannot show.
  *
- * A tick is given at once after every change, for one change is seldom the last; a little later when
+ * A tick is given at once after every change, and in short intervals for a while, for one change is
+ * seldom the last, and lists learn of it from each other, one after the other; a little later when
  * somebody was busy, at a random moment, so that two who ask each other do not meet again; and else
  * in random intervals, as the safety net. Beside that it probes for a part of the ring that was cut
  * off (src/chord/ring-probe.ts), and the ring state is told of whomever a probe has found.
@@ -43,6 +44,8 @@ interface State {
   readonly lastMs: number;
   readonly dueMs: number;
   readonly timer: TimerRef;
+  /** When the pointers last changed. */
+  readonly changedMs: number;
   readonly probe: RingProbe;
 }
 
@@ -62,6 +65,9 @@ const LEAST_PAUSE_MS = 50;
 const RETRY_MOST_MS = 100;
 /** Intervals differ by so much either way. */
 const JITTER = 0.2;
+/** For so long after a change the interval is so short. */
+const UNSTABLE_MS = 2000;
+const UNSTABLE_INTERVAL_MS = 100;
 
 // Callbacks
 
@@ -70,15 +76,14 @@ const callbacks: GenServer<Args, State, never, Cast, Info> = {
     const nowMs = self.nowMs();
     const probe = startRingProbe(nowMs, args.settings.ringProbeIntervalMs, args.random);
     wakeForProbe(probe, nowMs, self);
-    return started({ args, lastMs: nowMs - LEAST_PAUSE_MS, dueMs: nowMs, timer: wakeAfter(0, self), probe });
+    const timer = wakeAfter(0, self);
+    return started({ args, lastMs: nowMs - LEAST_PAUSE_MS, dueMs: nowMs, timer, changedMs: nowMs, probe });
   },
 
   handleCast({ type }, state, self) {
-    const { random } = state.args;
-    const isChange = type === 'ring_changed';
-    return noReply(
-      hasten(isChange ? state.lastMs + LEAST_PAUSE_MS : self.nowMs() + random() * RETRY_MOST_MS, state, self),
-    );
+    const nowMs = self.nowMs();
+    if (type === 'retry_soon') return noReply(hasten(nowMs + state.args.random() * RETRY_MOST_MS, state, self));
+    return noReply(hasten(state.lastMs + LEAST_PAUSE_MS, { ...state, changedMs: nowMs }, self));
   },
 
   handleInfo(message, state, self) {
@@ -113,8 +118,12 @@ const wakeAfter = (ms: number, self: Self<Info>): TimerRef => self.sendAfter(Mat
 function tick(state: State, self: Self<Info>): State {
   ringState.tick();
   const { settings, random } = state.args;
-  const intervalMs = settings.stabilizeIntervalMs * (1 + JITTER * (2 * random() - 1));
   const nowMs = self.nowMs();
+  const isUnstable = nowMs - state.changedMs < UNSTABLE_MS;
+  const meanMs = isUnstable
+    ? Math.min(UNSTABLE_INTERVAL_MS, settings.stabilizeIntervalMs)
+    : settings.stabilizeIntervalMs;
+  const intervalMs = meanMs * (1 + JITTER * (2 * random() - 1));
   return { ...state, lastMs: nowMs, dueMs: nowMs + intervalMs, timer: wakeAfter(intervalMs, self) };
 }
 
