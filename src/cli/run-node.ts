@@ -9,6 +9,7 @@ import { stderrHandler } from '../logging';
 import { type Node, readyLine, startNode } from '../node';
 import { formatTerm } from '../otp';
 import { EXIT, SIGNAL_EXIT_CODES } from './exit-codes';
+import { HeldReports } from './held-reports';
 
 /** How long an orderly end may take, answers under way included. */
 const STOP_TIMEOUT_MS = 9500;
@@ -16,11 +17,16 @@ const STOP_TIMEOUT_MS = 9500;
 /** Runs a node until it ends, and gives the exit code. */
 export async function runNode(settings: NodeSettings): Promise<number> {
   process.on('uncaughtException', crash).on('unhandledRejection', crash);
-  const node = await startNode(settings, stderrHandler(settings));
+  const reports = new HeldReports(stderrHandler(settings));
+  const node = await startNode(settings, reports.take);
   if (!node.ok) {
+    const wantsEveryStep = settings.logLevel === 'debug' || settings.logLevel === 'trace';
+    if (wantsEveryStep) reports.passOn();
+    else reports.passOnErrors();
     process.stderr.write(`${node.error}\n`);
     return EXIT.failure;
   }
+  reports.passOn();
   const stopped = stopOnSignal(node.value);
   process.stdout.write(`${readyLine(node.value)}\n`);
   return Promise.race([stopped, failed(node.value)]);

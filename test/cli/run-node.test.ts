@@ -64,17 +64,21 @@ afterEach(() => {
 });
 
 describe('funnelkvs node', () => {
-  it('prints one ready line on stdout, and nothing on stderr while it is well', async () => {
+  it('prints one ready line on stdout, and on stderr only that it comes and goes', async () => {
     const node = await ready(['--node-id', '7']);
     expect(node.out.stdout).toMatch(
       /^ready node=7 addr=127\.0\.0\.1:\d+ id=[0-9a-f]{40} admin=http:\/\/127\.0\.0\.1:\d+\n$/,
     );
-    expect(node.out.stderr).toBe('');
     node.child.kill('SIGTERM');
     await node.exit;
-    const [stopping = '', stopped = ''] = node.out.stderr.split('\n');
-    expect(JSON.parse(stopping)).toMatchObject({ level: 'info', event: 'node_stopping' });
-    expect(JSON.parse(stopped)).toMatchObject({ level: 'info', application: 'funnelkvs', reason: 'stopped' });
+    const lines = node.out.stderr.trimEnd().split('\n');
+    const logged = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(logged.map(({ level, node: number }) => ({ level, number }))).toEqual(
+      logged.map(() => ({ level: 'info', number: 7 })),
+    );
+    const told = logged.map(({ event, report }) => event ?? report);
+    const inOrder = ['ring_created', 'node_stopping', 'ring_left', 'application_exit'];
+    expect(told.filter((what) => inOrder.includes(what as string))).toEqual(inOrder);
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)(
@@ -117,6 +121,30 @@ describe('funnelkvs node', () => {
     server.close();
   });
 
+  it('says in one line that there is nobody to join, and exits with 1', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    server.close();
+    const node = run('node', '--port', '0', '--admin-port', '0', '--join', `127.0.0.1:${port}`);
+    await expect(node.exit).resolves.toEqual({ code: 1, signal: null });
+    expect(node.out).toEqual({ stdout: '', stderr: `Cannot join through 127.0.0.1:${port}: nobody listens there\n` });
+  }, 15_000);
+
+  it('leaves by itself when whoever started it as one of a ring is gone', async () => {
+    const args = [PROGRAM, 'node', '--port', '0', '--admin-port', '0', '--log-level', 'error'];
+    const child = spawn(process.execPath, args, {
+      stdio: ['ignore', 'pipe', 'ignore', 'ipc'],
+      env: cleanEnvironment(),
+    });
+    running.add(child);
+    const exit = once(child, 'exit');
+    await once(child.stdout as NodeJS.ReadableStream, 'data');
+    child.disconnect();
+    await expect(exit).resolves.toEqual([0, null]);
+    running.delete(child);
+  });
+
   it('says in one line what is wrong with an option or a config file, and exits with 2', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'funnelkvs-'));
     const broken = join(folder, 'broken.json');
@@ -136,7 +164,7 @@ describe('funnelkvs node', () => {
   });
 
   it('logs the kill of an actor as JSON, and lives on', async () => {
-    const node = await ready(['--allow-chaos']);
+    const node = await ready(['--allow-chaos', '--log-level', 'error']);
     const path = 'node-sup/services-sup/kv-store';
     const answer = await fetch(`${node.admin}/api/tree/kill`, { method: 'POST', body: JSON.stringify({ path }) });
     expect(answer.status).toBe(200);
