@@ -8,7 +8,7 @@ export interface Io {
   /** Data and nothing else. */
   readonly stdout: Writable & { readonly isTTY?: boolean };
   /** Errors, hints and progress. */
-  readonly stderr: Writable;
+  readonly stderr: Writable & { readonly isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 

@@ -35,7 +35,7 @@ export interface NodeProcessOptions {
   /** Stands before each line of its log. */
   readonly prefix: string;
   /** Takes its log, from its ready line on. */
-  readonly log: Writable;
+  readonly log: Writable & { readonly isTTY?: boolean };
 }
 
 /** A node that runs, or has run. */
@@ -93,7 +93,8 @@ export class NodeProcess {
   }
 
   private takeLog(line: string): void {
-    if (this.isReady) this.options.log.write(`${this.options.prefix}${line}\n`);
+    const { prefix, log } = this.options;
+    if (this.isReady) log.write(`${prefix}${log.isTTY === true ? readableLog(line) : line}\n`);
     else this.early.push(line);
   }
 }
@@ -104,6 +105,18 @@ export function readReady(line: string): Ready | undefined {
     /^ready .*addr=(?<addr>\S+) .*admin=http:\/\/(?<admin>\S+)/.exec(line)?.groups ?? {};
   const [address, server] = [parseAddress(addr), parseAddress(admin)];
   return address.ok && server.ok ? { line, address: address.value, admin: server.value } : undefined;
+}
+
+/** A line of a node's log for people: what happened, and how bad that is where it is bad. */
+export function readableLog(line: string): string {
+  try {
+    const { level, msg } = (JSON.parse(line) as { readonly level?: unknown; readonly msg?: unknown } | null) ?? {};
+    if (typeof level !== 'string' || typeof msg !== 'string') return line;
+    return level === 'info' ? msg : `${level.toUpperCase()} ${msg}`;
+  } catch {
+    // It is for people already.
+    return line;
+  }
 }
 
 /** The program of this package, from its sources or from what they are compiled to. */

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { readReady } from '../../src/cli/node-process';
+import { readableLog, readReady } from '../../src/cli/node-process';
 import { type RingPlan, runRing } from '../../src/cli/run-ring';
 import { run } from '../support/cli';
 import { writeFakeNode } from '../support/fake-node-program';
@@ -189,4 +189,10 @@ test('readReady() reads a ready line and nothing else', () => {
   for (const other of ['', 'ready', 'Cannot listen', 'ready node=1 addr=nowhere admin=http://127.0.0.1:1']) {
     expect(readReady(other)).toBeUndefined();
   }
+});
+
+test('readableLog() leaves of a log line what a person reads', () => {
+  expect(readableLog('{"level":"info","node":1,"msg":"ring_created addr=a"}')).toBe('ring_created addr=a');
+  expect(readableLog('{"level":"warn","msg":"late"}')).toBe('WARN late');
+  for (const line of ['no JSON', '{"level":1}', 'null', '[]']) expect(readableLog(line)).toBe(line);
 });
