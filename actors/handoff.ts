@@ -25,6 +25,7 @@ import {
   genServer,
   type Handled,
   noReply,
+  reply,
   replyTo,
   type Self,
   serverNamed,
@@ -109,6 +110,12 @@ export const mirrorFailed = (to: Peer) => genServer.cast(NAME, { type: 'mirror_f
 export const leave = (withinMs = LEAVE_MS) =>
   genServer.call(NAME, { type: 'leave', withinMs }, withinMs + LEAVE_GRACE_MS);
 
+/**
+ * Gives up the ring of its own that a node is alone in, with nothing in it, so that it can join another; for no
+ * longer than this. With 0, it makes one anew.
+ */
+export const moveOut = (forMs: number) => genServer.call(NAME, { type: 'move_out', forMs });
+
 // State and messages
 
 interface State {
@@ -120,7 +127,7 @@ interface State {
   readonly batch: StrayBatch | undefined;
 }
 
-type Call = Ask<'leave', Left, { withinMs: number }>;
+type Call = Ask<'leave', Left, { withinMs: number }> | Ask<'move_out', true, { forMs: number }>;
 
 /** Which question an outcome is about. */
 export type Tag =
@@ -153,14 +160,19 @@ const callbacks: GenServer<Args, State, Call, Cast, Info> = {
       const nowMs = self.nowMs();
       const isMine = row?.ownership.self.inc === args.self.inc;
       const ownership = row && isMine ? afterCrash(row.ownership, nowMs) : ownsNothing(args.self, nowMs);
+      ets.insert(TABLE, { id: 'arcs', ownership, beatMs: ownership.beatMs });
       self.sendEvery(BEAT_INTERVAL_MS, { type: 'tick' });
       return started(advance({ type: 'woken' }, { args, ownership, leavers: [], batch: undefined }, self));
     });
   },
 
-  handleCall({ withinMs }, from, state, self): Answered<Left, State> {
-    const waiting = { ...state, leavers: [...state.leavers, from] };
-    return noReply(advance({ type: 'leave', deadlineMs: self.nowMs() + withinMs }, waiting, self));
+  handleCall(request, from, state, self): Answered<Left | true, State> {
+    const nowMs = self.nowMs();
+    if (request.type === 'move_out') {
+      return reply(true, advance({ type: 'move_out', untilMs: nowMs + request.forMs }, state, self));
+    }
+    const waiting = { ...state, leavers: [...state.leavers, from as From<Left>] };
+    return noReply(advance({ type: 'leave', deadlineMs: nowMs + request.withinMs }, waiting, self));
   },
 
   handleCast(message, state, self) {

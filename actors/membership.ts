@@ -44,7 +44,12 @@ export async function enter(
     const message = `Cannot join a ring: this node holds ${keys} keys of its own, which would come under the other ring's`;
     return err({ code: 'has_data', message });
   }
-  return runtime.run(() => join(contacts, { self }));
+  if (member?.phase !== 'member') return runtime.run(() => join(contacts, { self }));
+  // The ring of its own that it is alone in ends with this, or is made anew.
+  await runtime.run(() => handoff.moveOut(MOVE_MS)).catch(() => undefined);
+  const joined = await runtime.run(() => join(contacts, { self }));
+  if (!joined.ok) await runtime.run(() => handoff.moveOut(0)).catch(() => undefined);
+  return joined;
 }
 
 /** Hands over what the node has and takes it out of its ring; it goes on running and answers that it is in none. */
@@ -61,6 +66,9 @@ export function isWithOthers({ runtime }: Host): boolean {
 }
 
 // Internal
+
+/** Longer than joining takes. */
+const MOVE_MS = 60_000;
 
 function whyNot(member: ReturnType<typeof ringState.read>): string {
   switch (member?.phase) {

@@ -38,7 +38,9 @@ export type OwnershipEvent =
   | { readonly type: 'strays_sent'; readonly request: number; readonly outcome: StraysOutcome }
   /** A slice of a surplus arc was dropped; `isAll`: nothing is left of it. */
   | { readonly type: 'dropped'; readonly arc: Range; readonly isAll: boolean }
-  | { readonly type: 'leave'; readonly deadlineMs: number };
+  | { readonly type: 'leave'; readonly deadlineMs: number }
+  /** A node that is alone gives up the ring of its own, in which there is nothing: it joins another, or does not after all. */
+  | { readonly type: 'move_out'; readonly untilMs: number };
 
 /** How it went with records that were sent to their owner. */
 export type StraysOutcome =

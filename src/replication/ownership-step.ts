@@ -10,7 +10,7 @@
 import { betweenOpen } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import type { SyncAnswer, SyncQuestion } from '../protocol/rpc-sync';
-import { BEAT_AGE_MS_MAX, isAlone, isAwake, type Ownership, type RingView } from './ownership';
+import { BEAT_AGE_MS_MAX, isAlone, isAwake, type Ownership, ownsNothing, type RingView } from './ownership';
 import { andThen, epochAfter, isSame, type Outcome, own, quiet, type Random, report } from './ownership-changes';
 import { askedToAgree, claimAnswered, claimFailed, claimWhenDue } from './ownership-claims';
 import { askedToTakeOver, leaveAnswered, leaveWhenDue, startLeaving } from './ownership-leave';
@@ -63,6 +63,8 @@ function handle(state: Ownership, event: OwnershipEvent, nowMs: number, random: 
       return event.request === state.strays.request ? straysSent(state, event.outcome, nowMs, random) : quiet(state);
     case 'dropped':
       return quiet(wasDropped(state, event.arc, event.isAll));
+    case 'move_out':
+      return quiet(isAlone(state) || !state.ring.isMember ? moveOut(state, event.untilMs, nowMs) : state);
     case 'leave':
       return startLeaving(state, event.deadlineMs, nowMs);
     default:
@@ -106,6 +108,12 @@ function followRing(state: Ownership, ring: RingView, nowMs: number): Ownership 
   if (isSameHead && ring.predecessor.id === state.ring.predecessor.id) return { ...state, ring };
   const claim = { ...state.claim, turn: 0, dueAtMs: Math.min(state.claim.dueAtMs, nowMs) };
   return { ...state, ring, claim };
+}
+
+/** Were it to bring its arc along, the ring that it joins would have to give in to it. */
+function moveOut(state: Ownership, untilMs: number, nowMs: number): Ownership {
+  const { self, ring, lastRequest, lastSession, beatMs } = state;
+  return { ...ownsNothing(self, nowMs), ring, lastRequest, lastSession, beatMs, onItsWayUntilMs: untilMs };
 }
 
 /** Sessions with the dead end. What they held is taken over when the ring's pointers say so. */
@@ -152,6 +160,7 @@ function gapDelayMs(state: Ownership, nowMs: number): number | undefined {
   const { self, ring, owned, isNew, isGone, claimSeen, isConfirmed } = state;
   if (!ring.isMember || isGone) return undefined;
   if (isAlone(state)) {
+    if (nowMs < (state.onItsWayUntilMs ?? 0)) return undefined;
     if (owned?.arc.lo === self.id) return undefined;
     if (owned === undefined) return isNew ? 0 : ORPHAN_GRACE_MS;
     return TAKE_OVER_DELAY_MS;

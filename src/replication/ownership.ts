@@ -152,6 +152,8 @@ export interface Ownership {
   readonly isConfirmed: boolean;
   /** Whether it has ever owned anything or seen anybody: a node that has not, and is alone, is a new ring. */
   readonly isNew: boolean;
+  /** Until when it does not make a ring of its own, for it is about to join another; undefined: it is not. */
+  readonly onItsWayUntilMs: number | undefined;
   readonly source: SourceSession | undefined;
   readonly receiver: ReceiverSession | undefined;
   /** The latest first. */
@@ -198,6 +200,7 @@ export function ownsNothing(self: Peer, nowMs: number): Ownership {
     owned: undefined,
     isConfirmed: true,
     isNew: true,
+    onItsWayUntilMs: undefined,
     source: undefined,
     receiver: undefined,
     grants: [],

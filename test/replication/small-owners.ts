@@ -7,7 +7,7 @@
  * spreads false news. Clients write and read at whichever node says that a key is its own. After every event all of
  * the promises are looked at.
  */
-import { type Id, keyId, type NodeId, nodeId } from '../../src/chord/id';
+import { type Id, type KeyId, keyId, type NodeId, nodeId } from '../../src/chord/id';
 import type { Peer } from '../../src/chord/peer';
 import { inRange, rangesOverlap } from '../../src/chord/range';
 import { createRing, outsider, type RingMember, stepRing } from '../../src/chord/ring-member';
@@ -19,12 +19,12 @@ import type { OwnershipEffect, OwnershipEvent, StraysOutcome } from '../../src/r
 import { stepOwnership } from '../../src/replication/ownership-step';
 import { ringView } from '../../src/replication/ring-view';
 import { compareVersions, Writers, writerId } from '../../src/replication/version';
-import { fromUtf8 } from '../../src/octets';
+import { type BinaryString, fromUtf8 } from '../../src/octets';
 import { type SyncAnswer } from '../../src/protocol/rpc-sync';
 import { answerFrom, drop, isEqual, sliceOf } from '../../actors/arc-table';
 import { putLocally } from '../../src/store/local-write';
 import { MemoryTable } from '../../src/store/memory-table';
-import { compareRecords, Record } from '../../src/store/record';
+import { compareRecords, type Record } from '../../src/store/record';
 
 /** How the network is, and what the failure detectors make of it. */
 export interface Weather {
@@ -39,8 +39,9 @@ const BEAT_MS = 100;
 /** Few records at a time, so that transfers take many steps. */
 const CHUNK = 3;
 
-export const KEYS = Array.from({ length: 40 }, (_none, n) => fromUtf8(`key-${n}`));
-export const KEY_IDS = KEYS.map((key) => keyId(key));
+const KEYS = Array.from({ length: 40 }, (_none, n) => fromUtf8(`key-${n}`));
+const IDS = new Map(KEYS.map((key) => [key, keyId(key)]));
+const idOf = (key: BinaryString): KeyId => IDS.get(key) ?? keyId(key);
 
 export interface OwnerNode {
   readonly self: Peer;
@@ -137,9 +138,9 @@ export class SmallOwners {
     this.say(`kill ${name(node.self)}`);
     node.isDead = true;
     // Its arc is lost with it. All other keys must live on.
-    for (const [n, key] of KEYS.entries()) {
+    for (const key of KEYS) {
       const { owned, grants } = node.ownership;
-      const id = KEY_IDS[n] ?? KEY_IDS[0]!;
+      const id = idOf(key);
       const isOwn = owned && inRange(id, owned.arc);
       if (isOwn || grants.some(({ arc, isConfirmed }) => !isConfirmed && inRange(id, arc)) || this.isInTheAir(id))
         this.acked.delete(key);
@@ -198,8 +199,7 @@ export class SmallOwners {
 
   /** A client writes a key at whoever has it; nobody may. */
   write(): void {
-    const n = Math.floor(this.random() * KEYS.length);
-    const key = KEYS[n] ?? KEYS[0];
+    const key = this.pick(KEYS);
     if (key !== undefined) this.writeKey(key, 0);
   }
 
@@ -239,7 +239,7 @@ export class SmallOwners {
   /** Whether whoever serves a key has its latest acknowledged write. */
   lost(): readonly string[] {
     return [...this.acked].flatMap(([key, record]) => {
-      const [owner] = this.serving(KEY_IDS[KEYS.findIndex((each) => each === key)] ?? KEY_IDS[0]!);
+      const [owner] = this.serving(record.keyId);
       const held = owner?.table.get(record.key);
       if (owner && held && compareVersions(held, record) >= 0) return [];
       const holders = this.nodes.filter(({ table }) => {
@@ -254,7 +254,7 @@ export class SmallOwners {
 
   // Promises
 
-  serving(key: (typeof KEY_IDS)[number]): readonly OwnerNode[] {
+  serving(key: KeyId): readonly OwnerNode[] {
     return this.alive.filter(
       ({ ownership, isPaused }) =>
         !isPaused && isAwake(ownership.beatMs, this.nowMs) && standingOf(ownership, key).type === 'mine',
@@ -266,7 +266,7 @@ export class SmallOwners {
     if (!this.isChanged) return;
     this.isChanged = false;
     this.checkDisjoint();
-    if (this.isStrict) for (const [n, id] of KEY_IDS.entries()) this.checkKey(KEYS[n] ?? KEYS[0]!, id);
+    if (this.isStrict) for (const key of KEYS) this.checkKey(key, idOf(key));
   }
 
   private checkDisjoint(): void {
@@ -284,7 +284,7 @@ export class SmallOwners {
     }
   }
 
-  private checkKey(key: (typeof KEYS)[number], id: (typeof KEY_IDS)[number]): void {
+  private checkKey(key: BinaryString, id: KeyId): void {
     const owners = this.serving(id);
     const [owner] = owners;
     if (owner === undefined) {
@@ -299,7 +299,7 @@ export class SmallOwners {
   }
 
   /** It was granted, and the new owner has not heard of it yet. */
-  private isInTheAir(id: (typeof KEY_IDS)[number]): boolean {
+  private isInTheAir(id: KeyId): boolean {
     return this.alive.some(({ ownership }) =>
       ownership.grants.some(
         ({ arc, to, isConfirmed }) =>
@@ -330,9 +330,8 @@ export class SmallOwners {
 
   // Clients
 
-  private writeKey(key: (typeof KEYS)[number], tries: number): void {
-    const n = KEYS.indexOf(key);
-    const id = KEY_IDS[n] ?? KEY_IDS[0]!;
+  private writeKey(key: BinaryString, tries: number): void {
+    const id = idOf(key);
     const [owner] = this.serving(id);
     if (tries > 100) return;
     const standing = owner && standingOf(owner.ownership, id);
@@ -536,8 +535,10 @@ export class SmallOwners {
     return answer?.type === 'answer' ? answer.answer : undefined;
   }
 
-  private peerAt({ id }: Peer): Peer {
-    return this.alive.find(({ self }) => self.id === id)?.self ?? this.nodes.find(({ self }) => self.id === id)!.self;
+  private peerAt(peer: Peer): Peer {
+    const { id } = peer;
+    const known = this.alive.find(({ self }) => self.id === id) ?? this.nodes.find(({ self }) => self.id === id);
+    return known?.self ?? peer;
   }
 
   /** Ownership sees the new pointers. */
