@@ -18,8 +18,9 @@ import { RequestDecoder } from '../src/protocol/request-decoder';
 import { encodeResponse } from '../src/protocol/response-encoder';
 import type { Done, NotOwner } from '../src/protocol/rpc-data';
 import { answerRequest, unavailable } from '../src/store/local-coordinator';
+import { UNDER_WAY_MAX } from './allowance';
 import { AnswerLine, type Slot } from './answer-line';
-import { Coordinator, type Surroundings, UNDER_WAY_MAX } from './coordinator';
+import { Coordinator, type Surroundings } from './coordinator';
 import type { KeyRequest } from './errand';
 import type { Interruption, Line, OpenSession, Session } from './session';
 

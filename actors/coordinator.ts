@@ -23,6 +23,7 @@ import { type Place, routeOf, type RouteEffect, type RouteEvent, stepRoute } fro
 import { carryOut } from '../src/store/local-coordinator';
 import type { Target } from '../src/store/local-write';
 import { unreachable } from '../src/unreachable';
+import { Allowance } from './allowance';
 import {
   type Asker,
   bytesOf,
@@ -63,29 +64,19 @@ export interface Surroundings {
   random(): number;
 }
 
-/** Most requests that may be under way in one coordinator. */
-export const UNDER_WAY_MAX = 1024;
-
-/** Most bytes that they may hold, and that their answers are expected to have. */
-export const UNDER_WAY_BYTES_MAX = 16 * 1024 * 1024;
-
 // State
 
 /** An answer that has not come by then was lost on its way inside this node. */
 const LOST_MS = 100;
 /** How often it is seen to that a lookup goes on. */
 const LOOKUP_CARE_MS = 250;
-/** What an answer is expected to have before any has come. */
-const ANSWER_BYTES_FIRST = 1024 * 1024;
-
 /** The requests of one process. */
 export class Coordinator {
   private readonly errands = new Map<number, Errand>();
   private readonly order = new KeyOrder<Errand>();
   private readonly lookups: ReturnType<Surroundings['lookups']>;
   private lastNumber = 0;
-  private heldBytes = 0;
-  private answerBytes = ANSWER_BYTES_FIRST;
+  private readonly allowance = new Allowance();
   private alarmAtMs = Number.POSITIVE_INFINITY;
   private alarmTimer: TimerRef | undefined;
   private readonly alarm = { type: 'coordinator_alarm' };
@@ -114,13 +105,12 @@ export class Coordinator {
 
   /** How many bytes of keys and values they hold. */
   get bytesHeld(): number {
-    return this.heldBytes;
+    return this.allowance.bytesHeld;
   }
 
   /** Whether no more should be begun: too many are under way, or too much. */
   get isFull(): boolean {
-    const { size } = this.errands;
-    return size >= UNDER_WAY_MAX || (size > 0 && this.heldBytes + size * this.answerBytes > UNDER_WAY_BYTES_MAX);
+    return this.allowance.isFull;
   }
 
   /** The time of day of this turn, in Unix milliseconds. */
@@ -164,7 +154,7 @@ export class Coordinator {
   begin(request: KeyRequest, asker: Asker): void {
     const errand = this.newErrand(request, asker);
     this.errands.set(errand.number, errand);
-    this.heldBytes += bytesOf(request);
+    this.allowance.began(errand.isGet, bytesOf(request));
     if (this.order.add(errand)) this.advance(errand, { type: 'begun' });
     else this.wakeAt(errand, asker.deadlineAtMs);
   }
@@ -196,7 +186,7 @@ export class Coordinator {
     for (const errand of this.errands.values()) errand.stage = 'ended';
     this.errands.clear();
     this.order.clear();
-    this.heldBytes = 0;
+    this.allowance.clear();
   }
 
   // Events
@@ -220,14 +210,8 @@ export class Coordinator {
     if (outcome.type === 'rpc_failed') return this.advance(errand, { type: 'failed', failure: outcome.failure });
     const { answer } = outcome;
     if (!isDataAnswer(answer)) return this.advance(errand, NONSENSE);
-    if (answer.type === 'done') this.expectAnswersOf(answer.value.length);
+    if (answer.type === 'done' && errand.isGet) this.allowance.learn(answer.value.length);
     this.advance(errand, { type: 'answered', answer });
-  }
-
-  /** The next answers may be as long as the longest of late: a long one is believed at once, short ones by and by. */
-  private expectAnswersOf(bytes: number): void {
-    const { answerBytes } = this;
-    this.answerBytes = bytes > answerBytes ? bytes : answerBytes - (answerBytes - bytes) / 8;
   }
 
   private onAlarm(): void {
@@ -383,7 +367,7 @@ export class Coordinator {
   private end(errand: Errand, answer: Done | NotOwner, hops: number): void {
     errand.stage = 'ended';
     this.errands.delete(errand.number);
-    this.heldBytes -= bytesOf(errand.request);
+    this.allowance.ended(errand.isGet, bytesOf(errand.request));
     errand.asker.answer(answer, hops);
     for (const next of this.order.remove(errand)) if (next.stage === 'queued') this.ready.push(next);
     this.startReady();
