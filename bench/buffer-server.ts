@@ -1,10 +1,10 @@
 /**
  * The customary yardstick: the client protocol as most would write it on `node:net` and a Map.
  *
- * Values are Buffers, copied out of the chunk, and all answers to a chunk leave in one write.
- * Nothing is done here to be fast, and nothing to be slow. As in bare-server.ts, which does the
- * same with more art, there is nothing else either: no actor, no supervisor, no version, no
- * digest, no expiry, no limit, no back-pressure, no time-out.
+ * Values are Buffers, copied out of the chunk, and all answers to a chunk leave in one Buffer.
+ * Nothing is done here to be slow, nor to be fast beyond what is customary. As in bare-server.ts,
+ * which does the same with more art, there is nothing else either: no actor, no supervisor, no
+ * version, no digest, no expiry, no limit, no back-pressure, no time-out.
  */
 import { createServer, type Socket } from 'node:net';
 import { answer, SERVER_ANSWERS } from './answering';
@@ -16,6 +16,8 @@ const PUT = 2;
 const DELETE = 3;
 const PING = 4;
 const STATS = 5;
+
+const MAGIC = 0x4b5653;
 
 const SUCCESS = 0;
 const NOT_FOUND = 1;
@@ -31,7 +33,7 @@ interface Request {
   readonly end: number;
 }
 
-interface Answer {
+interface Answer extends Pick<Request, 'version' | 'requestId'> {
   readonly status: number;
   readonly value: Buffer;
 }
@@ -42,20 +44,19 @@ function serve(socket: Socket): void {
   let rest = NOTHING;
   socket.on('data', (chunk: Buffer) => {
     const input = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
-    const answers: Buffer[] = [];
+    const answers: Answer[] = [];
     let at = 0;
     try {
       for (let request = parse(input, at); request !== undefined; request = parse(input, at)) {
-        const { status, value } = answerTo(request);
-        answers.push(headOf(request, status, value.length), value);
+        answers.push(answerTo(request));
         at = request.end;
       }
     } catch {
-      socket.end(Buffer.concat([...answers, headOf({ version: 1, requestId: 0 }, INVALID_REQUEST, 0)]));
+      socket.end(encode([...answers, { version: 1, requestId: 0, status: INVALID_REQUEST, value: NOTHING }]));
       return;
     }
     rest = input.subarray(at);
-    if (answers.length > 0) socket.write(Buffer.concat(answers));
+    if (answers.length > 0) socket.write(encode(answers));
   });
   socket.on('error', () => {});
 }
@@ -65,7 +66,7 @@ function parse(input: Buffer, begin: number): Request | undefined {
   if (input.length - begin < 5) return undefined;
   const version = input.readUInt8(begin + 3);
   const op = input.readUInt8(begin + 4);
-  if (input.readUIntBE(begin, 3) !== 0x4b5653 || version < 1 || version > 2 || op < GET || op > STATS) {
+  if (input.readUIntBE(begin, 3) !== MAGIC || version < 1 || version > 2 || op < GET || op > STATS) {
     throw new Error('Cannot read request: it is none');
   }
   let at = begin + 5;
@@ -89,39 +90,44 @@ function parse(input: Buffer, begin: number): Request | undefined {
   return { version, op, requestId, key, value: input.subarray(valueAt, end), end };
 }
 
-function answerTo({ op, key, value }: Request): Answer {
+function answerTo({ version, requestId, op, key, value }: Request): Answer {
   switch (op) {
     case GET: {
       const found = store.get(key);
-      return found === undefined ? { status: NOT_FOUND, value: NOTHING } : { status: SUCCESS, value: found };
+      if (found === undefined) return { version, requestId, status: NOT_FOUND, value: NOTHING };
+      return { version, requestId, status: SUCCESS, value: found };
     }
     case PUT:
       store.set(key, Buffer.from(value));
-      return { status: SUCCESS, value: NOTHING };
+      return { version, requestId, status: SUCCESS, value: NOTHING };
     case DELETE:
       store.delete(key);
-      return { status: SUCCESS, value: NOTHING };
+      return { version, requestId, status: SUCCESS, value: NOTHING };
     case PING:
-      return { status: SUCCESS, value: Buffer.from('pong') };
+      return { version, requestId, status: SUCCESS, value: Buffer.from('pong') };
     default:
-      return { status: SUCCESS, value: Buffer.from(`keys: ${store.size}, size: 0`) };
+      return { version, requestId, status: SUCCESS, value: Buffer.from(`keys: ${store.size}, size: 0`) };
   }
 }
 
-/** All of an answer but its value. */
-function headOf(
-  { version, requestId }: Pick<Request, 'version' | 'requestId'>,
-  status: number,
-  valueBytes: number,
-): Buffer {
-  const head = Buffer.alloc(version === 1 ? 9 : 14);
-  head.write('KVS', 'latin1');
-  head.writeUInt8(version, 3);
-  head.writeUInt8(status, 4);
-  if (version === 2) head.writeUInt32BE(requestId, 6);
-  head.writeUInt32BE(valueBytes, head.length - 4);
-  return head;
+function encode(answers: readonly Answer[]): Buffer {
+  const output = Buffer.allocUnsafe(answers.reduce((bytes, answered) => bytes + bytesOf(answered), 0));
+  let at = 0;
+  for (const { version, requestId, status, value } of answers) {
+    at = output.writeUIntBE(MAGIC, at, 3);
+    at = output.writeUInt8(version, at);
+    at = output.writeUInt8(status, at);
+    if (version === 2) {
+      at = output.writeUInt8(0, at);
+      at = output.writeUInt32BE(requestId, at);
+    }
+    at = output.writeUInt32BE(value.length, at);
+    if (value.length > 0) at += value.copy(output, at);
+  }
+  return output;
 }
+
+const bytesOf = ({ version, value }: Answer) => (version === 1 ? 9 : 14) + value.length;
 
 const server = createServer({ noDelay: true }, serve);
 server.listen({ host: '127.0.0.1', port: 0, backlog: 4096 }, () => {
