@@ -1,7 +1,10 @@
 /** The admin server of a running node: what operators see, what a kill does, what it refuses. */
 import { createConnection } from 'node:net';
+import * as v from 'valibot';
 import * as adminHttp from '../../actors/admin-http';
-import { nodeId } from '../../src/chord/id';
+import { FingersDocument, LookupDocument, RingDocument } from '../../src/admin/answers';
+import { betweenRightClosed, keyId, nodeId } from '../../src/chord/id';
+import { fromUtf8 } from '../../src/octets';
 import { type Report, Runtime, spawn, type TreeNode } from '../../src/otp';
 import { Door } from '../../src/transport/door';
 import { http, json } from '../support/http';
@@ -98,6 +101,48 @@ describe('the admin server', () => {
       uptimeMs: expect.any(Number) as number,
       version: expect.any(String) as string,
     });
+  });
+
+  it('shows the ring, its fingers and the way to a key as the nodes themselves tell it', async () => {
+    const first = await TestNode.start();
+    const second = await TestNode.start({ join: `127.0.0.1:${first.port}` });
+    const nodes = [first, second];
+    const named = ({ node, port }: TestNode) => ({ id: node.id, addr: `127.0.0.1:${port}` });
+    await until('the ring is whole', async () => {
+      const answers = await Promise.all(nodes.map((node) => http(adminPort(node), '/api/ring')));
+      return answers.every((answer) => v.parse(RingDocument, json(answer)).consistent);
+    });
+    for (const [index, node] of nodes.entries()) {
+      const other = nodes[1 - index] as TestNode;
+      expect(json(await http(adminPort(node), '/api/ring'))).toMatchObject({
+        nodes: [node, other].map((shown) => ({ ...named(shown), state: 'active' })),
+        consistent: true,
+        covered: true,
+        problems: [],
+      });
+      expect(json(await http(adminPort(node), '/api/node'))).toMatchObject({
+        state: 'active',
+        ring: {
+          predecessor: named(other),
+          successor: named(other),
+          successorList: [named(other)],
+          arc: { lo: other.node.id, hi: node.node.id },
+          epoch: expect.any(Number) as number,
+          size: 2,
+          safe: false,
+        },
+      });
+      await until('the fingers are right', async () => {
+        const { fingers } = v.parse(FingersDocument, json(await http(adminPort(node), '/api/ring/fingers')));
+        return fingers.some(({ peer }) => peer.id === other.node.id);
+      });
+      const found = v.parse(LookupDocument, json(await http(adminPort(node), '/api/ring/lookup?key=k')));
+      const owner = [first, second].find(({ node: { id } }) => id === found.owner.id) as TestNode;
+      expect(found).toMatchObject({ confirmed: true, hops: owner === node ? 0 : 1 });
+      expect(
+        betweenRightClosed(keyId(fromUtf8('k')), owner === first ? second.node.id : first.node.id, owner.node.id),
+      ).toBe(true);
+    }
   });
 
   it('shows the live tree, each process as a whole', async () => {
