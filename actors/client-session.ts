@@ -14,10 +14,12 @@ import type { NodeSettings } from '../src/config';
 import { fromUtf8 } from '../src/octets';
 import type { Request, RequestV1, Response, Status } from '../src/protocol/client-protocol';
 import { encodeMeta } from '../src/protocol/meta';
-import { RequestDecoder } from '../src/protocol/request-decoder';
+import { type Refusal, RequestDecoder } from '../src/protocol/request-decoder';
 import { encodeResponse } from '../src/protocol/response-encoder';
 import type { Done, NotOwner } from '../src/protocol/rpc-data';
 import { answerRequest, unavailable } from '../src/store/local-coordinator';
+import type { Target } from '../src/store/local-write';
+import { answerRun } from '../src/store/request-run';
 import { UNDER_WAY_MAX } from './allowance';
 import { AnswerLine, type Slot } from './answer-line';
 import { Coordinator, type Surroundings } from './coordinator';
@@ -121,19 +123,26 @@ class ClientSession implements Session {
     const sole = this.coordinator.look();
     const nowMs = this.coordinator.unixMs;
     const writtenBytesMax = writer.bytes + line.roomBytes;
+    const turn = sole && { decoder, writer, roomBytes: writtenBytesMax, nowMs };
     this.isFull = this.isStuck(writtenBytesMax);
-    if (this.isFull) return;
-    for (let found = decoder.next(); found !== undefined; found = decoder.next()) {
-      if (found.type === 'refused') {
-        if (found.answer) this.answer(found.answer);
-        this.isOver = found.fatal;
-      } else if (sole !== undefined) encodeResponse(answerRequest(found, sole, nowMs), writer);
-      else this.route(found, nowMs);
-      if (writer.bytes > writtenBytesMax || (sole === undefined && this.isStuck(writtenBytesMax))) {
-        this.isFull = true;
-        return;
-      }
+    while (!this.isFull) {
+      if (turn) answerRun(turn, sole);
+      const found = writer.bytes > writtenBytesMax ? undefined : decoder.next();
+      if (found?.type === 'request') this.take(found, sole, nowMs);
+      else if (found) this.refuse(found);
+      this.isFull = writer.bytes > writtenBytesMax || (sole === undefined && this.isStuck(writtenBytesMax));
+      if (found === undefined) return;
     }
+  }
+
+  private take(request: Request, sole: Target | undefined, nowMs: number): void {
+    if (sole === undefined) this.route(request, nowMs);
+    else encodeResponse(answerRequest(request, sole, nowMs), this.line.writer);
+  }
+
+  private refuse({ answer, fatal }: Refusal): void {
+    if (answer) this.answer(answer);
+    this.isOver = fatal;
   }
 
   /** Whether there is no room for another answer, or for another request on its way. */
