@@ -11,11 +11,12 @@
  * and "the successor wins" could let everybody lose to the next. Whoever has lost forgets what it
  * owned and joins again, bringing along what it has.
  */
+import { betweenOpen, type Id } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import { inRange } from '../chord/range';
 import type { Claim, SyncAnswer } from '../protocol/rpc-sync';
 import { compareEpochs } from './epoch';
-import { BEAT_AGE_MS_MAX, type Grant, isAlone, type Ownership } from './ownership';
+import { BEAT_AGE_MS_MAX, type Grant, type Holding, isAlone, type Ownership } from './ownership';
 import {
   addSurplus,
   ask,
@@ -29,7 +30,7 @@ import {
   report,
   soon,
 } from './ownership-changes';
-import type { PlainAnswer } from './ownership-protocol';
+import type { OwnershipEffect, PlainAnswer } from './ownership-protocol';
 
 /** How often a node tells what it holds. */
 export const CLAIM_INTERVAL_MS = 1000;
@@ -42,14 +43,15 @@ export function claimWhenDue(state: Ownership, nowMs: number): Outcome {
   if (owned === undefined || !ring.isMember || claim.request !== undefined || nowMs < claim.dueAtMs)
     return quiet(state);
   if (isAlone(state)) return quiet(ring.isSettled ? confirm(state, nowMs) : state);
-  const to = claim.granter ?? ring.successors[claim.turn] ?? ring.successors[0] ?? self;
+  const to = claim.granter ?? claim.within ?? ring.successors[claim.turn] ?? ring.successors[0] ?? self;
   const [next, request, effect] = ask(state, to, { type: 'claim', ...owned });
   return [{ ...next, claim: { ...claim, request, to, epoch: owned.epoch, askedAtMs: nowMs } }, [effect]];
 }
 
 /** What a claim was answered. */
 export function claimAnswered(before: Ownership, answer: SyncAnswer, nowMs: number, random: Random): Outcome {
-  const { granter } = before.claim;
+  const { granter, within } = before.claim;
+  if (within && !granter) return answeredWithin(before, answer, nowMs, random);
   // Whoever gave the arc has heard that it has come. It is not always the successor, who is asked next.
   const state = { ...before, claim: { ...before.claim, request: undefined, granter: undefined } };
   const { owned, claim } = state;
@@ -60,7 +62,7 @@ export function claimAnswered(before: Ownership, answer: SyncAnswer, nowMs: numb
     case 'contested':
       if (compareEpochs(answer.epoch, owned.epoch) < 0)
         return quiet(again(meet(state, answer.epoch), soon(nowMs, random)));
-      return [meet(disown(state, nowMs), answer.epoch), [report('arc_lost', owned.arc, claim.to)]];
+      return lose(state, owned, answer, nowMs);
     case 'not_owner':
       return passedOn(state, granter, nowMs);
     default:
@@ -73,7 +75,32 @@ export function claimFailed(before: Ownership, nowMs: number, random: Random): O
   const { claim, ring } = before;
   const granter = ring.successors.find(({ id }) => id === claim.granter?.id) && claim.granter;
   const dueAtMs = before.isConfirmed && !granter ? nowMs + CLAIM_INTERVAL_MS : soon(nowMs, random);
-  return { ...before, claim: { ...claim, request: undefined, granter, turn: 0, dueAtMs } };
+  // Whoever stands in between and does not answer does not serve either.
+  return { ...before, claim: { ...claim, request: undefined, granter, within: undefined, turn: 0, dueAtMs } };
+}
+
+/** What somebody said who stands in the midst of what this node holds: it may have been given that part meanwhile. */
+function answeredWithin(before: Ownership, answer: SyncAnswer, nowMs: number, random: Random): Outcome {
+  const claim = { ...before.claim, request: undefined, dueAtMs: nowMs };
+  const { owned, self } = before;
+  const onwards = { ...before, claim: { ...claim, within: undefined } };
+  if (owned === undefined) return quiet(onwards);
+  switch (answer.type) {
+    case 'contested': {
+      if (compareEpochs(answer.epoch, owned.epoch) < 0) return quiet(onwards);
+      if (inRange(self.id, answer.arc)) return lose(onwards, owned, answer, nowMs);
+      return [giveWay(onwards, answer.arc.hi, nowMs), [report('arc_yielded', answer.arc, claim.to)]];
+    }
+    case 'not_owner': {
+      const { hint } = answer;
+      const isFurther = hint && betweenOpen(hint.id, owned.arc.lo, claim.to.id);
+      return quiet({ ...before, claim: { ...claim, within: isFurther ? hint : undefined } });
+    }
+    case 'busy':
+      return quiet({ ...before, claim: { ...claim, dueAtMs: soon(nowMs, random) } });
+    default:
+      return quiet(onwards);
+  }
 }
 
 function agreed(state: Ownership, granter: Peer | undefined, nowMs: number): Outcome {
@@ -91,8 +118,20 @@ function passedOn(state: Ownership, granter: Peer | undefined, nowMs: number): O
   return quiet({ ...state, claim: { ...claim, turn, dueAtMs: nowMs } });
 }
 
+function lose(state: Ownership, { arc }: Holding, to: Holding, nowMs: number): Outcome {
+  return [meet(disown(state, nowMs), to.epoch), [report('arc_lost', arc, state.claim.to)]];
+}
+
+/** Keeps only what lies behind a point. */
+function giveWay(state: Ownership, lo: Id, nowMs: number): Ownership {
+  const { owned, self } = state;
+  if (owned === undefined) return state;
+  const rest = own({ ...state, source: undefined }, { lo, hi: self.id }, owned.epoch, nowMs);
+  return addSurplus(rest, { lo: owned.arc.lo, hi: lo }, undefined, nowMs);
+}
+
 function confirm(state: Ownership, nowMs: number): Ownership {
-  const claim = { ...state.claim, granter: undefined, turn: 0, dueAtMs: nowMs + CLAIM_INTERVAL_MS };
+  const claim = { ...state.claim, granter: undefined, within: undefined, turn: 0, dueAtMs: nowMs + CLAIM_INTERVAL_MS };
   return { ...state, isConfirmed: true, claim };
 }
 
@@ -111,25 +150,30 @@ export function askedToAgree(before: Ownership, from: Peer, claim: Claim, nowMs:
   const answer = (state: Ownership, plain: PlainAnswer): Outcome => [state, [{ type: 'answer', answer: plain }]];
   if (claim.arc.hi !== from.id) return answer(before, { type: 'busy' });
   const state = see(before, from, claim, nowMs);
-  const { owned, self } = state;
+  const { owned } = state;
   if (owned === undefined) {
-    // A leaver can speak for what it has handed over itself, as long as it is there.
-    const [last] = state.grants;
-    const isHeir = state.isGone && last?.kind === 'leave' && isSame(last.to, from) && inRange(last.arc.hi, claim.arc);
-    return answer(state, isHeir ? { type: 'agreed' } : { type: 'not_owner', hint: last?.to });
+    // Whoever was given something of it may stand further back.
+    const hint = isWithin(state, claim) ? state.ring.predecessor : state.grants[0]?.to;
+    return answer(state, { type: 'not_owner', hint });
   }
-  if (inRange(from.id, owned.arc) && from.id !== self.id) {
+  if (inRange(from.id, owned.arc)) {
     if (!state.isConfirmed) return answer(state, { type: 'busy' });
     if (compareEpochs(claim.epoch, owned.epoch) <= 0) return answer(state, { type: 'contested', ...owned });
     const given = { lo: owned.arc.lo, hi: from.id };
-    const rest = own({ ...state, source: undefined }, { lo: from.id, hi: self.id }, owned.epoch, nowMs);
-    const next = addSurplus(rest, given, undefined, nowMs);
-    return [next, [{ type: 'answer', answer: { type: 'agreed' } }, report('arc_yielded', given, from)]];
+    const answered: OwnershipEffect = { type: 'answer', answer: { type: 'agreed' } };
+    return [giveWay(state, from.id, nowMs), [answered, report('arc_yielded', given, from)]];
+  }
+  if (isWithin(state, claim)) {
+    const isMine = compareEpochs(claim.epoch, owned.epoch) < 0;
+    return answer(state, isMine ? { type: 'contested', ...owned } : { type: 'agreed' });
   }
   if (!state.isConfirmed) return answer(state, { type: 'not_owner', hint: undefined });
   // With somebody else in between, who is the one to ask, this node has nothing to say.
   return answer(state, owned.arc.lo === from.id ? { type: 'agreed' } : { type: 'busy' });
 }
+
+/** Whether a claim goes over this node's own place: it comes from somebody behind whom this node stands. */
+const isWithin = ({ self }: Ownership, { arc }: Claim) => inRange(self.id, arc) && self.id !== arc.hi;
 
 /** A claim shows that its holder lives, and that it knows what it was given. */
 function see(state: Ownership, from: Peer, { arc, epoch }: Claim, nowMs: number): Ownership {
@@ -137,7 +181,7 @@ function see(state: Ownership, from: Peer, { arc, epoch }: Claim, nowMs: number)
   return meet(
     {
       ...state,
-      claimSeen: { from, arc, epoch, atMs: nowMs },
+      claimSeen: inRange(state.self.id, arc) ? state.claimSeen : { from, arc, epoch, atMs: nowMs },
       gapSinceMs: state.owned?.arc.lo === from.id ? undefined : state.gapSinceMs,
       grants: state.grants.map((grant) =>
         knows(grant) && !grant.isConfirmed ? { ...grant, isConfirmed: true } : grant,

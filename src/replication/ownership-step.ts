@@ -100,7 +100,14 @@ function wakeForRetry(before: Ownership, state: Ownership, nowMs: number): Outco
  */
 function noticePause(state: Ownership, nowMs: number): Ownership {
   if (isAwake(state.beatMs, nowMs) || !state.isConfirmed || isAlone(state)) return state;
-  return { ...state, isConfirmed: false, claim: { ...state.claim, request: undefined, turn: 0, dueAtMs: nowMs } };
+  const { predecessor } = state.ring;
+  const within =
+    state.owned && betweenOpen(predecessor.id, state.owned.arc.lo, state.self.id) ? predecessor : undefined;
+  return {
+    ...state,
+    isConfirmed: false,
+    claim: { ...state.claim, request: undefined, turn: 0, within, dueAtMs: nowMs },
+  };
 }
 
 function followRing(state: Ownership, ring: RingView, nowMs: number): Ownership {
@@ -157,20 +164,24 @@ function mindGap(state: Ownership, nowMs: number): Outcome {
 
 /** How long to wait before an arc without an owner is taken; undefined: there is none. */
 function gapDelayMs(state: Ownership, nowMs: number): number | undefined {
-  const { self, ring, owned, isNew, isGone, claimSeen, isConfirmed } = state;
+  const { self, ring, owned, isNew, isGone, isConfirmed } = state;
   if (!ring.isMember || isGone) return undefined;
   if (isAlone(state)) {
     if (nowMs < (state.onItsWayUntilMs ?? 0)) return undefined;
     if (owned?.arc.lo === self.id) return undefined;
     if (owned === undefined) return isNew ? 0 : ORPHAN_GRACE_MS;
-    return TAKE_OVER_DELAY_MS;
+    return isHeard(state, nowMs) ? undefined : TAKE_OVER_DELAY_MS;
   }
   const { predecessor } = ring;
   if (owned === undefined && state.receiver?.ownerlessSinceMs !== undefined) return ORPHAN_GRACE_MS;
   if (owned === undefined || !isConfirmed || predecessor.id === self.id) return undefined;
   if (!betweenOpen(owned.arc.lo, predecessor.id, self.id)) return undefined;
-  const isHeard = claimSeen?.from.id === owned.arc.lo && nowMs - claimSeen.atMs < HEARD_MS;
-  return isHeard ? undefined : TAKE_OVER_DELAY_MS;
+  return isHeard(state, nowMs) ? undefined : TAKE_OVER_DELAY_MS;
+}
+
+/** Whether whoever holds what comes before has said so just now. */
+function isHeard({ owned, claimSeen }: Ownership, nowMs: number): boolean {
+  return claimSeen !== undefined && claimSeen.from.id === owned?.arc.lo && nowMs - claimSeen.atMs < HEARD_MS;
 }
 
 function asked(state: Ownership, from: Peer, question: SyncQuestion, nowMs: number): Outcome {

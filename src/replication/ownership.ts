@@ -109,6 +109,8 @@ export interface ClaimState {
   readonly dueAtMs: number;
   /** Which of the successors is asked: those before it could not speak for the arc. */
   readonly turn: number;
+  /** Whom to ask before the successors: after a pause, whoever stands in the midst of what this node holds may hold it. */
+  readonly within: Peer | undefined;
   /** Who gave this node its arc, and waits to hear that it has come. */
   readonly granter: Peer | undefined;
 }
@@ -204,7 +206,16 @@ export function ownsNothing(self: Peer, nowMs: number): Ownership {
     source: undefined,
     receiver: undefined,
     grants: [],
-    claim: { request: undefined, to: self, epoch, askedAtMs: nowMs, dueAtMs: nowMs, turn: 0, granter: undefined },
+    claim: {
+      request: undefined,
+      to: self,
+      epoch,
+      askedAtMs: nowMs,
+      dueAtMs: nowMs,
+      turn: 0,
+      within: undefined,
+      granter: undefined,
+    },
     claimSeen: undefined,
     gapSinceMs: undefined,
     surplus: [],

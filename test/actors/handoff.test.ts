@@ -449,7 +449,7 @@ describe('handoff', () => {
       expect(standingOf(stage.ownership, keyId(KEY))).toEqual({ type: 'elsewhere', hint: AFTER });
       expect(outcome).toBeUndefined();
       const claim: SyncQuestion = { type: 'claim', arc: { lo: BEFORE.id, hi: AFTER.id }, epoch: { n: 9, by: 1n } };
-      expect(await stage.ask(AFTER, claim)).toEqual({ type: 'agreed' });
+      await stage.ask(AFTER, claim);
       expect(outcome).toEqual({ outcome: 'handed_over', recordsLeft: 0 });
       expect(stage.world.runtime.run(handoff.state)).toBe('leaving');
     }),

@@ -222,6 +222,18 @@ export class SmallOwners {
     return condition();
   }
 
+  /** Whether everybody in the ring knows all the others. */
+  isRound(): boolean {
+    const { members } = this;
+    const least = Math.min(3, members.length - 1);
+    return members.every(
+      ({ self, member }) =>
+        member.predecessor.id !== self.id &&
+        member.successors.filter(({ id }) => id !== self.id && members.some((other) => other.self.id === id)).length >=
+          least,
+    );
+  }
+
   /** Whether everybody who is in the ring owns exactly what lies between the one before it and itself. */
   isWhole(): boolean {
     const members = [...this.members].sort((a, b) => (a.self.id < b.self.id ? -1 : 1));
@@ -618,6 +630,7 @@ export class SmallOwners {
         this.after(1, () => this.at(node, () => this.ring(node, { type: 'leave' })));
         this.after(1000, () => {
           node.isDead = true;
+          for (const other of this.alive) this.mourn(other, node.self);
         });
         this.say(`left ${name(node.self)} ${effect.outcome}`);
         return undefined;
