@@ -222,11 +222,14 @@ function walkIfDue(state: State, self: Self<Info>): State {
     walkDueMs: nowMs + WALK_INTERVAL_MS,
   };
   const member = ring();
-  if (member === undefined) return publish({ ...walked, members: [] });
+  // Out of the ring, on its way out of the process: what still comes is passed on to those it knew last.
+  if (member === undefined) return publish({ ...walked, members: withoutSelf(state) });
   if (estimateRingSize(member) > MEMBERS_MAX) return publish({ ...walked, members: [] });
   const [walk, effect] = startWalk(member.self, member.successors, isWholeRing(member));
   return follow(effect, { ...walked, walk }, self);
 }
+
+const withoutSelf = ({ members, args }: State) => members.filter(({ id }) => id !== args.self.id);
 
 function goOn(outcome: peerLink.RpcOutcome<Tag>, state: State, self: Self<Info>): State {
   if (outcome.tag.walk !== state.walks || state.walk === undefined) return state;
