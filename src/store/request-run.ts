@@ -6,17 +6,19 @@
  * lie in one piece these objects cost more than all the rest, since each is written to memory that
  * the processor does not have at hand. So a connection first lets this take whole requests of that
  * kind off the bytes it has, as many as follow each other. The first that is anything else (longer,
- * cut, refused, of version 2, the first of its key, over a value that expires) stays where it is,
+ * cut, refused, with flags, the first of its key, over a value that expires) stays where it is,
  * untouched, for the decoder and the coordinator, whose rules these are; then the next run begins.
  *
  *   v1 GET   "KVS" 01 01 keyLen:u32 key
  *   v1 PUT   "KVS" 01 02 keyLen:u32 key valLen:u32 value
+ *   v2 GET   "KVS" 02 01 00 requestId:u32 keyLen:u32 key
+ *   v2 PUT   "KVS" 02 02 00 requestId:u32 keyLen:u32 key valLen:u32 value
  */
 import { type BinaryString, OCTET_STRING_BYTES_MAX, sliceBinaryString } from '../octets';
 import { OP_BYTES } from '../protocol/client-protocol';
 import type { OctetWriter } from '../protocol/octet-writer';
 import type { RequestDecoder } from '../protocol/request-decoder';
-import { headV1 } from '../protocol/response-encoder';
+import { plainHead } from '../protocol/response-encoder';
 import type { KvTable } from './kv-table';
 import { overwriteLocally, type Target } from './local-write';
 
@@ -54,15 +56,18 @@ export function answerRun({ decoder, writer, roomBytes, nowMs }: Turn, target: T
   let at = input.pieceAt;
   let answers = '';
   while (answers.length <= answersBytesMax) {
-    const keyEnd = keyEndOf(piece, at, keyBytesMax);
+    const keyLengthAt = keyLengthAtOf(piece, at);
+    if (keyLengthAt === undefined) break;
+    const keyEnd = fieldEnd(piece, keyLengthAt, keyBytesMax);
     if (keyEnd === undefined) break;
     const isPut = piece[at + OP_AT] === OP_BYTES.put;
-    const end = isPut ? valueEndOf(piece, keyEnd, shortBytesMax) : keyEnd;
+    const end = isPut ? fieldEnd(piece, keyEnd, shortBytesMax) : keyEnd;
     if (end === undefined) break;
-    const key = sliceBinaryString(piece, at + HEAD_BYTES, keyEnd);
+    const requestId = requestIdOf(piece, at, keyLengthAt);
+    const key = sliceBinaryString(piece, keyLengthAt + LENGTH_BYTES, keyEnd);
     const answer = isPut
-      ? put(target, key, sliceBinaryString(piece, keyEnd + LENGTH_BYTES, end), nowMs)
-      : get(target.table, key, nowMs);
+      ? put(target, key, sliceBinaryString(piece, keyEnd + LENGTH_BYTES, end), nowMs, requestId)
+      : get(target.table, key, nowMs, requestId);
     if (answer === undefined) break;
     answers += answer;
     at = end;
@@ -71,41 +76,63 @@ export function answerRun({ decoder, writer, roomBytes, nowMs }: Turn, target: T
   if (answers.length > 0) writer.write(answers);
 }
 
-/** "KVS" and version 1 as one number. */
+/** "KVS" and the version as one number. */
 const MAGIC_V1 = 0x4b_56_53_01;
+const MAGIC_V2 = 0x4b_56_53_02;
 const OP_AT = 4;
-const KEY_LENGTH_AT = 5;
-const HEAD_BYTES = 9;
+const KEY_LENGTH_AT_V1 = 5;
+const FLAGS_AT = 5;
+const REQUEST_ID_AT = 6;
+const KEY_LENGTH_AT_V2 = 10;
 const LENGTH_BYTES = 4;
 
-/** Where the key ends of a get or put that begins at `at`; undefined where none does, or not all of the key is here. */
-function keyEndOf(bytes: Buffer, at: number, keyBytesMax: number): number | undefined {
-  if (bytes.length - at < HEAD_BYTES || bytes.readUInt32BE(at) !== MAGIC_V1) return undefined;
+/**
+ * Where the length of the key is, of a get or put without flags that begins at `at`; undefined where none
+ * does. Fewer bytes than the head of version 2 are left alone: nothing but an empty key is as short as that.
+ */
+function keyLengthAtOf(bytes: Buffer, at: number): number | undefined {
+  if (bytes.length - at < KEY_LENGTH_AT_V2) return undefined;
   const op = bytes[at + OP_AT];
   if (op !== OP_BYTES.get && op !== OP_BYTES.put) return undefined;
-  return fieldEnd(bytes, at + KEY_LENGTH_AT, keyBytesMax);
+  const magic = bytes.readUInt32BE(at);
+  if (magic === MAGIC_V1) return at + KEY_LENGTH_AT_V1;
+  return magic === MAGIC_V2 && bytes[at + FLAGS_AT] === 0 ? at + KEY_LENGTH_AT_V2 : undefined;
 }
 
-function valueEndOf(bytes: Buffer, at: number, valueBytesMax: number): number | undefined {
-  return bytes.length - at < LENGTH_BYTES ? undefined : fieldEnd(bytes, at, valueBytesMax);
-}
-
-/** Where the field ends whose length is at `at`. */
+/** Where the field ends whose length is at `at`; undefined where it is too long, or not all of it is here. */
 function fieldEnd(bytes: Buffer, at: number, bytesMax: number): number | undefined {
+  if (bytes.length - at < LENGTH_BYTES) return undefined;
   const fieldBytes = bytes.readUInt32BE(at);
   const end = at + LENGTH_BYTES + fieldBytes;
   return fieldBytes <= bytesMax && end <= bytes.length ? end : undefined;
 }
 
-function get(table: KvTable, key: BinaryString, nowMs: number): string | undefined {
-  const value = table.read(key, nowMs)?.value;
-  if (value === undefined) return headV1('not_found', 0);
-  return typeof value === 'string' ? headV1('success', value.length) + value : undefined;
+/** The bytes of its identifier; version 1 has none. */
+function requestIdOf(bytes: Buffer, at: number, keyLengthAt: number): BinaryString | undefined {
+  if (keyLengthAt - at === KEY_LENGTH_AT_V1) return undefined;
+  return sliceBinaryString(bytes, at + REQUEST_ID_AT, keyLengthAt);
 }
 
-function put(target: Target, key: BinaryString, value: BinaryString, nowMs: number): string | undefined {
+function get(
+  table: KvTable,
+  key: BinaryString,
+  nowMs: number,
+  requestId: BinaryString | undefined,
+): string | undefined {
+  const value = table.read(key, nowMs)?.value;
+  if (value === undefined) return plainHead('not_found', 0, requestId);
+  return typeof value === 'string' ? plainHead('success', value.length, requestId) + value : undefined;
+}
+
+function put(
+  target: Target,
+  key: BinaryString,
+  value: BinaryString,
+  nowMs: number,
+  requestId: BinaryString | undefined,
+): string | undefined {
   const { table } = target;
   const current = table.get(key);
   if (current === undefined || !table.hasRoomFor(key, value, current)) return undefined;
-  return overwriteLocally(target, current, value, nowMs) ? headV1('success', 0) : undefined;
+  return overwriteLocally(target, current, value, nowMs) ? plainHead('success', 0, requestId) : undefined;
 }

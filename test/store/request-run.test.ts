@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { nodeId } from '../../src/chord/id';
 import { fromUtf8, type Octets } from '../../src/octets';
-import type { Limits, Request } from '../../src/protocol/client-protocol';
+import type { Limits, Request, RequestV2 } from '../../src/protocol/client-protocol';
 import { OctetWriter } from '../../src/protocol/octet-writer';
 import { RequestDecoder } from '../../src/protocol/request-decoder';
 import { encodeResponse } from '../../src/protocol/response-encoder';
@@ -77,7 +77,15 @@ const both = (memoryBytesMax?: number) =>
 const anyRequests = fc.array(
   fc.tuple(requests(70, 1600), fc.constantFrom(undefined, 'a', 'b', 'c')).map(([request, key]): Request => {
     if (key === undefined || request.op === 'ping' || request.op === 'stats') return request;
-    return { ...request, key: fromUtf8(key) };
+    if (request.version === 1) return { ...request, key: fromUtf8(key) };
+    return {
+      ...request,
+      key: fromUtf8(key),
+      consistency: 'default',
+      direct: false,
+      wantsMeta: false,
+      deadlineMs: undefined,
+    };
   }),
   { minLength: 1, maxLength: 60 },
 );
@@ -117,6 +125,34 @@ describe(`answerRun() with FC_SEED=${SEED}`, () => {
         'KVS\x01\0\0\0\0\0',
     );
     expect(run.decoded).toBe(0);
+  });
+
+  it('takes those of version 2 too, as long as they have no flags', () => {
+    const [run] = both();
+    run.ask(PUT('k', 'value'));
+    run.decoded = 0;
+    const v2: RequestV2 = {
+      ...GET('k'),
+      version: 2,
+      requestId: 7,
+      consistency: 'default',
+      direct: false,
+      wantsMeta: false,
+    };
+    const put: RequestV2 = { ...v2, op: 'put', value: fromUtf8('other'), requestId: 0xff_fe_fd_fc };
+    expect(run.ask(v2, put, { ...v2, key: fromUtf8('absent') }).toString('latin1')).toBe(
+      'KVS\x02\0\0\0\0\0\x07\0\0\0\x05value' +
+        'KVS\x02\0\0\xff\xfe\xfd\xfc\0\0\0\0' +
+        'KVS\x02\x01\0\0\0\0\x07\0\0\0\0',
+    );
+    expect(run.decoded).toBe(0);
+    run.ask(
+      { ...v2, wantsMeta: true },
+      { ...put, consistency: 'eventual' },
+      { ...v2, deadlineMs: 9 },
+      { ...v2, direct: true },
+    );
+    expect(run.decoded).toBe(4);
   });
 
   it('leaves to the decoder what is anything else, and goes on behind it', () => {
