@@ -35,8 +35,8 @@ export interface Args {
   /** For all connections: what they are receiving together. */
   readonly inflow: Inflow;
   /** For connections from clients, and those from other nodes. */
-  readonly openClientSession?: OpenSession;
-  readonly openPeerSession?: OpenSession;
+  readonly openClientSession: OpenSession;
+  readonly openPeerSession: OpenSession;
   /** The supervisor of the connections. */
   readonly connections: SupervisorRef;
   /** Gives the door that was opened before the tree was built, once. */

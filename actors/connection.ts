@@ -29,10 +29,8 @@ import {
 } from '../src/otp';
 import { detectProtocol } from '../src/protocol/detect';
 import { OctetWriter } from '../src/protocol/octet-writer';
-import { clientSessions } from './client-session';
 import type { Inflow } from './inflow';
 import type { Interruption, Line, OpenSession, Session } from './session';
-import { ALONE } from './surroundings';
 
 // API
 
@@ -41,10 +39,10 @@ export interface Args {
   readonly settings: NodeSettings;
   /** What all connections together are receiving. */
   readonly inflow: Inflow;
-  /** Begins to speak with a client. @default as a node does that is alone and has all keys */
-  readonly openClientSession?: OpenSession | undefined;
-  /** Begins to speak with another node. Without it, a node is answered like a client that makes no sense. */
-  readonly openPeerSession?: OpenSession | undefined;
+  /** Begins to speak with a client, or with somebody who makes no sense. */
+  readonly openClientSession: OpenSession;
+  /** Begins to speak with another node. */
+  readonly openPeerSession: OpenSession;
 }
 
 /**
@@ -204,13 +202,8 @@ function meet(chunk: Buffer, state: State): void {
   const { protocol } = detectProtocol(firstBytes);
   state.firstBytes = protocol === 'undecided' ? firstBytes : NOTHING;
   if (protocol === 'undecided') return;
-  const openPeerSession = protocol === 'rpc' ? state.openPeerSession : undefined;
-  state.session = openPeerSession?.(state.line) ?? openClient(state);
+  state.session = (protocol === 'rpc' ? state.openPeerSession : state.openClientSession)(state.line);
   state.session.receive(firstBytes);
-}
-
-function openClient({ line, settings, openClientSession }: State): Session {
-  return (openClientSession ?? clientSessions({ settings, surroundings: ALONE }))(line);
 }
 
 /**
@@ -292,7 +285,7 @@ function close(state: State, self: Self<Info>): Handled<State> {
 
 /** Ends the connection in the middle of a request, with a word why. What is under way may still be answered. */
 function giveUp(state: State, self: Self<Info>, why: Interruption): Handled<State> {
-  const session = state.session ?? openClient(state);
+  const session = state.session ?? state.openClientSession(state.line);
   session.interrupt(why);
   state.session = session;
   // What has come of the request is let go at once, not when the other side has gone.

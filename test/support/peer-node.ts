@@ -15,9 +15,11 @@ import { Handshake, type Hello, helloOf, peerOf } from '../../src/protocol/rpc-h
 import type { RpcQuestion } from '../../src/protocol/rpc-messages';
 import { Writers } from '../../src/replication/version';
 import { Door } from '../../src/transport/door';
+import { clientSessions } from '../../actors/client-session';
 import * as peerLink from '../../actors/peer-link';
 import { type DataService, peerSessions, type PeerSessionOptions } from '../../actors/peer-session';
 import type { RpcAsked, RpcTold } from '../../actors/rpc-reply';
+import { surroundingsOf } from '../../actors/surroundings';
 import * as listenerSup from '../../supervisors/listener-sup';
 import * as peerSup from '../../supervisors/peer-sup';
 import { closeLater, testSettings, until, within } from './node';
@@ -69,6 +71,7 @@ export class PeerNode {
       hello,
     });
     const settings = testSettings(options.settings);
+    const openClientSession = clientSessions({ settings, surroundings: surroundingsOf(peerOf(hello)) });
     const random = options.random ?? randomFrom(options.seed ?? 1);
     await within(
       'the node starts',
@@ -76,7 +79,8 @@ export class PeerNode {
         runtime.run(() =>
           spawn(runtime, async (self) => {
             await self.run(() => peerSup.startLink({ hello, writers, random }));
-            await self.run(() => listenerSup.startLink({ settings, takeDoor: () => door, openPeerSession }));
+            const sessions = { openClientSession, openPeerSession };
+            await self.run(() => listenerSup.startLink({ settings, takeDoor: () => door, ...sessions }));
             self.serve(() => {});
             resolve();
           }),
