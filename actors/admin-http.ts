@@ -29,6 +29,7 @@ import {
 import { Door } from '../src/transport/door';
 import * as acceptor from './acceptor';
 import * as kvStore from './kv-store';
+import * as ringState from './ring-state';
 import * as ringWindow from './ring-window';
 import { registered } from './registered';
 
@@ -166,9 +167,11 @@ function viewOf(args: Args, runtime: Runtime): NodeView {
 function readyChecks({ life }: Args, runtime: Runtime): readonly Check[] {
   const isOpen = runtime.run(kvStore.open) !== undefined;
   const isListening = runtime.whereis(acceptor.NAME) !== undefined;
+  const isMember = runtime.run(ringState.read)?.phase === 'member';
   return [
     { name: 'state', ok: life.state === 'active', reason: `the node is ${life.state}` },
     { name: 'store', ok: isOpen, reason: 'the store is restarting' },
+    { name: 'ring', ok: isMember, reason: 'the node is in no ring' },
     { name: 'listener', ok: isListening, reason: 'the client port is closed' },
   ];
 }

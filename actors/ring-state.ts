@@ -307,7 +307,7 @@ function endJoin(admission: Admission, state: State): State {
 
 function goAway(state: State, self: Self<Info>): State {
   const next = advance({ type: 'leave' }, state, self);
-  self.runtime.logger.event('info', 'ring_left', { addr: state.args.self.addr });
+  if (state.member.phase === 'member') self.runtime.logger.event('info', 'ring_left', { addr: state.args.self.addr });
   announce(next, self);
   return next;
 }

@@ -109,6 +109,8 @@ const LONG_STEP_MS = 200;
 /** How long a node that has left its ring goes on telling those who still come where to go, in rounds of the ring. */
 const FAREWELL_ROUNDS = 2;
 const FAREWELL_MS_MAX = 1000;
+/** Handing over and saying goodbye take no longer together: what is left of ten seconds is for closing. */
+const LEAVE_MS_MAX = 8500;
 
 interface Life {
   state: NodeInfo['state'];
@@ -168,8 +170,10 @@ class RunningNode implements Node {
     this.life.state = 'leaving';
     this.runtime.logger.event('info', 'node_stopping');
     const isMissed = membership.isWithOthers(this);
+    const untilMs = this.runtime.clock.nowMs() + LEAVE_MS_MAX;
     await this.leaveRing();
-    if (isMissed) await pause(Math.min(FAREWELL_MS_MAX, FAREWELL_ROUNDS * this.settings.stabilizeIntervalMs));
+    const farewellMs = Math.min(FAREWELL_MS_MAX, FAREWELL_ROUNDS * this.settings.stabilizeIntervalMs);
+    if (isMissed) await pause(Math.max(0, Math.min(farewellMs, untilMs - this.runtime.clock.nowMs())));
     await this.tree.stop();
     this.runtime.stop();
   }

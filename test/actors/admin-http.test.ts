@@ -70,7 +70,7 @@ describe('the admin server', () => {
     const ready = await http(adminPort(node), '/readyz');
     expect([ready.status, json(ready)]).toEqual([200, { status: 'ready' }]);
     const verbose = await http(adminPort(node), '/readyz?verbose');
-    expect(verbose.text).toBe('[+]state ok\n[+]store ok\n[+]listener ok\n');
+    expect(verbose.text).toBe('[+]state ok\n[+]store ok\n[+]ring ok\n[+]listener ok\n');
     expect(verbose.headers['content-type']).toBe('text/plain; charset=utf-8');
   });
 
@@ -81,7 +81,8 @@ describe('the admin server', () => {
     expect(answer.status).toBe(503);
     expect(json(answer)).toEqual({
       status: 'not_ready',
-      reason: 'state: the node is leaving; store: the store is restarting; listener: the client port is closed',
+      reason:
+        'state: the node is leaving; store: the store is restarting; ring: the node is in no ring; listener: the client port is closed',
     });
     expect((await http(port, '/healthz')).status).toBe(503);
     expect((await http(port, '/api/tree')).status).toBe(503);
