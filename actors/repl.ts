@@ -18,6 +18,7 @@ import {
   GOODBYE,
   HELP,
   INVALID,
+  isRingWord,
   parseLine,
   PROMPT,
   PROMPT_NOT_CONNECTED,
@@ -25,7 +26,7 @@ import {
   type ReplCommand,
   type RingWord,
 } from '../src/cli/repl-language';
-import { askRing, isRingWord } from '../src/cli/ring-words';
+import type * as ringWords from '../src/cli/ring-words';
 import type { Target } from '../src/cli/target';
 import {
   type Ask,
@@ -296,6 +297,8 @@ function begin(request: Request, state: State, self: Self<Info>): State {
   const { runtime, pid } = self;
   const tell = (result: Result<ReplAnswer, Failure>) => runtime.send(pid, { type: 'answered', result });
   if (isRingWord(request)) {
+    // Loaded when it is needed: it draws tables, which most sessions never see.
+    const { askRing } = require('../src/cli/ring-words') as typeof ringWords;
     void askRing(request, state.args.adminServers).then(tell);
   } else if (state.link.connected) {
     void perform(request, state.link.client).then((result) => tell(withExitCode(result)));

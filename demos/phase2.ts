@@ -21,14 +21,14 @@ const NODES = 8;
 const LOOKUPS = 200;
 const KEYS = 1000;
 
-/** Shows all of it; true where every claim held. */
-export async function run(out: Out, startNode: StartNode = startProgram): Promise<boolean> {
+/** Shows all of it, in a ring of so many nodes; true where every claim held. */
+export async function run(out: Out, startNode: StartNode = startProgram, size = NODES): Promise<boolean> {
   const stage = new Stage(out);
   out('FunnelKVS, phase 2: the identifier circle');
   showIdentifiers(stage);
   const ring = new RingUnderShow(startNode);
   try {
-    const seen = await showRing(stage, ring);
+    const seen = await showRing(stage, ring, size);
     showArcs(stage, seen);
     await showFingers(stage, ring);
     await showLookups(stage, ring);
@@ -60,10 +60,10 @@ function showIdentifiers(stage: Stage): void {
   stage.check('arcs go on behind the end of the circle', sameProblem('it', round.join(), 'true,false,true'));
 }
 
-async function showRing(stage: Stage, ring: RingUnderShow): Promise<RingInfo> {
-  stage.scene(`${NODES} nodes form a ring: the first creates it, the others join it at once`);
+async function showRing(stage: Stage, ring: RingUnderShow, size: number): Promise<RingInfo> {
+  stage.scene(`${size} nodes form a ring: the first creates it, the others join it at once`);
   const first = await ring.start();
-  await Promise.all(Array.from({ length: NODES - 1 }, () => ring.start()));
+  await Promise.all(Array.from({ length: size - 1 }, () => ring.start()));
   const { tookMs, problem } = await ring.untilWhole();
   const seen = await ring.seenBy(first);
   stage.show(`whole ${Math.round(tookMs)} ms after the last one was ready`, '', ...drawStatus(seen), '');
@@ -104,12 +104,13 @@ async function showLookups(stage: Stage, ring: RingUnderShow): Promise<void> {
   const longest = [...found].sort((a, b) => b.hops - a.hops)[0];
   if (longest !== undefined) stage.show('the longest way:', '', ...drawLookup(longest), '');
   const mean = found.reduce((sum, { hops }) => sum + hops, 0) / found.length;
-  stage.show(`${mean.toFixed(2)} hops on average; half of log2 ${NODES} is ${(Math.log2(NODES) / 2).toFixed(2)}`);
+  const size = ring.nodes.length;
+  stage.show(`${mean.toFixed(2)} hops on average; half of log2 ${size} is ${(Math.log2(size) / 2).toFixed(2)}`);
   const wrong = found.filter(({ owner }, index) => owner.id !== ring.ownerOf(keys[index] ?? '').id).length;
   stage.check('each finds the node that comes first behind the key', sameProblem('the number that does not', wrong, 0));
   const doubted = found.filter(({ confirmed }) => !confirmed).length;
   stage.check('each owner says that it is', sameProblem('the number that does not', doubted, 0));
-  stage.check('none takes more than log2 N hops and one to the owner', hopsProblem(found, Math.log2(NODES) + 1));
+  stage.check('none takes more than log2 N hops and one to the owner', hopsProblem(found, Math.log2(size) + 1));
 }
 
 async function showPlacement(stage: Stage, ring: RingUnderShow): Promise<void> {
@@ -127,7 +128,7 @@ async function showPlacement(stage: Stage, ring: RingUnderShow): Promise<void> {
     ...seen.nodes.map(({ addr, id, keys }) => `${addr} has ${keys} keys, and ${right.get(id) ?? 0} belong to it`),
   );
   stage.check('each node has what belongs to it', placementProblem(seen, right));
-  const reader = await open(nodeAt(ring, NODES - 1));
+  const reader = await open(nodeAt(ring, ring.nodes.length - 1));
   stage.check(
     'another node finds every one',
     lossProblem(acknowledged, await readAll(reader, [...acknowledged.keys()])),

@@ -39,6 +39,13 @@ export type ReplAnswer =
   | { readonly type: 'stats'; readonly value: Stats }
   | { readonly type: RingWord['type']; readonly lines: readonly string[] };
 
+/** Whether a word is about the ring, and so is answered by the node's admin server. */
+export function isRingWord(word: { readonly type: string }): word is RingWord {
+  return RING_WORDS.has(word.type);
+}
+
+const RING_WORDS: ReadonlySet<string> = new Set<RingWord['type']>(['ring', 'nodes', 'fingers', 'lookup']);
+
 /** What invites the next line on a terminal. */
 export const PROMPT = 'funnelkvs> ';
 

@@ -7,13 +7,6 @@ import { drawFingers, drawLookup, drawNodes, drawStatus } from './ring-drawing';
 import { FINGERS_QUESTION, lookupQuestion, RING_QUESTION } from './ring-questions';
 import type { Target } from './target';
 
-/** Whether a word is about the ring, and so is answered by the node's admin server. */
-export function isRingWord(word: { readonly type: string }): word is RingWord {
-  return RING_WORDS.has(word.type);
-}
-
-const RING_WORDS: ReadonlySet<string> = new Set<RingWord['type']>(['ring', 'nodes', 'fingers', 'lookup']);
-
 /** Asks the admin server; where it cannot be reached, the failure says that it is this port that is meant. */
 export async function askRing(word: RingWord, servers: Target): Promise<Result<ReplAnswer, AdminFailure>> {
   switch (word.type) {

@@ -18,7 +18,7 @@ test('run() does not hold when a node does not end in good order', async () => {
     const node = await startHere(flags);
     return { ...node, stop: async () => ((await node.stop()) ?? 0) + 1 };
   };
-  expect(await run(() => {}, startBroken)).toBe(false);
+  expect(await run(() => {}, startBroken, 2)).toBe(false);
 }, 60_000);
 
 async function walk(ring: ShownRing) {
