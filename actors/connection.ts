@@ -67,7 +67,7 @@ interface State extends Args {
   firstBytes: Buffer;
   /** Bytes that were read from the socket and not yet looked at. */
   unseenBytes: number;
-  /** Bytes of a request that is not complete: this connection's share of the inflow. */
+  /** Bytes of requests that are not complete, or not answered: this connection's share of the inflow. */
   arrivingBytes: number;
   /** The reader is slow: nothing is decoded until it has taken what it was sent. */
   stalled: boolean;
@@ -224,8 +224,8 @@ function proceed(state: State, self: Self<Info>): Handled<State> {
   if (state.closing) return noReply(state);
   send(state);
   if (session?.isOver && session.isIdle) return close(state, self);
-  if (session?.isFull) return waitForRoom(state, self);
   countArriving(state);
+  if (session?.isFull) return waitForRoom(state, self);
   if (isOneTooMany(state)) return giveUp(state, self, 'too_much');
   if (!state.ended) {
     if (socket.isPaused() && state.unseenBytes === 0) socket.resume();
@@ -236,7 +236,8 @@ function proceed(state: State, self: Self<Info>): Handled<State> {
 const isMidRequest = ({ session, firstBytes }: State) => session?.midRequest ?? firstBytes.length > 0;
 
 /** Whether the node has too much on its way, and this connection a part of it that matters. */
-const isOneTooMany = ({ arrivingBytes, inflow }: State) => arrivingBytes > SMALL_BYTES_MAX && inflow.isFull;
+const isOneTooMany = ({ arrivingBytes, inflow, session }: State) =>
+  arrivingBytes > SMALL_BYTES_MAX && inflow.isFull && (session?.midRequest ?? false);
 
 /** Keeps count of this connection's share of what is arriving. */
 function countArriving(state: State): void {

@@ -207,7 +207,11 @@ export class Coordinator {
     const to = errand.route.sentTo;
     const isStored = outcome.type === 'rpc_answered' && outcome.answer.type === 'stored';
     if (errand.record && to && !isStored) this.around.mirrorFailed(to);
-    if (outcome.type === 'rpc_failed') return this.advance(errand, { type: 'failed', failure: outcome.failure });
+    if (outcome.type === 'rpc_failed') {
+      if (outcome.failure.code === 'overloaded') this.allowance.overloaded(this.nowMs);
+      return this.advance(errand, { type: 'failed', failure: outcome.failure });
+    }
+    this.allowance.answered();
     const { answer } = outcome;
     if (!isDataAnswer(answer)) return this.advance(errand, NONSENSE);
     if (answer.type === 'done' && errand.isGet) this.allowance.learn(answer.value.length);

@@ -45,7 +45,7 @@ export interface Session {
   readonly isFull: boolean;
   /** Whether a request has begun to come and its end has not: it may not take for ever. */
   readonly midRequest: boolean;
-  /** How many bytes have come and cannot be understood yet. */
+  /** How many bytes it holds of requests that are not complete, and of those that are and have to be waited for. */
   readonly bytesBuffered: number;
   /** Whether nothing is left to be answered. */
   readonly isIdle: boolean;

@@ -289,7 +289,9 @@ function failed(route: Route, { code, wasSent }: Failure, to: Peer | undefined, 
   const obstacle = obstacleOf(code, to);
   const isDefinite = !wasSent || DEFINITE_REFUSALS.has(code);
   if (isWrite(route) && !route.written && !isDefinite) return finish(route, unknownEnd(route, obstacle));
-  const next = { ...route, avoided: to?.id, obstacle };
+  // Whoever has too much to do is still the one to ask, a little later.
+  const avoided = code === 'overloaded' ? route.avoided : to?.id;
+  const next = { ...route, avoided, obstacle };
   // Waiting in vain was rest enough.
   if (code === 'timeout') return [{ ...next, timeouts: route.timeouts + 1 }, { type: 'place' }];
   return rest(next, random);

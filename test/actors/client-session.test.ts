@@ -1,6 +1,6 @@
 /** A client's conversation with a node of a ring: order, bounds, and what is left when it ends. */
 import { EMPTY, fromUtf8 } from '../../src/octets';
-import { randomFrom } from '../../src/otp';
+import { currentSelf, type Pid, randomFrom } from '../../src/otp';
 import type { Request, RequestV2 } from '../../src/protocol/client-protocol';
 import type { DataQuestion } from '../../src/protocol/rpc-data';
 import { UNDER_WAY_MAX } from '../../actors/allowance';
@@ -164,6 +164,35 @@ describe('a client that asks for much', () => {
         if (round > 0) expect(watch.now).toBeLessThanOrEqual(4);
       }
       expect(client.received).toHaveLength(100);
+    }),
+  );
+
+  it(
+    'has less under way when the links to the other nodes are full, and is not looked up for it',
+    inRing(async (world) => {
+      const ring = new FakeRing(world, NODES);
+      const [here, there] = [ring.node(0), ring.node(1)];
+      const { surroundings } = here;
+      let [open, asks] = [0, 0];
+      /** A link that carries ten questions at a time. */
+      const ask: typeof surroundings.ask = (to, question, options) => {
+        asks += 1;
+        if (open < 10) {
+          open += 1;
+          world.runtime.startTimer(2, () => (open -= 1));
+          return surroundings.ask(to, question, options);
+        }
+        const self = currentSelf();
+        const failure = { code: 'overloaded', wasSent: false, message: 'full' } as const;
+        self.send(self.pid as Pid<unknown>, { type: 'rpc_failed', tag: options.tag, to, failure });
+      };
+      here.lookUp = () => undefined;
+      const client = new FakeClient(world, here, { ask });
+      const keys = Array.from({ length: 500 }, (_, i) => ring.keyOf(there, i));
+      await client.send(...keys.map((key) => PUT(key, 'v')));
+      for (let round = 0; client.received.length < 500 && round < 100; round += 1) await world.advance(50);
+      expect(shortOf(client)).toEqual(keys.map(() => 'success'));
+      expect(asks).toBeLessThan(5 * keys.length);
     }),
   );
 
