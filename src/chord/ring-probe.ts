@@ -178,8 +178,11 @@ function arrived(probe: RingProbe, before: Peer | undefined, after: Peer | undef
   const head = successors[0] ?? self;
   const effects: RingProbeEffect[] = [];
   if (after && betweenOpen(after.id, self.id, head.id)) effects.push({ type: 'consider', candidate: after });
-  if (before && betweenOpen(before.id, predecessor.id, self.id))
-    effects.push({ type: 'hint', to: before, between: self });
+  const isNearer = before && betweenOpen(before.id, predecessor.id, self.id);
+  // Two rings may interleave so that neither node is nearer here; but whoever has not this node's predecessor
+  // between itself and this node does not know of this ring, and is the one to be told.
+  const isElsewhere = before && after && before.id !== predecessor.id;
+  if (before && (isNearer || isElsewhere)) effects.push({ type: 'hint', to: before, between: self });
   const [next] = rest(probe, effects.length > 0, now);
   return [{ ...next, again: effects.length > 0 ? (before ?? after) : undefined }, effects];
 }

@@ -71,6 +71,17 @@ describe('stepRingProbe()', () => {
     expect(asked.length).toBeLessThanOrEqual(5);
   });
 
+  it('tells whoever would come before it in the other ring, also where its own neighbours are nearer', () => {
+    const near = all.slice(4, 9);
+    const [own] = pointersOf(near, 4).slice(2) as [(typeof mine)[number]];
+    const others = pointersOf(
+      all.filter((peer) => !near.includes(peer)),
+      4,
+    );
+    const { news } = probeOnce({ ...own, memory: remembering(all[13] as Peer) }, others);
+    expect(news).toEqual([{ type: 'hint', to: all[3], between: own.self }]);
+  });
+
   it('brings no news in a ring that is whole, whoever is asked, as if this node were not there', () => {
     for (const { self } of mine.filter((other) => other !== me)) {
       expect(probeOnce({ ...me, memory: remembering(self) }, mine).news).toEqual([]);
