@@ -28,6 +28,7 @@ import {
 } from '../src/otp';
 import { Door } from '../src/transport/door';
 import * as acceptor from './acceptor';
+import type { FrameTally } from './frame-tally';
 import * as kvStore from './kv-store';
 import * as ringState from './ring-state';
 import * as ringWindow from './ring-window';
@@ -41,6 +42,8 @@ export interface Args {
   readonly version: string;
   /** Where the node stands in its life; the program that runs it changes this. */
   readonly life: { readonly state: NodeInfo['state']; readonly startedAtMs: number };
+  /** What it has said to other nodes. */
+  readonly tally: FrameTally;
   /** Gives the door that was opened before the tree was built, once. */
   readonly takeDoor: () => Door | undefined;
 }
@@ -176,7 +179,7 @@ function readyChecks({ life }: Args, runtime: Runtime): readonly Check[] {
   ];
 }
 
-function nodeInfo({ settings, id, version, life }: Args, ring: RingView, runtime: Runtime): NodeInfo {
+function nodeInfo({ settings, id, version, life, tally }: Args, ring: RingView, runtime: Runtime): NodeInfo {
   const stats = runtime.run(kvStore.open)?.table.stats();
   return {
     nodeId: settings.nodeId,
@@ -190,6 +193,7 @@ function nodeInfo({ settings, id, version, life }: Args, ring: RingView, runtime
       tombstones: stats?.tombstones ?? 0,
       bytes: stats?.bytes ?? 0,
     },
+    rpc: { messagesSent: tally.messagesSent, bytesSent: tally.bytesSent },
     uptimeMs: Math.round(runtime.clock.nowMs() - life.startedAtMs),
     version,
   };

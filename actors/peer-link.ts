@@ -25,7 +25,7 @@ import {
   stop,
   type TimerRef,
 } from '../src/otp';
-import { encodeFrame, type Frame, type FrameRefusal, WHOLE_CONNECTION } from '../src/protocol/rpc-frames';
+import { type Frame, type FrameRefusal, WHOLE_CONNECTION } from '../src/protocol/rpc-frames';
 import type { HandshakeFault, Hello } from '../src/protocol/rpc-handshake';
 import {
   decodeAnswer,
@@ -37,6 +37,7 @@ import {
 import type { RpcValue } from '../src/protocol/rpc-values';
 import type { Writers } from '../src/replication/version';
 import { unreachable } from '../src/unreachable';
+import type { FrameTally } from './frame-tally';
 import * as health from './health';
 import {
   type Ask,
@@ -62,6 +63,8 @@ export interface LinkOptions {
   readonly writers: Writers;
   /** From 0 up to but not including 1. */
   readonly random: () => number;
+  /** Counts what is sent. */
+  readonly tally: FrameTally;
 }
 
 export interface Args extends LinkOptions {
@@ -216,12 +219,12 @@ function dial(state: State, nowMs: number, self: Self<Info>): void {
 
 /** Writes what waits, as far as the other side takes it. */
 function write(wire: PeerWire, state: State, nowMs: number): void {
-  const { desk } = state;
+  const { desk, tally } = state;
   for (let item = desk.waiting[0]; item !== undefined; item = desk.waiting[0]) {
     if (wire.isFull || wire.writer.bytes >= WRITE_BYTES_MAX) break;
     // An item leaves the row once it is written and not before: what the link dies of must not be forgotten.
-    if (item.type === 'tell') encodeFrame({ type: 'tell', ...encodeTale(item.tale) }, wire.writer);
-    else writeAsk(item, wire, desk, nowMs);
+    if (item.type === 'tell') tally.encode({ type: 'tell', ...encodeTale(item.tale) }, wire.writer);
+    else writeAsk(item, wire, state, nowMs);
     desk.waiting.shift();
   }
   if (wire.writer.bytes === 0) return;
@@ -231,11 +234,11 @@ function write(wire: PeerWire, state: State, nowMs: number): void {
   if (desk.waiting.length > 0 && !wire.isFull) desk.tellLink();
 }
 
-function writeAsk(item: Ask, wire: PeerWire, desk: LinkDesk, nowMs: number): void {
+function writeAsk(item: Ask, wire: PeerWire, { desk, tally }: State, nowMs: number): void {
   const deadlineMs = Math.max(1, Math.ceil(item.deadlineAtMs - nowMs));
   const { method, body } = encodeQuestion(item.question);
   const correlationId = desk.nextId();
-  const written = encodeFrame({ type: 'request', correlationId, method, deadlineMs, body }, wire.writer);
+  const written = tally.encode({ type: 'request', correlationId, method, deadlineMs, body }, wire.writer);
   if (written.ok) desk.wrote(correlationId, item, nowMs);
   else desk.fail(item, { code: 'bad_request', message: written.error });
 }

@@ -17,7 +17,6 @@ import { nameOf, type TimerRef } from '../src/otp';
 import type { DataAnswer, DataQuestion } from '../src/protocol/rpc-data';
 import type { Described } from '../src/protocol/rpc-description';
 import {
-  encodeFrame,
   type Frame,
   FrameDecoder,
   type FrameRefusal,
@@ -38,6 +37,7 @@ import {
 } from '../src/protocol/rpc-messages';
 import type { Writers } from '../src/replication/version';
 import { unreachable } from '../src/unreachable';
+import type { FrameTally } from './frame-tally';
 import { IN_FLIGHT_MAX, Questions } from './questions';
 import type { RpcAsked, RpcReply, RpcTold } from './rpc-reply';
 import type { Interruption, Line, OpenSession, Session } from './session';
@@ -56,6 +56,8 @@ export interface PeerSessionOptions {
   readonly answerDescribe: () => Described | undefined;
   /** Begins to serve single keys; called once for each session that asks for any. */
   readonly serveData: (line: Line) => DataService;
+  /** Counts what is sent. */
+  readonly tally: FrameTally;
 }
 
 /** Whoever answers questions about single keys, in the connection's own process. */
@@ -344,12 +346,13 @@ class PeerSession implements Session {
   }
 
   private writeAnswer(correlationId: number, answer: RpcAnswer): void {
-    const written = encodeFrame({ type: 'response', correlationId, body: encodeAnswer(answer) }, this.line.writer);
+    const frame: Frame = { type: 'response', correlationId, body: encodeAnswer(answer) };
+    const written = this.options.tally.encode(frame, this.line.writer);
     if (!written.ok) this.writeError(correlationId, 'internal', written.error);
   }
 
   private writeError(correlationId: number, code: RpcErrorCode, message: string): void {
-    encodeFrame({ type: 'error', correlationId, code, message }, this.line.writer);
+    this.options.tally.encode({ type: 'error', correlationId, code, message }, this.line.writer);
   }
 
   /** Nothing more is decoded or answered. */

@@ -14,6 +14,7 @@ import { clientSessions } from '../actors/client-session';
 import type { Surroundings } from '../actors/coordinator';
 import type { KeyRequest } from '../actors/errand';
 import { handoffSurroundings } from '../actors/handoff-surroundings';
+import { FrameTally } from '../actors/frame-tally';
 import * as kvStore from '../actors/kv-store';
 import * as membership from '../actors/membership';
 import { dataServices } from '../actors/peer-requests';
@@ -197,6 +198,7 @@ function partsOf(settings: NodeSettings, self: Peer, life: Life, { client, admin
   const { host, port, cluster } = settings;
   const hello: Hello = helloOf({ host, port, inc: self.inc, cluster, features: [] });
   const writers = new Writers();
+  const tally = new FrameTally();
   const seeds = contactsOf(settings).map((addr) => ({ id: addressId(addr), addr, inc: 0n }));
   const surroundings = surroundingsOf(self);
   const openPeerSession = peerSessions({
@@ -205,10 +207,11 @@ function partsOf(settings: NodeSettings, self: Peer, life: Life, { client, admin
     answerFindNext: ({ key, excluded }) => routes.hopFrom(key, excluded),
     answerDescribe: () => describeSelf(life),
     serveData: dataServices(surroundings, settings),
+    tally,
   });
   return {
     store: { self, settings, writers, life },
-    peers: { hello, writers, random: Math.random },
+    peers: { hello, writers, random: Math.random, tally },
     ring: { self, settings, seeds, life, random: Math.random },
     replication: { self, around: handoffSurroundings(Math.random) },
     listener: {
@@ -217,7 +220,7 @@ function partsOf(settings: NodeSettings, self: Peer, life: Life, { client, admin
       openClientSession: clientSessions({ settings, surroundings }),
       openPeerSession,
     },
-    admin: { settings, id: self.id, version: VERSION, life, takeDoor: once(admin) },
+    admin: { settings, id: self.id, version: VERSION, life, tally, takeDoor: once(admin) },
   };
 }
 

@@ -38,6 +38,8 @@ export interface NodeInfo {
     readonly tombstones: number;
     readonly bytes: number;
   };
+  /** What it has said to other nodes since it was started: questions, answers and tales. */
+  readonly rpc: { readonly messagesSent: number; readonly bytesSent: number };
   readonly uptimeMs: number;
   readonly version: string;
 }

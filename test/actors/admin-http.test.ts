@@ -2,6 +2,7 @@
 import { createConnection } from 'node:net';
 import * as v from 'valibot';
 import * as adminHttp from '../../actors/admin-http';
+import { FrameTally } from '../../actors/frame-tally';
 import { FingersDocument, LookupDocument, RingDocument } from '../../src/admin/answers';
 import { betweenRightClosed, keyId, nodeId } from '../../src/chord/id';
 import { fromUtf8 } from '../../src/octets';
@@ -46,7 +47,7 @@ async function adminAlone(life: adminHttp.Args['life']) {
   };
   const started = new Promise<unknown>((resolve) => {
     spawn(runtime, async (self) => {
-      const args = { settings, id: nodeId('127.0.0.1', 1), version: '0', life, takeDoor };
+      const args = { settings, id: nodeId('127.0.0.1', 1), version: '0', life, tally: new FrameTally(), takeDoor };
       resolve(await self.run(() => adminHttp.startLink(args)));
       self.serve(() => {});
     });
@@ -99,6 +100,7 @@ describe('the admin server', () => {
       state: 'active',
       ring: expect.objectContaining({ fingers: [], safe: false }) as object,
       keys: { primary: 1, replica: 0, tombstones: 0, bytes: 8 },
+      rpc: { messagesSent: 0, bytesSent: 0 },
       uptimeMs: expect.any(Number) as number,
       version: expect.any(String) as string,
     });
@@ -133,6 +135,9 @@ describe('the admin server', () => {
           safe: false,
         },
       });
+      const { rpc } = json(await http(adminPort(node), '/api/node')) as NodeInfo;
+      expect(rpc.messagesSent).toBeGreaterThan(3);
+      expect(rpc.bytesSent).toBeGreaterThan(10 * rpc.messagesSent);
       await until('the fingers are right', async () => {
         const { fingers } = v.parse(FingersDocument, json(await http(adminPort(node), '/api/ring/fingers')));
         return fingers.some(({ peer }) => peer.id === other.node.id);

@@ -47,6 +47,7 @@ function viewWith(differences: Partial<NodeView> = {}): NodeView {
         safe: false,
       },
       keys: { primary: 0, replica: 0, tombstones: 0, bytes: 0 },
+      rpc: { messagesSent: 0, bytesSent: 0 },
       uptimeMs: 1,
       version: '0',
     }),

@@ -16,6 +16,7 @@ import type { RpcQuestion } from '../../src/protocol/rpc-messages';
 import { Writers } from '../../src/replication/version';
 import { Door } from '../../src/transport/door';
 import { clientSessions } from '../../actors/client-session';
+import { FrameTally } from '../../actors/frame-tally';
 import * as peerLink from '../../actors/peer-link';
 import { type DataService, peerSessions, type PeerSessionOptions } from '../../actors/peer-session';
 import type { RpcAsked, RpcTold } from '../../actors/rpc-reply';
@@ -62,11 +63,13 @@ export class PeerNode {
     runtime.logger.addHandler('test', (_level, report) => void reports.push(report));
     const hello = helloAt(door.port, options);
     const writers = new Writers();
+    const tally = new FrameTally();
     const openPeerSession = peerSessions({
       answerFindNext: () => undefined,
       answerDescribe: () => undefined,
       serveData: () => NO_DATA,
       writers,
+      tally,
       ...options,
       hello,
     });
@@ -78,7 +81,7 @@ export class PeerNode {
       new Promise<void>((resolve) => {
         runtime.run(() =>
           spawn(runtime, async (self) => {
-            await self.run(() => peerSup.startLink({ hello, writers, random }));
+            await self.run(() => peerSup.startLink({ hello, writers, random, tally }));
             const sessions = { openClientSession, openPeerSession };
             await self.run(() => listenerSup.startLink({ settings, takeDoor: () => door, ...sessions }));
             self.serve(() => {});
