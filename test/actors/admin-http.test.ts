@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import * as adminHttp from '../../actors/admin-http';
 import { FrameTally } from '../../actors/frame-tally';
 import { FingersDocument, LookupDocument, RingDocument } from '../../src/admin/answers';
+import type { NodeInfo } from '../../src/admin/routes';
 import { betweenRightClosed, keyId, nodeId } from '../../src/chord/id';
 import { fromUtf8 } from '../../src/octets';
 import { type Report, Runtime, spawn, type TreeNode } from '../../src/otp';
