@@ -375,6 +375,7 @@ function isSameView(a: RingView, b: RingView): boolean {
   return (
     a.isMember === b.isMember &&
     a.isSettled === b.isSettled &&
+    a.isComplete === b.isComplete &&
     isSamePeer(a.predecessor, b.predecessor) &&
     a.successors.length === b.successors.length &&
     a.successors.every((peer, index) => isSamePeer(peer, b.successors[index]))

@@ -64,7 +64,7 @@ export function claimAnswered(before: Ownership, answer: SyncAnswer, nowMs: numb
         return quiet(again(meet(state, answer.epoch), soon(nowMs, random)));
       return lose(state, owned, answer, nowMs);
     case 'not_owner':
-      return passedOn(state, granter, nowMs);
+      return passedOn(state, granter, nowMs, random);
     default:
       return quiet(start(state, state.isConfirmed ? nowMs + CLAIM_INTERVAL_MS : soon(nowMs, random)));
   }
@@ -110,12 +110,14 @@ function agreed(state: Ownership, granter: Peer | undefined, nowMs: number): Out
   return quiet(granter && granter.id !== state.ring.successors[0]?.id ? again(next, nowMs) : next);
 }
 
-function passedOn(state: Ownership, granter: Peer | undefined, nowMs: number): Outcome {
+function passedOn(state: Ownership, granter: Peer | undefined, nowMs: number, random: Random): Outcome {
   const { claim, ring, isConfirmed } = state;
   if (granter) return quiet(start(state, nowMs));
   const turn = claim.turn + 1;
-  if (isConfirmed || turn >= ring.successors.length) return quiet(confirm(state, nowMs));
-  return quiet({ ...state, claim: { ...claim, turn, dueAtMs: nowMs } });
+  if (isConfirmed) return quiet(confirm(state, nowMs));
+  if (turn < ring.successors.length) return quiet({ ...state, claim: { ...claim, turn, dueAtMs: nowMs } });
+  // Whoever is missing from the list might be the one to ask.
+  return quiet(ring.isComplete ? confirm(state, nowMs) : start(state, soon(nowMs, random)));
 }
 
 function lose(state: Ownership, { arc }: Holding, to: Holding, nowMs: number): Outcome {

@@ -30,6 +30,8 @@ export interface RingView {
   readonly successors: readonly Peer[];
   /** Not in the middle of a step: only then does a list of nobody else mean that there is nobody else. */
   readonly isSettled: boolean;
+  /** Whether the list goes all round the ring, or is as long as it may be: nobody who could be in it is missing. */
+  readonly isComplete: boolean;
 }
 
 /** The side that gives: somebody is fetching an arc from here. */
@@ -198,7 +200,7 @@ export function ownsNothing(self: Peer, nowMs: number): Ownership {
   const epoch = { n: 0, by: self.inc };
   return {
     self,
-    ring: { isMember: false, predecessor: self, successors: [self], isSettled: true },
+    ring: { isMember: false, predecessor: self, successors: [self], isSettled: true, isComplete: true },
     owned: undefined,
     isConfirmed: true,
     isNew: true,

@@ -24,8 +24,14 @@ const [BEFORE, SELF, AFTER] = [peer(3), peer(5), peer(6)];
 /** Stands between BEFORE and SELF. */
 const JOINER = peer(2);
 
-const ALONE: RingView = { isMember: true, predecessor: SELF, successors: [SELF], isSettled: true };
-const BETWEEN: RingView = { isMember: true, predecessor: BEFORE, successors: [AFTER, BEFORE], isSettled: true };
+const ALONE: RingView = { isMember: true, predecessor: SELF, successors: [SELF], isSettled: true, isComplete: true };
+const BETWEEN: RingView = {
+  isMember: true,
+  predecessor: BEFORE,
+  successors: [AFTER, BEFORE],
+  isSettled: true,
+  isComplete: true,
+};
 const OUTSIDE: RingView = { ...ALONE, isMember: false };
 
 const ARC = { lo: BEFORE.id, hi: SELF.id };

@@ -48,13 +48,13 @@ function beginWith(world: SmallOwners, nodes: number, loadMs: number): void {
   expect(world.runUntil(() => world.isWhole(), SETTLE_MS)).toBe(true);
 }
 
-function comeOrGo(world: SmallOwners): void {
+function comeOrGo(world: SmallOwners, deadlineMs?: number): void {
   const staying = world.staying();
   // Half of the leavers are sent away before they have got anything.
   const joiners = world.members.filter(({ ownership }) => !ownership.owned && !ownership.isGone);
   const leaver = world.pick(world.chance(0.5) ? staying : joiners);
   if (staying.length < 3 || (staying.length < 7 && world.chance(0.6))) world.join();
-  else if (leaver) world.leave(leaver);
+  else if (leaver) world.leave(leaver, deadlineMs);
 }
 
 function expectAllWell(world: SmallOwners): void {
@@ -85,7 +85,7 @@ describe('ownership', () => {
       begin(world, 12_000);
       world.weather = { latencyMaxMs: 20, loss: 0.15 };
       for (let i = 0; i < 12; i += 1) {
-        comeOrGo(world);
+        comeOrGo(world, 60_000);
         world.run(world.chance(0.3) ? 10 : 800);
       }
       world.weather = { latencyMaxMs: 20, loss: 0 };

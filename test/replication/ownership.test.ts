@@ -29,7 +29,7 @@ const arc = (lo: Peer, hi: Peer): Range => ({ lo: lo.id, hi: hi.id });
 const keyAt = ({ id }: Peer) => id as unknown as KeyId;
 
 const view = (predecessor: Peer, ...successors: readonly Peer[]): RingView => {
-  return { isMember: true, predecessor, successors, isSettled: true };
+  return { isMember: true, predecessor, successors, isSettled: true, isComplete: true };
 };
 
 /** E in the ring of all, owning (C, E]: D is about to join. */
