@@ -40,6 +40,11 @@ export class Child<Ready> {
     return (await nextAnswer(this.child, name)) as T;
   }
 
+  /** Sends the process a signal. */
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
   /** Ends the process and waits until it has ended. */
   stop(): Promise<void> {
     const { child } = this;

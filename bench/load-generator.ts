@@ -17,7 +17,8 @@ import { answer, cpuMs } from './answering';
 
 /** What load to make. */
 export interface Load {
-  readonly port: number;
+  /** Where to: connections are shared out evenly. */
+  readonly ports: readonly number[];
   readonly version: 1 | 2;
   readonly connections: number;
   /** Requests in flight on each connection: a power of two, at most 64. */
@@ -172,8 +173,11 @@ class Connection {
   private answered = 0;
   private valueBytesLeft = 0;
 
-  constructor(private readonly run: Run) {
-    const { port, version } = run.load;
+  constructor(
+    private readonly run: Run,
+    port: number,
+  ) {
+    const { version } = run.load;
     this.headBytes = version === 1 ? 9 : 14;
     this.splitHead = Buffer.alloc(this.headBytes);
     this.socket = connect({
@@ -275,7 +279,10 @@ async function makeLoad(load: Load): Promise<Outcome> {
     over: false,
   };
   const openAtMs = performance.now();
-  const connections = Array.from({ length: load.connections }, () => new Connection(run));
+  const connections = Array.from(
+    { length: load.connections },
+    (_none, index) => new Connection(run, load.ports[index % load.ports.length] ?? 0),
+  );
   try {
     // A server may still be at work on connections that the system has accepted for it.
     await Promise.race([failed, Promise.all(connections.map(firstAnswer))]);

@@ -1,12 +1,13 @@
 /**
  * Benchmarks: every figure beside its yardstick, measured in the same run, in one table.
  *
- *   node dist/bench/main.js [--quick] [--json] [--only a,b,c,d]
+ *   node dist/bench/main.js [--quick] [--json] [--only a,b,c,d,e]
  *
  *   (a) the runtime beside raw nact          runtime-bench.ts
  *   (b) a node over TCP beside bare servers  server-bench.ts
  *   (c) memory of stored keys                memory-bench.ts
  *   (d) time from start to ready             start-bench.ts
+ *   (e) a ring of processes                  ring-bench.ts
  *
  * What is meant by a bare `node:net` server with one Map is buffer-server.ts, as most would write
  * it; bare-server.ts is a stricter one. It is no test: nothing here passes or fails.
@@ -15,6 +16,7 @@ import { parseArgs } from 'node:util';
 import { type Figure, tableOf } from './figures';
 import { measureKeys } from './memory-bench';
 import { FULL, type Plan, QUICK } from './plan';
+import { measureRings } from './ring-bench';
 import { measureRuntime } from './runtime-bench';
 import { measureServers } from './server-bench';
 import { measureStarts } from './start-bench';
@@ -24,6 +26,7 @@ const PARTS: Readonly<Record<string, (plan: Plan) => Promise<Figure[]>>> = {
   b: measureServers,
   c: measureKeys,
   d: measureStarts,
+  e: measureRings,
 };
 
 async function main(): Promise<void> {

@@ -12,6 +12,10 @@ export interface Plan {
   /** Keys whose memory is measured. */
   readonly keys: number;
   readonly starts: number;
+  /** How often rings are started and broken. */
+  readonly ringRounds: number;
+  /** How long an idle ring is listened to. */
+  readonly idleMs: number;
 }
 
 /** Takes about five minutes. Many short rounds: what else the machine does spoils some of them, and the median passes those over. */
@@ -23,6 +27,8 @@ export const FULL: Plan = {
   warmUpMs: 250,
   keys: 200_000,
   starts: 7,
+  ringRounds: 3,
+  idleMs: 10_000,
 };
 
 /** Takes up to forty seconds. */
@@ -34,6 +40,8 @@ export const QUICK: Plan = {
   warmUpMs: 150,
   keys: 50_000,
   starts: 3,
+  ringRounds: 1,
+  idleMs: 3000,
 };
 
 /** Says on stderr what is being done. */

@@ -113,7 +113,7 @@ async function takeProfile(
   const generator = await Child.start<undefined>('load-generator.js');
   const server = await Child.start<number>(module);
   try {
-    const load = { ...shape, port: server.ready, connections: 50, warmUpMs: 0, measureMs: 2000 } satisfies Load;
+    const load = { ...shape, ports: [server.ready], connections: 50, warmUpMs: 0, measureMs: 2000 } satisfies Load;
     await generator.ask('preload', { port: server.ready, keys: KEYS });
     await generator.ask<Outcome>('load', load);
     await server.ask('startProfile');

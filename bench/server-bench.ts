@@ -83,7 +83,7 @@ async function measureOne(
   shape: Shape,
   { loadMs, warmUpMs }: Pick<Plan, 'loadMs' | 'warmUpMs'>,
 ): Promise<Measured> {
-  const load: Load = { ...shape, port: server.ready, connections: CONNECTIONS, warmUpMs, measureMs: loadMs };
+  const load: Load = { ...shape, ports: [server.ready], connections: CONNECTIONS, warmUpMs, measureMs: loadMs };
   const cpuBeginMs = await server.ask<number>('cpuMs');
   const outcome = await generator.ask<Outcome>('load', load);
   const cpuMs = (await server.ask<number>('cpuMs')) - cpuBeginMs;
