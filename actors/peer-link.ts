@@ -393,8 +393,7 @@ function setAlarm(state: State, nowMs: number, self: Self<Info>): void {
   const phaseMs = isTimed ? phase.untilMs : Number.POSITIVE_INFINITY;
   const unusedMs = desk.isBusy ? Number.POSITIVE_INFINITY : lastUsedMs + IDLE_MS;
   const atMs = Math.min(desk.nextDeadlineMs, phaseMs, unusedMs);
-  if (atMs === Number.POSITIVE_INFINITY) return;
-  if (alarm !== undefined && alarm.atMs <= atMs) return;
+  if (atMs === Number.POSITIVE_INFINITY || (alarm !== undefined && alarm.atMs <= atMs)) return;
   if (alarm !== undefined) self.cancelTimer(alarm.ref);
   const ref = self.sendAfter(Math.max(1, Math.ceil(atMs - nowMs)), self.pid, { type: 'alarm' });
   state.alarm = { ref, atMs };
