@@ -194,6 +194,7 @@ describe('a source', () => {
     const { answer, state: after } = ask(seen, restarted, open(C));
     expect(answer).toMatchObject({ type: 'answer_opened', arc: arc(C, D), epoch: { n: 6 } });
     expect(after.owned?.arc).toEqual(arc(C, E));
+    expect(after.grants).toEqual([]);
     // To the same incarnation it says again what it has said already.
     expect(ask(state, D, open(C)).answer).toMatchObject({ type: 'answer_granted', arc: arc(C, D), epoch: { n: 4 } });
   });
@@ -299,6 +300,7 @@ describe('claims', () => {
     const contested = { type: 'contested', arc: arc(C, F), epoch: { n: 4, by: 1n } } as const;
     const after = step(asked.state, { type: 'answered', request: inMidst, from: F, answer: contested }, 20);
     expect(after.state.owned).toBeUndefined();
+    expect(after.state.surplus).toEqual([{ arc: arc(C, E), to: undefined, sinceMs: 20 }]);
     expect(questionsOf(after)).toEqual([[F, open(D)]]);
   });
 
