@@ -38,6 +38,14 @@ export function hopFrom(key: Id, excluded: ReadonlySet<NodeId> = NOBODY): NextHo
   return nextHop(key, { self: member.self, successors: member.successors, others }, excluded);
 }
 
+/** Whether a node is one of this ring, as far as this one can tell: it has not left. In a large ring nobody can. */
+export function isMember(id: NodeId): boolean {
+  const member = ringState.read();
+  const members = read()?.members ?? [];
+  if (member?.phase !== 'member' || members.length === 0) return true;
+  return [member.predecessor, ...member.successors, ...members].some((peer) => peer.id === id);
+}
+
 // Internal
 
 interface RoutesRow extends Routes {

@@ -20,7 +20,7 @@ export function surroundingsOf({ id }: Peer): Surroundings {
     store: kvStore.open,
     arcs: handoff.read,
     primaryOf: (key) => primaryAmong(routes.read()?.members ?? [], key, (peer) => health.isTrusted(peer.id)),
-    isSuspect: (peer) => !health.isTrusted(peer.id),
+    isSuspect: ({ id: other }) => !health.isTrusted(other) || !routes.isMember(other),
     ask: peerLink.ask,
     mirrorFailed: handoff.mirrorFailed,
     lookups: (self) => new Lookups(self),
