@@ -35,6 +35,9 @@ import type { OwnershipEffect, PlainAnswer } from './ownership-protocol';
 /** How often a node tells what it holds. */
 export const CLAIM_INTERVAL_MS = 1000;
 
+/** Of how many nodes it is remembered what they have said. */
+const CLAIMS_SEEN_MAX = 8;
+
 // Asking
 
 /** Claims what it holds, if it is time to. */
@@ -179,11 +182,12 @@ const isWithin = ({ self }: Ownership, { arc }: Claim) => inRange(self.id, arc) 
 
 /** A claim shows that its holder lives, and that it knows what it was given. */
 function see(state: Ownership, from: Peer, { arc, epoch }: Claim, nowMs: number): Ownership {
+  const others = state.claimsSeen.filter((seen) => seen.from.id !== from.id);
   const knows = (grant: Grant) => isSame(grant.to, from) && compareEpochs(grant.epoch, epoch) <= 0;
   return meet(
     {
       ...state,
-      claimSeen: inRange(state.self.id, arc) ? state.claimSeen : { from, arc, epoch, atMs: nowMs },
+      claimsSeen: [{ from, arc, epoch, atMs: nowMs }, ...others].slice(0, CLAIMS_SEEN_MAX),
       gapSinceMs: state.owned?.arc.lo === from.id ? undefined : state.gapSinceMs,
       grants: state.grants.map((grant) =>
         knows(grant) && !grant.isConfirmed ? { ...grant, isConfirmed: true } : grant,

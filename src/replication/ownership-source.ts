@@ -13,7 +13,7 @@ import { betweenOpen, type Id } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import { inRange } from '../chord/range';
 import type { SyncNext, SyncOpen, SyncQuestion } from '../protocol/rpc-sync';
-import type { Grant, Ownership, SourceSession } from './ownership';
+import { claimOf, type Grant, type Ownership, type SourceSession } from './ownership';
 import { addSurplus, epochAfter, isSame, type Outcome, own, rememberGrant, report } from './ownership-changes';
 import type { OwnershipEffect, PlainAnswer } from './ownership-protocol';
 
@@ -187,8 +187,8 @@ function repeatOrRefuse(state: Ownership, from: Peer, { type, session }: SyncQue
 
 /** What it has made of its arc meanwhile it has said itself; it may have forgotten that. */
 function repeat(state: Ownership, { session, to, arc, epoch }: Grant): Outcome {
-  const { claimSeen } = state;
-  const latest = claimSeen && isSame(claimSeen.from, to) && claimSeen.epoch.n > epoch.n ? claimSeen : { arc, epoch };
+  const seen = claimOf(state, to.id);
+  const latest = seen && isSame(seen.from, to) && seen.epoch.n > epoch.n ? seen : { arc, epoch };
   return [state, [{ type: 'answer_granted', session, arc: latest.arc, epoch: latest.epoch }]];
 }
 

@@ -7,10 +7,11 @@
  * and what is left over (-surplus). Here is what follows from the ring's pointers: a new ring, and the
  * arc of a predecessor that has died.
  */
-import { betweenOpen } from '../chord/id';
+import { betweenOpen, type Id } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import type { SyncAnswer, SyncQuestion } from '../protocol/rpc-sync';
-import { BEAT_AGE_MS_MAX, isAlone, isAwake, type Ownership, ownsNothing, type RingView } from './ownership';
+import { compareEpochs } from './epoch';
+import { BEAT_AGE_MS_MAX, claimOf, isAlone, isAwake, type Ownership, ownsNothing, type RingView } from './ownership';
 import { andThen, epochAfter, isSame, type Outcome, own, quiet, type Random, report } from './ownership-changes';
 import { askedToAgree, claimAnswered, claimFailed, claimWhenDue } from './ownership-claims';
 import { askedToTakeOver, leaveAnswered, leaveWhenDue, startLeaving } from './ownership-leave';
@@ -100,21 +101,23 @@ function wakeForRetry(before: Ownership, state: Ownership, nowMs: number): Outco
  */
 function noticePause(state: Ownership, nowMs: number): Ownership {
   if (isAwake(state.beatMs, nowMs) || !state.isConfirmed || isAlone(state)) return state;
-  const { predecessor } = state.ring;
-  const within =
-    state.owned && betweenOpen(predecessor.id, state.owned.arc.lo, state.self.id) ? predecessor : undefined;
-  return {
-    ...state,
-    isConfirmed: false,
-    claim: { ...state.claim, request: undefined, turn: 0, within, dueAtMs: nowMs },
-  };
+  const claim = { ...state.claim, request: undefined, turn: 0, within: withinOf(state), dueAtMs: nowMs };
+  return { ...state, isConfirmed: false, claim };
+}
+
+/** Who stands in the midst of what a node holds, where anybody does. */
+function withinOf({ ring, owned, self }: Ownership): Peer | undefined {
+  const { predecessor } = ring;
+  return owned && betweenOpen(predecessor.id, owned.arc.lo, self.id) ? predecessor : undefined;
 }
 
 function followRing(state: Ownership, ring: RingView, nowMs: number): Ownership {
   const isSameHead = ring.successors[0]?.id === state.ring.successors[0]?.id;
   if (isSameHead && ring.predecessor.id === state.ring.predecessor.id) return { ...state, ring };
-  const claim = { ...state.claim, turn: 0, dueAtMs: Math.min(state.claim.dueAtMs, nowMs) };
-  return { ...state, ring, claim };
+  const dueAtMs = Math.min(state.claim.dueAtMs, nowMs);
+  const next = { ...state, ring };
+  if (state.isConfirmed) return { ...next, claim: { ...state.claim, turn: 0, dueAtMs } };
+  return { ...next, claim: { ...state.claim, request: undefined, turn: 0, within: withinOf(next), dueAtMs } };
 }
 
 /** Were it to bring its arc along, the ring that it joins would have to give in to it. */
@@ -131,9 +134,9 @@ function bury(before: Ownership, dead: Peer, nowMs: number): Ownership {
   if (state.claim.granter && isBuried(state.claim.granter, dead)) {
     state = { ...state, claim: { ...state.claim, granter: undefined, request: undefined, dueAtMs: nowMs } };
   }
-  if (state.claimSeen && isBuried(state.claimSeen.from, dead)) state = { ...state, claimSeen: undefined };
+  const claimsSeen = state.claimsSeen.map((seen) => (isBuried(seen.from, dead) ? { ...seen, atMs: undefined } : seen));
   const grants = state.grants.map((grant) => (isSame(grant.to, dead) ? { ...grant, isConfirmed: true } : grant));
-  return { ...state, grants };
+  return { ...state, claimsSeen, grants };
 }
 
 const isBuried = (peer: Peer, dead: Peer) => peer.id === dead.id && peer.inc <= dead.inc;
@@ -153,8 +156,8 @@ function mindGap(state: Ownership, nowMs: number): Outcome {
     const waiting = { ...state, gapSinceMs: sinceMs };
     return state.gapSinceMs === undefined ? [waiting, [{ type: 'wake', afterMs: waitMs }]] : quiet(waiting);
   }
-  const { self, ring, isNew } = state;
-  const arc = { lo: isAlone(state) ? self.id : ring.predecessor.id, hi: self.id };
+  const { self, isNew } = state;
+  const arc = { lo: isAlone(state) ? self.id : startOfGap(state), hi: self.id };
   const taken = own(state, arc, epochAfter(state, isNew ? 1 : 2), nowMs);
   return [
     { ...taken, source: undefined, receiver: undefined },
@@ -180,8 +183,24 @@ function gapDelayMs(state: Ownership, nowMs: number): number | undefined {
 }
 
 /** Whether whoever holds what comes before has said so just now. */
-function isHeard({ owned, claimSeen }: Ownership, nowMs: number): boolean {
-  return claimSeen !== undefined && claimSeen.from.id === owned?.arc.lo && nowMs - claimSeen.atMs < HEARD_MS;
+function isHeard(state: Ownership, nowMs: number): boolean {
+  const atMs = claimOf(state, state.owned?.arc.lo)?.atMs;
+  return atMs !== undefined && nowMs - atMs < HEARD_MS;
+}
+
+/**
+ * From where on the arc of a dead predecessor is taken: from the node that comes before it by now. But one
+ * that stands in the midst of what the dead one held owns that only if the dead one has given it: it may be a
+ * joiner, or have been paused for so long that the dead one had taken its arc.
+ */
+function startOfGap(state: Ownership): Id {
+  const { owned, ring, grants } = state;
+  const { predecessor } = ring;
+  const lo = owned?.arc.lo;
+  const held = claimOf(state, lo) ?? grants.find(({ to }) => to.id === lo);
+  if (lo === undefined || held === undefined || !betweenOpen(predecessor.id, held.arc.lo, lo)) return predecessor.id;
+  const claimed = claimOf(state, predecessor.id);
+  return claimed && compareEpochs(claimed.epoch, held.epoch) > 0 ? predecessor.id : held.arc.lo;
 }
 
 function asked(state: Ownership, from: Peer, question: SyncQuestion, nowMs: number): Outcome {

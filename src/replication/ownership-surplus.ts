@@ -10,7 +10,7 @@
 import { betweenOpen, type Id } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import { inRange, rangesOverlap, withoutRange } from '../chord/range';
-import { isAlone, type Ownership, type Surplus } from './ownership';
+import { claimOf, isAlone, type Ownership, type Surplus } from './ownership';
 import { isSame, type Outcome, quiet, type Random } from './ownership-changes';
 import type { StraysOutcome } from './ownership-protocol';
 
@@ -36,11 +36,12 @@ export function cleanUp(state: Ownership, nowMs: number): Outcome {
   if (surplus.length === 0 || !ring.isMember || owned === undefined || receiver !== undefined) return quiet(state);
   const ripe = surplus.find(({ to, sinceMs }) => to !== undefined && nowMs - sinceMs >= CLEANUP_DELAY_MS);
   if (ripe === undefined) return quiet(state);
-  const { claimSeen } = state;
-  const isHeard = claimSeen && ripe.to && isSame(claimSeen.from, ripe.to) && nowMs - claimSeen.atMs <= CLAIM_AGE_MS_MAX;
+  const seen = claimOf(state, ripe.to?.id);
+  const isHeard =
+    seen?.atMs !== undefined && ripe.to && isSame(seen.from, ripe.to) && nowMs - seen.atMs <= CLAIM_AGE_MS_MAX;
   if (!isHeard) return quiet(nowMs - ripe.sinceMs >= PARTED_MS ? replace(state, ripe, [stray(ripe, nowMs)]) : state);
   // The new owner may have given a part of it to somebody else meanwhile.
-  const elsewhere = withoutRange(ripe.arc, claimSeen.arc);
+  const elsewhere = withoutRange(ripe.arc, seen.arc);
   if (elsewhere.length === 0) return [state, [{ type: 'drop', arc: ripe.arc }]];
   const here = elsewhere.reduce((rest, arc) => rest.flatMap((each) => withoutRange(each, arc)), [ripe.arc]);
   const parts = [...here.map((arc) => ({ ...ripe, arc })), ...elsewhere.map((arc) => ({ ...stray(ripe, nowMs), arc }))];

@@ -96,10 +96,11 @@ export interface Grant extends Holding {
   readonly isConfirmed: boolean;
 }
 
-/** What the predecessor has said last about what it holds. */
+/** What a node has said last about what it holds. */
 export interface SeenClaim extends Holding {
   readonly from: Peer;
-  readonly atMs: number;
+  /** When it said so; undefined: it has died since. */
+  readonly atMs: number | undefined;
 }
 
 /** What this node asks of its successor: that it may go on serving what it holds. */
@@ -163,7 +164,8 @@ export interface Ownership {
   /** The latest first. */
   readonly grants: readonly Grant[];
   readonly claim: ClaimState;
-  readonly claimSeen: SeenClaim | undefined;
+  /** One for each node, the latest first. */
+  readonly claimsSeen: readonly SeenClaim[];
   /** Since when the predecessor has been behind what is held: its former owner has died. */
   readonly gapSinceMs: number | undefined;
   readonly surplus: readonly Surplus[];
@@ -218,7 +220,7 @@ export function ownsNothing(self: Peer, nowMs: number): Ownership {
       within: undefined,
       granter: undefined,
     },
-    claimSeen: undefined,
+    claimsSeen: [],
     gapSinceMs: undefined,
     surplus: [],
     strays: { request: undefined, to: undefined, arc: undefined, dueAtMs: nowMs, hops: 0 },
@@ -297,6 +299,11 @@ export function stateOf({ owned, leaving, isGone }: Ownership): 'joining' | 'act
 /** Whether it is in a ring where there is nobody else. */
 export function isAlone({ ring, self }: Ownership): boolean {
   return ring.isMember && (ring.successors[0] ?? self).id === self.id;
+}
+
+/** What a node has said last about what it holds. */
+export function claimOf({ claimsSeen }: Ownership, id: Id | undefined): SeenClaim | undefined {
+  return claimsSeen.find(({ from }) => from.id === id);
 }
 
 function isAboutToHave({ stage }: ReceiverSession): boolean {
