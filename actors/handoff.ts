@@ -282,7 +282,7 @@ function perform(effect: OwnershipEffect, state: State, self: Self<Info>, replyA
       return [state];
     case 'report': {
       const { event, peer, arc } = effect;
-      self.runtime.logger.event('info', event, { lo: arc.lo, hi: arc.hi, peer: peer?.addr });
+      self.runtime.logger.event('info', event, { lo: arc.lo, hi: arc.hi, ...(peer && { peer: peer.addr }) });
       return [state];
     }
     case 'left':
