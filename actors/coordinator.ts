@@ -287,9 +287,10 @@ export class Coordinator {
   }
 
   private elsewhere(hint: Peer | undefined, ownership: Ownership, id: KeyId): Place {
-    // Whoever was given the key may have died since, and somebody else have taken it over.
+    const primary = this.around.primaryOf(id);
+    // Whoever was given the key may have passed it on since, or have died: the list of members knows, once it names others.
     const isOfUse = hint !== undefined && this.around.isSuspect?.(hint) !== true;
-    const peer = isOfUse ? hint : this.around.primaryOf(id);
+    const peer = isOfUse && (primary === undefined || primary.id === this.around.self) ? hint : primary;
     if (peer === undefined && !ownership.ring.isMember) return { type: 'outside' };
     return { type: 'elsewhere', peer };
   }

@@ -202,9 +202,11 @@ function lookedUp(request: number, outcome: LookupOutcome, state: State, self: S
 
 // Internal: everybody
 
-/** Has a walk begin soon, for the ring has changed. */
+/** Has a walk begin soon, for the ring has changed; at once where the successor list names everybody, and nobody need be asked. */
 function walkSoon(state: State, self: Self<Info>): State {
   const nowMs = self.nowMs();
+  const member = ring();
+  if (member && isWholeRing(member)) return walkIfDue({ ...state, walk: undefined, walkDueMs: nowMs }, self);
   const walkDueMs = Math.max(nowMs, state.walkedMs + WALK_LEAST_PAUSE_MS);
   self.sendAfter(Math.ceil(walkDueMs - nowMs), self.pid, { type: 'walk_due' });
   return { ...state, walkDueMs };
