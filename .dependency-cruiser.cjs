@@ -47,6 +47,23 @@ module.exports = {
       to: { path: '^src/(replication|store)/' },
     },
     {
+      name: 'simulation-knows-only-cores',
+      comment: "A simulated node is made of the pure cores; its time, network and chance are the simulator's own.",
+      severity: 'error',
+      from: { path: '^src/simulation/' },
+      to: {
+        path: '^(src|actors|supervisors)/',
+        pathNot: ['^src/simulation/', cores, '^src/(octets|result|unreachable)\\.ts$'],
+      },
+    },
+    {
+      name: 'simulation-is-pure',
+      comment: 'The same seed is the same run: no clock, no socket, no randomness of Node.',
+      severity: 'error',
+      from: { path: '^src/simulation/' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
       name: 'actors-do-not-import-supervisors',
       severity: 'error',
       from: { path: '^actors/' },

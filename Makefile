@@ -11,6 +11,7 @@ MODULE ?=
 PHASE ?= 1
 JEST_ARGS ?=
 BENCH_ARGS ?=
+SIMULATE_ARGS ?= --quick
 
 BIN := node_modules/.bin
 DEPS := node_modules/.package-lock.json
@@ -26,7 +27,7 @@ RING_FLAGS = $(if $(HOST),--host $(HOST)) $(if $(JOIN),--join $(JOIN)) $(if $(LO
 
 .DEFAULT_GOAL := all
 .PHONY: all deps build test test-module run-node run-ring client demo demos check static types lint format-check \
-        dependencies unused format bench coverage watch shell clean help
+        dependencies unused format bench simulate coverage watch shell clean help
 
 ## all: install dependencies from the lock file and compile
 all: build
@@ -105,6 +106,10 @@ format: $(DEPS)
 ## bench: benchmarks, every figure beside its yardstick (BENCH_ARGS=--quick)
 bench: build
 	@node dist/bench/main.js $(BENCH_ARGS)
+
+## simulate: the experiments of the Chord papers in virtual time (SIMULATE_ARGS=--quick)
+simulate: build
+	@node bin/funnelkvs simulate $(SIMULATE_ARGS)
 
 ## coverage: tests with a coverage report
 coverage: build

@@ -40,6 +40,10 @@ const ENTRIES: Readonly<Record<string, Entry>> = {
     load: () => require('./commands/ring') as CommandFile,
   },
   tree: { summary: 'Draws the supervision tree of a node', load: () => require('./commands/tree') as CommandFile },
+  simulate: {
+    summary: 'Simulates rings of any size, and repeats the experiments of the Chord papers',
+    load: () => require('./commands/simulate') as CommandFile,
+  },
 };
 
 const NAME = 'funnelkvs';

@@ -16,6 +16,8 @@ export interface FingerKeeper {
   readonly peers: readonly Peer[];
   /** A round of stabilisation begins. */
   round(member: RingMember): void;
+  /** The node has just come into a ring. */
+  joined(member: RingMember): void;
   ringChanged(): void;
   /** A peer has died, or a lookup of this node has found it silent. */
   dead(peer: Peer): void;
@@ -29,6 +31,7 @@ export type LookUp = (target: Id, done: (outcome: LookupOutcome) => void) => voi
 export const NO_FINGERS: FingerKeeper = {
   peers: [],
   round() {},
+  joined() {},
   ringChanged() {},
   dead() {},
   learn() {},
@@ -53,6 +56,7 @@ export class FixingKeeper implements FingerKeeper {
   }
 
   round(): void {}
+  joined(): void {}
 
   ringChanged(): void {
     this.advance({ type: 'ring_changed' });
@@ -122,13 +126,14 @@ export class RefreshKeeper implements FingerKeeper {
   }
 
   round(member: RingMember): void {
-    if (this.entries === 'all') return this.refresh(this.firstUnlisted(member), () => this.all());
+    if (this.entries === 'all') return this.refreshAll(this.takeList(member));
+    const unlisted = this.takeList(member);
     // A round takes the whole successor list from the successor; the fingers' turns come after its entries'.
     if (this.listTurns > 0) {
       this.listTurns -= 1;
       return undefined;
     }
-    if (this.index === 0) this.index = this.firstUnlisted(member);
+    if (this.index < unlisted) this.index = unlisted;
     this.refresh(this.index, (next) => {
       this.index = next >= FINGERS ? 0 : next;
       if (this.index === 0) this.listTurns = member.successors.length;
@@ -137,22 +142,29 @@ export class RefreshKeeper implements FingerKeeper {
 
   ringChanged(): void {}
 
+  /** Whoever comes in looks up all its fingers at once. */
+  joined(member: RingMember): void {
+    this.refreshAll(this.takeList(member));
+  }
+
   dead(peer: Peer): void {
     if (this.entries === 'one') this.keep(this.table.forget(peer.id));
   }
 
   learn(): void {}
 
-  private readonly all = (): void => {};
+  private refreshAll(index: number): void {
+    this.refresh(index, (next) => {
+      if (next < FINGERS) this.refreshAll(next);
+    });
+  }
 
   private refresh(index: number, goOn: (next: number) => void): void {
     if (index >= FINGERS) return goOn(index);
     this.lookUp(fingerTarget(this.self.id, index), ({ owners: [owner] }) => {
       // What is looked up in vain stays as it is.
       if (owner) this.keep(this.table.fix(index, owner));
-      const next = this.table.after(index);
-      if (this.entries === 'all') return this.refresh(next, goOn);
-      goOn(next);
+      goOn(this.table.after(index));
     });
   }
 
@@ -161,12 +173,16 @@ export class RefreshKeeper implements FingerKeeper {
     this.table = table;
   }
 
-  /** The successor list names the fingers up to its end. */
-  private firstUnlisted({ successors }: RingMember): number {
-    const { id } = this.self;
-    const listed = successors.reduce((table, peer) => table.learn(peer), FingerTable.of(id));
+  /** The successor list names the fingers up to its end: they are taken from there. Gives the first behind it. */
+  private takeList({ successors }: RingMember): number {
+    const listed = successors.reduce((table, peer) => table.learn(peer), FingerTable.of(this.self.id));
+    let { table } = this;
     let index = 0;
-    while (index < FINGERS && listed.finger(index) !== undefined) index = listed.after(index);
+    for (let peer = listed.finger(0); peer; peer = index < FINGERS ? listed.finger(index) : undefined) {
+      table = table.fix(index, peer);
+      index = listed.after(index);
+    }
+    this.keep(table);
     return index;
   }
 }

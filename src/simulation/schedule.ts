@@ -57,7 +57,8 @@ const START_MAX_MS = 60_000;
 const HEAL_MAX_MS = 120_000;
 /** Whole is what stays whole for so long. */
 const QUIET_MS = 5000;
-const LOOKUP_TRIES = 5;
+/** As long as a client waits. */
+const LOOKUP_MAX_MS = 5000;
 const LOOKUP_PAUSE_MS = 100;
 /** Delays short enough that nobody alive is taken for dead. */
 const CALM: Conditions = { delay: { type: 'even', fromMs: 0, toMs: 60 }, loss: 0, duplication: 0 };
@@ -255,18 +256,17 @@ class Nemesis {
     const { world, random } = this;
     const ids = this.watch.snapshot().ids;
     const keys = [...Array.from({ length: 4 }, () => randomId(random)), ...ids.slice(0, 4)];
-    const open = keys.flatMap((key) => world.nodes.map((node) => ({ key, node, tries: 0, isRight: false })));
+    const open = keys.flatMap((key) => world.nodes.map((node) => ({ key, node, isRight: false })));
     const ask = (question: (typeof open)[number]): void => {
-      question.tries += 1;
       question.node.find(question.key, ({ owners: [owner] }) => {
         const expected = ids.find((id) => id >= question.key) ?? ids[0];
         question.isRight = owner?.id === expected;
         // An answer may come later than it was waited for; a wrong owner is wrong for good.
-        if (owner === undefined && question.tries < LOOKUP_TRIES) world.after(LOOKUP_PAUSE_MS, () => ask(question));
+        if (owner === undefined) world.after(LOOKUP_PAUSE_MS, () => ask(question));
       });
     };
     open.forEach(ask);
-    world.run(LOOKUP_TRIES * 1000);
+    world.run(LOOKUP_MAX_MS);
     return open.filter(({ isRight }) => !isRight).length;
   }
 }

@@ -4,7 +4,7 @@
  * and network.
  */
 import type { Id, NodeId } from '../chord/id';
-import { type NextHop, nextHop } from '../chord/lookup';
+import { type NextHop, nextHop, type Pointers } from '../chord/lookup';
 import type { Peer } from '../chord/peer';
 import { createRing, isAlone, outsider, type RingMember, stepRing } from '../chord/ring-member';
 import type { Answer, Question, RingEffect, RingEvent } from '../chord/ring-protocol';
@@ -153,10 +153,13 @@ export class VirtualNode implements LookupHost {
 
   /** Where it sends a lookup; undefined while it is in no ring. */
   hopFrom(key: Id, excluded: ReadonlySet<NodeId> = NOBODY): NextHop | undefined {
-    const { self, successors, phase } = this.member;
-    if (phase !== 'member') return undefined;
-    const others = this.fingers.peers.filter(({ id }) => !this.detector.isSuspect(id));
-    return nextHop(key, { self, successors, others }, excluded);
+    return this.member.phase === 'member' ? nextHop(key, this.pointers, excluded) : undefined;
+  }
+
+  /** What it answers lookups from. */
+  get pointers(): Pointers {
+    const { self, successors } = this.member;
+    return { self, successors, others: this.fingers.peers.filter(({ id }) => !this.detector.isSuspect(id)) };
   }
 
   /** Asks somebody for the next hop. */
@@ -225,7 +228,8 @@ export class VirtualNode implements LookupHost {
         return this.ringChanged();
       case 'joined':
         this.contacts = undefined;
-        return this.begin();
+        this.begin();
+        return this.fingers.joined(this.member);
       case 'join_failed':
         return this.joinAgain();
       default:
@@ -274,8 +278,8 @@ export class VirtualNode implements LookupHost {
   private judged(peer: Peer, isAlive: boolean): void {
     // The death of an earlier incarnation says nothing of what was asked of the one that is there now.
     const isMeant = ({ to, isJudged }: RingAsk) => to.id === peer.id && (isAlive ? isJudged : to.inc <= peer.inc);
-    for (const [request, asked] of [...this.asked]) {
-      if (!isMeant(asked)) continue;
+    const meant = [...this.asked].filter(([, asked]) => isMeant(asked));
+    for (const [request, asked] of meant) {
       this.asked.delete(request);
       if (isAlive) this.advance({ type: 'answered', from: asked.to, answer: { type: 'busy' }, request });
     }

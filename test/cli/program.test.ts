@@ -24,6 +24,7 @@ const COMMANDS = [
   'ring fingers',
   'ring lookup',
   'tree',
+  'simulate',
 ];
 
 describe('help', () => {
