@@ -35,6 +35,9 @@ import type { OwnershipEffect, PlainAnswer } from './ownership-protocol';
 /** How often a node tells what it holds. */
 export const CLAIM_INTERVAL_MS = 1000;
 
+/** How often whoever gave an arc is told that it has come, when it does not answer. */
+const TELLS_MAX = 10;
+
 /** Of how many nodes it is remembered what they have said. */
 const CLAIMS_SEEN_MAX = 8;
 
@@ -56,7 +59,8 @@ export function claimAnswered(before: Ownership, answer: SyncAnswer, nowMs: numb
   const { granter, within } = before.claim;
   if (within && !granter) return answeredWithin(before, answer, nowMs, random);
   // Whoever gave the arc has heard that it has come. It is not always the successor, who is asked next.
-  const state = { ...before, claim: { ...before.claim, request: undefined, granter: undefined } };
+  const turn = granter ? 0 : before.claim.turn;
+  const state = { ...before, claim: { ...before.claim, request: undefined, granter: undefined, turn } };
   const { owned, claim } = state;
   if (owned === undefined || compareEpochs(owned.epoch, claim.epoch) !== 0) return quiet(again(state, nowMs));
   switch (answer.type) {
@@ -73,13 +77,15 @@ export function claimAnswered(before: Ownership, answer: SyncAnswer, nowMs: numb
   }
 }
 
-/** Nobody answered. Whoever gave the arc and is not near any more need not hear of it. */
+/** Nobody answered. Whoever gave the arc waits to hear that it has come, so it is told again, but not for ever. */
 export function claimFailed(before: Ownership, nowMs: number, random: Random): Ownership {
-  const { claim, ring } = before;
-  const granter = ring.successors.find(({ id }) => id === claim.granter?.id) && claim.granter;
-  const dueAtMs = before.isConfirmed && !granter ? nowMs + CLAIM_INTERVAL_MS : soon(nowMs, random);
+  const { claim } = before;
+  const isToldAgain = claim.granter !== undefined && claim.turn < TELLS_MAX;
+  const dueAtMs = before.isConfirmed && !isToldAgain ? nowMs + CLAIM_INTERVAL_MS : soon(nowMs, random);
+  const next = { ...claim, request: undefined, dueAtMs };
+  if (isToldAgain) return { ...before, claim: { ...next, turn: claim.turn + 1 } };
   // Whoever stands in between and does not answer does not serve either.
-  return { ...before, claim: { ...claim, request: undefined, granter, within: undefined, turn: 0, dueAtMs } };
+  return { ...before, claim: { ...next, granter: undefined, within: undefined, turn: 0 } };
 }
 
 /** What somebody said who stands in the midst of what this node holds: it may have been given that part meanwhile. */

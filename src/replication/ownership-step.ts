@@ -30,6 +30,9 @@ export const TAKE_OVER_DELAY_MS = BEAT_AGE_MS_MAX;
 /** A holder that was heard of so recently is alive, unless the failure detector has said otherwise since. */
 const HEARD_MS = 1500;
 
+/** How long a node waits for a predecessor that it has never met: longer than the ring needs to put its pointers right. */
+const STRANGER_DELAY_MS = 3000;
+
 /** How long a node that never owned anything waits for others before it takes it that they are all dead. */
 const ORPHAN_GRACE_MS = 2000;
 
@@ -149,7 +152,7 @@ function mindGap(state: Ownership, nowMs: number): Outcome {
   // Still looking for others: nothing is known yet.
   if (isAlone(state) && !state.ring.isSettled) return quiet(state);
   const delayMs = gapDelayMs(state, nowMs);
-  if (delayMs === undefined) return quiet(state.gapSinceMs === undefined ? state : { ...state, gapSinceMs: undefined });
+  if (delayMs === undefined) return quiet(withoutGap(state));
   const sinceMs = state.receiver?.ownerlessSinceMs ?? state.gapSinceMs ?? nowMs;
   const waitMs = sinceMs + delayMs - nowMs;
   if (waitMs > 0) {
@@ -163,6 +166,13 @@ function mindGap(state: Ownership, nowMs: number): Outcome {
     { ...taken, source: undefined, receiver: undefined },
     [report(isNew ? 'arc_created' : 'arc_taken_over', arc)],
   ];
+}
+
+function withoutGap(state: Ownership): Ownership {
+  const { owned, ring, self, gapSinceMs, metLo } = state;
+  const hasMet = owned !== undefined && !betweenOpen(owned.arc.lo, ring.predecessor.id, self.id);
+  const next = hasMet && metLo !== owned.arc.lo ? { ...state, metLo: owned.arc.lo } : state;
+  return gapSinceMs === undefined ? next : { ...next, gapSinceMs: undefined };
 }
 
 /** How long to wait before an arc without an owner is taken; undefined: there is none. */
@@ -179,7 +189,15 @@ function gapDelayMs(state: Ownership, nowMs: number): number | undefined {
   if (owned === undefined && state.receiver?.ownerlessSinceMs !== undefined) return ORPHAN_GRACE_MS;
   if (owned === undefined || !isConfirmed || predecessor.id === self.id) return undefined;
   if (!betweenOpen(owned.arc.lo, predecessor.id, self.id)) return undefined;
-  return isHeard(state, nowMs) ? undefined : TAKE_OVER_DELAY_MS;
+  if (isHeard(state, nowMs)) return undefined;
+  // A pointer that has never come up to the arc does not show that anybody has died: it may still come.
+  const hasDied = owned.arc.lo === state.metLo || isKnownDead(state, owned.arc.lo);
+  return hasDied ? TAKE_OVER_DELAY_MS : STRANGER_DELAY_MS;
+}
+
+function isKnownDead(state: Ownership, id: Id): boolean {
+  const seen = claimOf(state, id);
+  return seen !== undefined && seen.atMs === undefined;
 }
 
 /** Whether whoever holds what comes before has said so just now. */

@@ -166,6 +166,8 @@ export interface Ownership {
   readonly claim: ClaimState;
   /** One for each node, the latest first. */
   readonly claimsSeen: readonly SeenClaim[];
+  /** The start of what is held, once the pointer to the predecessor has come up to it. */
+  readonly metLo: Id | undefined;
   /** Since when the predecessor has been behind what is held: its former owner has died. */
   readonly gapSinceMs: number | undefined;
   readonly surplus: readonly Surplus[];
@@ -221,6 +223,7 @@ export function ownsNothing(self: Peer, nowMs: number): Ownership {
       granter: undefined,
     },
     claimsSeen: [],
+    metLo: undefined,
     gapSinceMs: undefined,
     surplus: [],
     strays: { request: undefined, to: undefined, arc: undefined, dueAtMs: nowMs, hops: 0 },

@@ -179,7 +179,7 @@ describe('ownership', () => {
       for (const node of world.members) side[world.chance(0.5) ? 0 : 1]?.push(node);
       world.partition(side[0] ?? [], side[1] ?? []);
       world.run(5000);
-      for (let i = 0; i < 10; i += 1) {
+      for (let i = 0; i < 60 && !world.isWhole(); i += 1) {
         world.heal();
         world.run(500);
       }
