@@ -114,7 +114,8 @@ export class VirtualNode implements LookupHost {
 
   /** Takes a message. */
   receive(packet: Packet): void {
-    if (packet.type !== 'refusal') this.detector.heard(packet.from);
+    // An answer is heard with the time that it took: by whoever has asked.
+    if (packet.type === 'ask' || packet.type === 'tell') this.detector.heard(packet.from);
     switch (packet.type) {
       case 'ask':
         return this.askedBy(packet, packet.asking);
