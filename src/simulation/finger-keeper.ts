@@ -55,6 +55,11 @@ export class FixingKeeper implements FingerKeeper {
     this.wake();
   }
 
+  /** Begins with fingers that somebody else knows to be right. */
+  startWith(fingers: FingerTable): void {
+    if (fingers.peers.length > 0) this.learn(fingers.peers);
+  }
+
   round(): void {}
   joined(): void {}
 

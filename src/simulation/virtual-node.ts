@@ -6,7 +6,7 @@
 import type { Id, NodeId } from '../chord/id';
 import { type NextHop, nextHop, type Pointers } from '../chord/lookup';
 import type { Peer } from '../chord/peer';
-import { createRing, isAlone, outsider, type RingMember, stepRing } from '../chord/ring-member';
+import { createRing, outsider, type RingMember, stepRing } from '../chord/ring-member';
 import type { Answer, Question, RingEffect, RingEvent } from '../chord/ring-protocol';
 import { unreachable } from '../unreachable';
 import { type Detector, SuspicionDetector, TimeoutDetector } from './detector';
@@ -79,7 +79,9 @@ export class VirtualNode implements LookupHost {
     const find = (target: Id, done: (outcome: LookupOutcome) => void) => lookUp(this, target, done);
     if (fingers.type === 'none') return NO_FINGERS;
     if (fingers.type === 'fixing') {
-      return new FixingKeeper(this.self, fingers.intervalMs, this.world, () => this.member, find);
+      const fixer = new FixingKeeper(this.self, fingers.intervalMs, this.world, () => this.member, find);
+      fixer.startWith(table);
+      return fixer;
     }
     const keeper = new RefreshKeeper(this.self, table, fingers.entries, find);
     keeper.startAt(this.world.random.next(), this.settings.successorsMax);
@@ -313,6 +315,3 @@ export class VirtualNode implements LookupHost {
     lookUp(this, this.self.id, found, { origin: contact, excluded });
   }
 }
-
-/** Whether a node is in a ring with others. */
-export const isInRing = ({ member }: VirtualNode): boolean => member.phase === 'member' && !isAlone(member);

@@ -92,47 +92,29 @@ const PUBLISHED_NO_RETRY: readonly (readonly [rate: number, failed: number])[] =
   [0.1, 0.0645],
 ];
 
+/** What the nodes of that experiment did not do as those above. */
+const NO_RETRY: NodeSettings = {
+  ...PAPER,
+  // The published nodes had no list. Names of the dead wander along lists, one member a round: a short one keeps few.
+  successorsMax: 3,
+  retriesLookups: false,
+  fingers: { type: 'refresh', entries: 'all' },
+};
+
 /** Lookups that are given up when they meet a dead node. */
 export function churnNoRetry({ seed, quick, count, progress }: Options): Report {
-  const settings: NodeSettings = {
-    ...PAPER,
-    // The published nodes had no list. Names of the dead wander along lists, one member a round: a short one keeps few.
-    successorsMax: 3,
-    retriesLookups: false,
-    fingers: { type: 'refresh', entries: 'all' },
-  };
   const runs = count ?? (quick ? 1 : 3);
   const lookups = quick ? 2000 : 7200;
-  const times = { warmUpMs: 600 * SECOND_MS, pauseMs: SECOND_MS / 4 };
-  const rows: Row[] = PUBLISHED_NO_RETRY.map(([rate, published], index) => {
+  const rows = PUBLISHED_NO_RETRY.map(([rate, published], index) => {
     let failed = 0;
-    const timeouts = new Tally();
+    let met = 0;
     for (let run = 0; run < runs; run += 1) {
       progress(`lookups without retries, ${rate} joins and failures per second, run ${run + 1} of ${runs}`);
-      const plan = {
-        nodes: 500,
-        settings,
-        rate,
-        departure: 'crash',
-        lookups,
-        seed: seed + 1000 * index + run,
-        ...times,
-      } as const;
-      const measured = underChurn(plan, () => {});
+      const measured = underChurn(withoutRetries(rate, lookups, seed + 1000 * index + run), () => {});
       failed += measured.failed / measured.hops.total / runs;
-      timeouts.add(Math.round(measured.timeouts.mean * lookups));
+      met += measured.timeouts.mean / runs;
     }
-    const isJudged = rate >= 0.05;
-    return judged(
-      {
-        'joins, failures per s': rate,
-        'failed share': round(failed, 4),
-        published,
-        'met a dead node': round(timeouts.mean / lookups, 4),
-        judged: isJudged ? 'yes' : 'no',
-      },
-      [[!isJudged || isNear(failed, published, 0.4 * published), 'the share differs by more than 40 %']],
-    );
+    return noRetryRow(rate, published, failed, met);
   });
   return {
     experiment: 'churn-no-retry',
@@ -142,8 +124,35 @@ export function churnNoRetry({ seed, quick, count, progress }: Options): Report 
     band: 'failed share ± 40 % from 0.05 per second',
     seed,
     rows,
-    notes: [],
+    notes: [
+      'Fewer failures than published are to be expected: a newcomer is let in at once here, and was not known for a round or two there.',
+    ],
   };
+}
+
+const withoutRetries = (rate: number, lookups: number, seed: number): Plan => ({
+  nodes: 500,
+  settings: NO_RETRY,
+  rate,
+  departure: 'crash',
+  lookups,
+  seed,
+  warmUpMs: 600 * SECOND_MS,
+  pauseMs: SECOND_MS / 4,
+});
+
+function noRetryRow(rate: number, published: number, failed: number, met: number): Row {
+  const isJudged = rate >= 0.05;
+  return judged(
+    {
+      'joins, failures per s': rate,
+      'failed share': round(failed, 4),
+      published,
+      'met a dead node': round(met, 4),
+      judged: isJudged ? 'yes' : 'no',
+    },
+    [[!isJudged || isNear(failed, published, 0.4 * published), 'the share differs by more than 40 %']],
+  );
 }
 
 interface Plan {
