@@ -20,11 +20,14 @@ import type { OwnershipEffect, PlainAnswer } from './ownership-protocol';
 /** How long writes wait at most while a receiver compares. */
 export const SEAL_MS = 500;
 
-/** How long a session may stand still. */
-export const SESSION_TIMEOUT_MS = 30_000;
+/** How long a session may stand still: longer than any of its questions takes. Nobody else is let in meanwhile. */
+export const SESSION_TIMEOUT_MS = 10_000;
+
+/** How long it may stand still that was only opened: whoever did may be asking somebody else by now. */
+const UNUSED_TIMEOUT_MS = 3000;
 
 /** How long a new owner may take to say that it knows. */
-export const CONFIRM_TIMEOUT_MS = 30_000;
+export const CONFIRM_TIMEOUT_MS = 10_000;
 
 const answer = (state: Ownership, plain: PlainAnswer): Outcome => [state, [{ type: 'answer', answer: plain }]];
 const busy = (state: Ownership) => answer(state, { type: 'busy' });
@@ -133,7 +136,9 @@ function open(state: Ownership, to: Peer, kind: 'join' | 'leave', nowMs: number)
   if (owned === undefined) return busy(state);
   const session = state.lastSession + 1;
   const arc = kind === 'join' ? { lo: owned.arc.lo, hi: to.id } : owned.arc;
-  const source: SourceSession = { session, kind, to, arc, sealedUntilMs: undefined, progressAtMs: nowMs };
+  // Whoever has not heard that it is open may be asking somebody else by now: that shows soon.
+  const progressAtMs = nowMs - SESSION_TIMEOUT_MS + UNUSED_TIMEOUT_MS;
+  const source: SourceSession = { session, kind, to, arc, sealedUntilMs: undefined, progressAtMs };
   return [{ ...state, lastSession: session, source }, [{ type: 'answer_opened', session, arc, epoch: owned.epoch }]];
 }
 

@@ -133,7 +133,8 @@ describe('ownership', () => {
       for (let i = 0; i < 8; i += 1) {
         const awake = world.members.filter(({ isPaused }) => !isPaused);
         const node = world.pick(awake);
-        if (node && awake.length > 2 && world.chance(0.7)) world.pause(node, world.chance(0.5) ? 600 : 4000);
+        if (node && 2 * awake.length > world.members.length + 2 && world.chance(0.7))
+          world.pause(node, world.chance(0.5) ? 600 : 4000);
         else comeOrGo(world);
         world.run(world.chance(0.3) ? 100 : 1500);
       }

@@ -122,7 +122,15 @@ describe('acceptsReplica()', () => {
   });
 
   it('takes nothing into an arc that is just being compared', () => {
-    const source = { session: 1, kind: 'join', to: D, arc: arc(C, D), sealedUntilMs: 9, progressAtMs: 0 } as const;
+    const source = {
+      session: 1,
+      kind: 'join',
+      to: D,
+      arc: arc(C, D),
+      sealedUntilMs: 9,
+      isUsed: true,
+      progressAtMs: 0,
+    } as const;
     expect(acceptsReplica({ ...OWNER, source }, keyAt(D))).toBe(false);
     expect(acceptsReplica({ ...OWNER, source }, keyAt(E))).toBe(true);
   });
