@@ -66,6 +66,8 @@ class RingOfProcesses {
   private stopping = false;
   /** Raised with every change of the members: a watch over what was before is over. */
   private changes = 0;
+  /** What a ring ends with that no signal has stopped. */
+  private exitCode: number = EXIT.failure;
 
   constructor(
     private readonly plan: RingPlan,
@@ -122,7 +124,7 @@ class RingOfProcesses {
     if (this.signalled) return new Promise(() => {});
     if (this.members.length === 0 && !this.stopping) this.say('Cannot go on: all nodes have ended');
     await this.stop();
-    return EXIT.failure;
+    return this.exitCode;
   }
 
   /** Undefined where it does not serve, which is said once and stops all. */
@@ -135,6 +137,8 @@ class RingOfProcesses {
     const ready = await node.ready;
     if (ready === undefined) {
       if (!this.stopping) this.say(node.complaint);
+      // Flags that are passed on are the nodes' to judge.
+      if (!this.stopping && node.ending?.code === EXIT.usage) this.exitCode = EXIT.usage;
       this.stopping = true;
       return undefined;
     }

@@ -136,6 +136,13 @@ describe('runRing()', () => {
     expect(readdirSync(join(ring.folder, 'ring'))).toEqual([]);
   });
 
+  it('ends with 2 where the nodes refuse a flag that was passed on', async () => {
+    const ring = new RingRun().start({ flags: ['--log-level', 'silly'] });
+    await ring.ended();
+    expect(ring.exitCode).toBe(2);
+    expect(ring.stderr).toBe('Cannot use logLevel "silly" (flag --log-level): it is none\n');
+  });
+
   it('stops at once at a second Ctrl-C', async () => {
     const ring = new RingRun();
     writeFileSync(join(ring.folder, 'stubborn'), '');

@@ -26,6 +26,10 @@ if (existsSync(join(__dirname, 'taken-' + number))) {
   console.error('Cannot listen on 127.0.0.1:' + port + ': the port is in use');
   process.exit(1);
 }
+if (process.argv.includes('silly')) {
+  console.error('Cannot use logLevel "silly" (flag --log-level): it is none');
+  process.exit(2);
+}
 const addr = '127.0.0.1:' + (port || 9000 + number);
 const lives = (pid) => { try { process.kill(pid, 0); return true; } catch { return false; } };
 const node = (name) => {
