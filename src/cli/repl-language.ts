@@ -90,8 +90,21 @@ export function parseLine(line: string): ReplCommand {
   if (words === undefined) return { type: 'invalid' };
   const [first, ...rest] = words;
   if (first === undefined) return { type: 'nothing' };
-  const name = first.toString('utf8').toLowerCase();
-  return commandOf(ALIASES.get(name) ?? name, rest) ?? { type: 'invalid' };
+  const name = nameIn(first);
+  return (name === 'ring' ? ringCommandOf(rest) : commandOf(name, rest)) ?? { type: 'invalid' };
+}
+
+/** What follows `ring` are the words of `funnelkvs ring`; they are understood without it too. */
+function ringCommandOf([first, ...rest]: readonly Buffer[]): ReplCommand | undefined {
+  if (first === undefined) return { type: 'ring' };
+  const name = nameIn(first);
+  if (name === 'status') return rest.length === 0 ? { type: 'ring' } : undefined;
+  return name !== 'ring' && RING_WORDS.has(name) ? commandOf(name, rest) : undefined;
+}
+
+function nameIn(word: Buffer): string {
+  const name = word.toString('utf8').toLowerCase();
+  return ALIASES.get(name) ?? name;
 }
 
 /** The line that says what a request was answered with. */
@@ -145,7 +158,6 @@ function commandOf(name: string, [key, ...values]: readonly Buffer[]): ReplComma
       return key !== undefined && values.length > 0 ? { type: name, key, value: joined(values) } : undefined;
     case 'ping':
     case 'stats':
-    case 'ring':
     case 'nodes':
     case 'fingers':
     case 'help':
