@@ -55,7 +55,7 @@ export function drawFingers({ addr, id, fingers }: FingersInfo): readonly string
 
 /** The way to a key, a line for each node on it. */
 export function drawLookup({ key64, keyId, owner, confirmed, path, hops, tookMs }: LookupInfo): readonly string[] {
-  const key = showBytes(Buffer.from(key64, 'base64'));
+  const key = key64 === '' ? '""' : showBytes(Buffer.from(key64, 'base64'));
   const rows = path.map((hop, index) => [`${index}`, hop.addr, short(hop.id), milliseconds(hop.tookMs)]);
   const doubt = confirmed
     ? []
@@ -89,12 +89,15 @@ function drawSummary({ nodes, consistent, covered, problems }: RingInfo): readon
     missing.length === 0
       ? plural(nodes.length, 'node')
       : `${nodes.length - missing.length} of ${nodes.length} nodes answer`;
-  const state = consistent ? 'whole' : 'not whole';
-  const coverage = covered ? '' : ', and not every key has one owner';
   return [
-    `The ring is ${state}: ${counts}, ${plural(keys, 'key')} held${coverage}`,
+    `The ring is ${stateOf(consistent, covered)}: ${counts}, ${plural(keys, 'key')} held`,
     ...problems.map((why) => `  ${why}`),
   ];
+}
+
+function stateOf(consistent: boolean, covered: boolean): string {
+  if (consistent) return covered ? 'whole' : 'not whole, for not every key has one owner';
+  return covered ? 'not whole' : 'not whole, and not every key has one owner';
 }
 
 type Align = 'left' | 'right';

@@ -40,9 +40,16 @@ describe('ring status', () => {
     const { exitCode, stdout } = await ask('status');
     expect(exitCode).toBe(6);
     const lines = stdout.split('\n');
-    expect(lines[0]).toBe('The ring is not whole: 3 of 4 nodes answer, 4 keys held, and not every key has one owner');
+    expect(lines[0]).toBe('The ring is not whole, and not every key has one owner: 3 of 4 nodes answer, 4 keys held');
     expect(lines[1]).toBe(`  ${addr(2)} does not answer`);
     expect(stdout).toMatch(new RegExp(`^${addr(2)} {2}unreachable +0\\.0 %$`, 'm'));
+  });
+
+  test('does not call a ring whole in which a key has no owner', async () => {
+    ring.bend(1, { arc: null });
+    const { exitCode, stdout } = await ask('status');
+    expect(exitCode).toBe(6);
+    expect(stdout).toMatch(/^The ring is not whole, for not every key has one owner: 4 nodes, 6 keys held\n/);
   });
 
   test('--json prints the same for programs', async () => {
@@ -104,7 +111,7 @@ test('ring lookup prints the way to the owner of a key', async () => {
     const { exitCode, stdout } = await ask('lookup', key);
     expect(exitCode).toBe(0);
     const lines = stdout.trimEnd().split('\n');
-    expect(lines[0]).toBe(`Key ${key}, id ${keyId(fromUtf8(key)).slice(0, 12)}, belongs to ${owner}`);
+    expect(lines[0]).toBe(`Key ${key || '""'}, id ${keyId(fromUtf8(key)).slice(0, 12)}, belongs to ${owner}`);
     expect(lines[2]).toMatch(/^HOP {2}NODE +ID +TOOK$/);
     expect(lines.at(-3)).toContain(` ${owner} `);
     expect(lines.at(-1)).toMatch(/^\d hops?, \d+\.\d ms$/);
