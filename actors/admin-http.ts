@@ -69,6 +69,8 @@ type Body = { readonly text: string } | 'too_long' | 'aborted';
 
 const CONNECTIONS_MAX = 100;
 const BODY_BYTES_MAX = 64 * 1024;
+/** A lookup may name the longest key there is by default: in base 64, each character of it percent-encoded. */
+const HEAD_BYTES_MAX = 272 * 1024;
 /** A client that says nothing for so long, in the middle of a request or after it, is gone. */
 const IDLE_TIMEOUT_MS = 30_000;
 
@@ -78,7 +80,7 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
   async init(args, self) {
     const door = args.takeDoor() ?? (await self.wait(listen(args.settings)));
     if (!(door instanceof Door)) return cannotStart(['listen', door.code ?? door.message]);
-    const server = createServer((request, response) =>
+    const server = createServer({ maxHeaderSize: HEAD_BYTES_MAX }, (request, response) =>
       self.runtime.send(self.pid, { type: 'request', request, response }),
     );
     server.setTimeout(IDLE_TIMEOUT_MS);

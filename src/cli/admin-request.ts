@@ -1,5 +1,5 @@
 /** Admin requests: what a command asks the admin server of a node, and what it says when that fails. */
-import { get } from 'node:http';
+import { get, STATUS_CODES } from 'node:http';
 import type { Command } from 'commander';
 import { type Address, formatAddress } from '../client';
 import { isPort } from '../client/address';
@@ -127,7 +127,8 @@ function answerOf<T>(
     const message = `Cannot read ${what}: ${formatAddress(address)} answered with ${why}`;
     return err({ code: 'server_error', message, exitCode: EXIT.failure });
   };
-  if (status !== 200) return refused(reasonIn(document) ?? `HTTP status ${status}`);
+  if (status !== 200)
+    return refused(reasonIn(document) ?? `HTTP status ${status} (${STATUS_CODES[status] ?? 'unknown'})`);
   const answer = read(document);
   return answer === undefined ? refused(`something that is no ${what}`) : ok(answer);
 }

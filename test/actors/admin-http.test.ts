@@ -152,6 +152,13 @@ describe('the admin server', () => {
     }
   });
 
+  it('looks the longest key up', async () => {
+    const node = await TestNode.start();
+    const key64 = Buffer.alloc(node.node.settings.keyBytesMax, 0xff).toString('base64');
+    const found = await http(adminPort(node), `/api/ring/lookup?key64=${encodeURIComponent(key64)}`);
+    expect(v.parse(LookupDocument, json(found)).key64).toBe(key64);
+  });
+
   it('shows the live tree, each process as a whole', async () => {
     const node = await TestNode.start();
     await node.connect();
