@@ -24,6 +24,7 @@ import {
   supervisor,
 } from '../src/otp';
 import { closeUnwanted, Door } from '../src/transport/door';
+import { readThroughSharedBuffer } from '../src/transport/shared-buffer';
 import type { Inflow } from './inflow';
 import { registered } from './registered';
 import type { OpenSession } from './session';
@@ -111,7 +112,8 @@ function listen({ host, port, connectionsMax }: NodeSettings, self: Self<Info>):
 
 function attend(door: Door, inHand: Set<Socket>, self: Self<Info>): Port {
   door.open(
-    (socket) => {
+    (accepted) => {
+      const socket = readThroughSharedBuffer(accepted);
       inHand.add(socket);
       self.runtime.send(self.pid, { type: 'accepted', socket });
     },
