@@ -183,11 +183,12 @@ function readyChecks({ life }: Args, runtime: Runtime): readonly Check[] {
 
 function nodeInfo({ settings, id, version, life, tally }: Args, ring: RingView, runtime: Runtime): NodeInfo {
   const stats = runtime.run(kvStore.open)?.table.stats();
+  const hasLeft = runtime.run(ringState.read)?.phase === 'left';
   return {
     nodeId: settings.nodeId,
     id,
     addr: formatAddress(settings),
-    state: life.state,
+    state: hasLeft ? 'leaving' : life.state,
     ring: ringWindow.place(ring, runtime),
     keys: {
       primary: stats?.keys ?? 0,

@@ -73,7 +73,7 @@ const MOVE_MS = 60_000;
 function whyNot(member: ReturnType<typeof ringState.read>): string {
   switch (member?.phase) {
     case 'left':
-      return 'this node has left its ring, and a new one must be started';
+      return 'this node has left its ring; only a newly started one can join';
     case 'member':
       return 'this node is in a ring with others already';
     default:

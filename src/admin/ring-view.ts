@@ -24,6 +24,9 @@ export interface Description {
   readonly tombstones: number;
 }
 
+/** Whether a node is in a ring at all: it has yet to join one, or has left it. */
+export const isInRing = ({ state, successors }: Description): boolean => state === 'active' || successors.length > 0;
+
 /** The node's window on the ring. What is answered with undefined did not come, or not in time. */
 export interface RingView {
   /** What this node says of itself; undefined while its ring actors are being restarted. */

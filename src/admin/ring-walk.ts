@@ -10,7 +10,7 @@ import { distanceOf } from '../chord/finger-table';
 import type { Id } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import type { RingInfo, RingNode } from './answers';
-import { type Description, peerInfo, type RingView } from './ring-view';
+import { type Description, isInRing, peerInfo, type RingView } from './ring-view';
 
 /** A ring with more members is shown as far as this. */
 const NODES_MAX = 4096;
@@ -67,11 +67,11 @@ class Walk {
     const order = (a: Seen, b: Seen) => (distanceOf(here, a.peer.id) < distanceOf(here, b.peer.id) ? -1 : 1);
     const seen = [...this.seen.values()].sort(order);
     const reached = seen.flatMap(({ description }) => description ?? []);
-    const disagreements = [
-      ...seen.filter(({ description }) => !description).map(({ peer }) => `${peer.addr} does not answer`),
-      ...(this.closed ? [] : [`the walk from successor to successor does not come back to ${this.self.self.addr}`]),
-      ...reached.flatMap((description, index) => neighbourProblems(description, after(reached, index))),
-    ];
+    if (!isInRing(this.self)) {
+      const problems = [outsideProblem(this.self)];
+      return { nodes: seen.map(nodeOf), consistent: false, covered: false, problems };
+    }
+    const disagreements = this.disagreements(seen, reached);
     const gaps = ownershipProblems(reached);
     return {
       nodes: seen.map(nodeOf),
@@ -79,6 +79,14 @@ class Walk {
       covered: gaps.length === 0,
       problems: [...disagreements, ...gaps],
     };
+  }
+
+  private disagreements(seen: readonly Seen[], reached: readonly Description[]): readonly string[] {
+    return [
+      ...seen.filter(({ description }) => !description).map(({ peer }) => `${peer.addr} does not answer`),
+      ...(this.closed ? [] : [`the walk from successor to successor does not come back to ${this.self.self.addr}`]),
+      ...reached.flatMap((description, index) => neighbourProblems(description, after(reached, index))),
+    ];
   }
 
   /** The first of these that answers; undefined at the end of the walk. */
@@ -110,6 +118,9 @@ class Walk {
 }
 
 const after = <T>(all: readonly T[], index: number) => all[(index + 1) % all.length] as T;
+
+const outsideProblem = ({ self, state }: Description) =>
+  `${self.addr} is in no ring: it ${state === 'joining' ? 'has not joined one yet' : 'has left'}`;
 
 /** Why two neighbours do not agree that they are neighbours. */
 function neighbourProblems({ self, successors }: Description, next: Description): readonly string[] {

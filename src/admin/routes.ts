@@ -15,7 +15,7 @@ import { toBinaryString } from '../octets';
 import type { TreeNode } from '../otp/tree';
 import type { ArcInfo, FingerInfo, FingersInfo, LookupInfo, NodeState, PeerInfo } from './answers';
 import { lookUp } from './key-lookup';
-import { peerInfo, type RingView } from './ring-view';
+import { isInRing, peerInfo, type RingView } from './ring-view';
 import { walkRing } from './ring-walk';
 
 /** One thing that must hold for a node to be ready. */
@@ -177,6 +177,7 @@ async function lookup({ ring: view }: NodeView, _request: AdminRequest, url: URL
   }
   const self = view.describeSelf();
   if (self === undefined) return RING_RESTARTING;
+  if (!isInRing(self)) return refusal(503, 'no_route', 'Cannot look up: this node is in no ring');
   const id = keyId(toBinaryString(key));
   const found = await lookUp(view, self, id);
   if (!found.ok) return refusal(503, found.error, `Cannot look up: ${LOOKUP_WORDS[found.error]}`);

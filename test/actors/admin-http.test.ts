@@ -152,6 +152,16 @@ describe('the admin server', () => {
     }
   });
 
+  it('says of a node that has left its ring, and goes on running, that it is in none', async () => {
+    const node = await TestNode.start();
+    await node.node.leaveRing();
+    const { state, ring } = json(await http(adminPort(node), '/api/node')) as NodeInfo;
+    expect(state).toBe('leaving');
+    expect(ring).toMatchObject({ predecessor: null, successor: null, successorList: [] });
+    const { problems } = v.parse(RingDocument, json(await http(adminPort(node), '/api/ring')));
+    expect(problems).toEqual([expect.stringMatching(/^127\.0\.0\.1:\d+ is in no ring: it has left$/)]);
+  });
+
   it('looks the longest key up', async () => {
     const node = await TestNode.start();
     const key64 = Buffer.alloc(node.node.settings.keyBytesMax, 0xff).toString('base64');

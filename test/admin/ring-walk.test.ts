@@ -64,6 +64,17 @@ describe('walkRing()', () => {
     expect(problems).toEqual([`the successor of ${ring.at(0).addr} is ${ring.at(2).addr}, not ${ring.at(1).addr}`]);
   });
 
+  it.each([
+    ['joining', 'has not joined one yet'],
+    ['leaving', 'has left'],
+  ] as const)('says of a node that is %s that it is in no ring', async (state, why) => {
+    const ring = new ShownRing(1);
+    ring.bend(0, { state, predecessor: null, successors: [], arc: null });
+    const { consistent, covered, problems } = await walk(ring);
+    expect({ consistent, covered }).toEqual({ consistent: false, covered: false });
+    expect(problems).toEqual([`${ring.at(0).addr} is in no ring: it ${why}`]);
+  });
+
   it('notices a predecessor that is not the neighbour', async () => {
     const ring = new ShownRing(3);
     ring.bend(2, { predecessor: ring.at(0) });

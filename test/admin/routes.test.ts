@@ -198,6 +198,14 @@ describe('the ring', () => {
     }
   });
 
+  it('says of a lookup that this node is in no ring', async () => {
+    const ring = new ShownRing(1);
+    ring.bend(0, { state: 'leaving', predecessor: null, successors: [], arc: null });
+    const refused = await ask('/api/ring/lookup?key=a', {}, { ring: ring.viewFrom(0) });
+    expect(codeOf(refused)).toEqual([503, 'no_route']);
+    expect(refused.body).toMatchObject({ error: { message: 'Cannot look up: this node is in no ring' } });
+  });
+
   it('says that no way leads to a key', async () => {
     const lost = { ...ring.viewFrom(0), findNext: async () => undefined };
     const answers = await Promise.all(
