@@ -314,7 +314,7 @@ describe('tree', () => {
   });
 
   test.each([
-    [503, '{}', 'answered with HTTP status 503'],
+    [503, '{}', 'answered with HTTP status 503 \\(Service Unavailable\\)'],
     [200, '{"name": 1}', 'answered with something that is no tree'],
     [200, 'not JSON', 'answered with something that is no tree'],
   ])('says that the node answered with %i and %s', async (status, body, why) => {
