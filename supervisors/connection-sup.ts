@@ -1,13 +1,13 @@
 /**
- * Connection supervisor: one child per client.
+ * Connection supervisor: one child for each client, and for each node that speaks to this one.
  *
  *   connection-sup      simple_one_for_one
- *   └── connection …    temporary: a client that lost its connection makes a new one
+ *   └── connection …    temporary: whoever has lost a connection makes a new one
  *
- * Connections are temporary, so a client that makes its connection crash counts against no
+ * Connections are temporary, so whoever makes one crash counts against no
  * intensity and cannot climb the tree. On the way down they get a moment to send what they have
  * answered: half of the second within which a node serves again, since the next connection-sup
- * must wait for it when a supervisor above was killed and a client does not read.
+ * must wait for it when a supervisor above was killed and somebody does not read.
  */
 import * as connection from '../actors/connection';
 import { nameOf, type Supervisor, type SupervisorRef, supervisor } from '../src/otp';

@@ -1,12 +1,12 @@
 /**
- * Listener supervisor: everything between the TCP port and one client's requests.
+ * Listener supervisor: everything between the TCP port and the requests of one client or node.
  *
  *   listener-sup        rest_for_one
- *   ├── connection-sup  simple_one_for_one: one temporary connection per client
+ *   ├── connection-sup  simple_one_for_one: one temporary connection per client, or node that speaks to this one
  *   └── acceptor        hands each accepted socket to connection-sup
  *
  * The order is the design: if connection-sup falls, the acceptor must not go on handing it
- * sockets; if the acceptor falls, the clients already served must not notice. Ten restarts in ten
+ * sockets; if the acceptor falls, those already served must not notice. Ten restarts in ten
  * seconds: what makes an acceptor fail, such as a port that somebody else holds for a moment, is
  * over by then or is not going to be.
  */

@@ -5,7 +5,7 @@
  *   └── handoff      moves arcs between this node and its neighbours
  *
  * What handoff knows outlives it in a table, so it is restarted as often as anybody kills it: twenty
- * times in ten seconds, as everywhere here. What other nodes say was checked before it came to it.
+ * times in ten seconds, like the ring's actors. What other nodes say was checked before it came to it.
  */
 import * as handoff from '../actors/handoff';
 import { registered } from '../actors/registered';

@@ -9,7 +9,7 @@
  *
  * They speak by registered name and read each other's tables, and each can do without the others for
  * a while, so one is replaced under the others. The ring state comes first: the others begin by reading
- * what it has published. Twenty restarts in ten seconds, as above it: an operator may kill whatever he
+ * what it has published. Twenty restarts in ten seconds: an operator may kill whatever he
  * likes, and what cannot live is given up within a second. What another node says is checked
  * before it comes here, so no bad peer uses that up.
  */
