@@ -60,7 +60,7 @@ test-module: build
 run-node: $(DEPS)
 	@node -r ts-node/register src/cli/main.ts node --node-id $(NODE_ID) --port $(PORT) $(NODE_FLAGS)
 
-## run-ring NODES=4 PORT=8001: a ring of nodes, a process each; Ctrl-C stops them all (HOST= JOIN= LOG_LEVEL= LOG_DIR=)
+## run-ring NODES=4 PORT=8001: a ring of nodes, a process each; Ctrl-C stops them all (HOST= JOIN= LOG_LEVEL= LOG_DIR= ALLOW_CHAOS=1)
 run-ring: build
 	@node bin/funnelkvs ring-up --nodes $(NODES) --port $(PORT) $(RING_FLAGS)
 

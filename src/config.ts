@@ -66,7 +66,12 @@ export const NODE_SETTINGS = {
     default: DEFAULT_LIMITS.requestBytesMax,
     text: 'longest refused request after which a connection goes on',
   }),
-  connectionsMax: count({ least: 1, most: 1_000_000, default: 10_000, text: 'most client connections at a time' }),
+  connectionsMax: count({
+    least: 1,
+    most: 1_000_000,
+    default: 10_000,
+    text: 'most connections at a time, of clients and nodes',
+  }),
   idleRequestTimeoutMs: duration({ default: 30_000, text: 'how long a half-sent request may stand still' }),
   pendingAnswerBytesMax: bytes({
     most: GIB,
@@ -76,7 +81,7 @@ export const NODE_SETTINGS = {
   arrivingBytesMax: bytes({
     most: Number.MAX_SAFE_INTEGER,
     default: 256 * MIB,
-    text: 'half-received requests, all clients together, beyond which large ones are refused',
+    text: 'half-received requests, all connections together, beyond which large ones are refused',
   }),
   successorListMax: count({
     least: 3,
