@@ -59,6 +59,8 @@ export function own(state: Ownership, arc: Range, epoch: Epoch, nowMs: number): 
       owned: { arc, epoch },
       isNew: false,
       gapSinceMs: undefined,
+      // Whoever had died before may be back, and hold what comes before this arc.
+      claimsSeen: state.claimsSeen.filter(({ atMs }) => atMs !== undefined),
       grants: state.grants.filter((grant) => !rangesOverlap(grant.arc, arc)),
       surplus: state.surplus.flatMap((surplus) =>
         withoutRange(surplus.arc, arc).map((rest) => ({ ...surplus, arc: rest })),
