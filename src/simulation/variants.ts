@@ -1,8 +1,8 @@
 /**
- * Variants: a member's pointers as they are, and as each answer on its way would make them.
+ * Variants: a member's pointers as they are, and as each message on its way would make them.
  *
  * The corrected protocol is proven for steps that read and change pointers at one moment. In a network an
- * answer is old when it comes, so whatever is said of the ring must hold with every answer that is still
+ * answer is old when it comes, so whatever is said of the ring must hold with every message that is still
  * on its way, as if it had arrived, and as if it had not. And a list that names an earlier incarnation of
  * somebody names somebody dead, which may be struck off at any moment.
  */
@@ -10,8 +10,8 @@ import type { NodeId } from '../chord/id';
 import { type Member, Snapshot } from '../chord/invariants';
 import type { Peer } from '../chord/peer';
 import { type RingMember, stepRing } from '../chord/ring-member';
-import type { Answer } from '../chord/ring-protocol';
 import type { Packet } from './packet';
+import type { VirtualNode } from './virtual-node';
 import type { World } from './world';
 
 /** For every member, whoever was let in and does not know it yet included, all that its pointers may be. */
@@ -19,21 +19,32 @@ export type Variants = ReadonlyMap<NodeId, readonly RingMember[]>;
 
 /** The variants of all members at this moment. */
 export function variantsOf(world: World): Variants {
-  const answers = world.inFlight.filter(isRingAnswer);
+  const coming = new Map<NodeId, Packet[]>();
+  for (const packet of world.inFlight) {
+    const packets = coming.get(packet.to.id);
+    if (packets) packets.push(packet);
+    else coming.set(packet.to.id, [packet]);
+  }
   const variants = new Map<NodeId, readonly RingMember[]>();
-  for (const { self, member, asks } of world.nodes) {
-    const coming = answers.filter(({ to, number }) => to.id === self.id && to.inc === self.inc && asks.has(number));
-    const after = coming.map(({ from, number, answering }) => {
-      const request = asks.get(number) ?? 0;
-      return stepRing(member, { type: 'answered', from, answer: answering as Answer, request })[0];
-    });
-    const all = [member, ...after].filter(({ phase }) => phase === 'member');
-    if (all.length > 0) variants.set(self.id, all);
+  for (const node of world.nodes) {
+    const after = (coming.get(node.self.id) ?? []).flatMap((packet) => afterArrival(node, packet));
+    const all = [node.member, ...after].filter(({ phase }) => phase === 'member');
+    if (all.length > 0) variants.set(node.self.id, all);
   }
   return variants;
 }
 
-/** The members that no list skips, whichever answers have arrived, and that none names as what they were before. */
+/** What a node's member would be if this message arrived now; nothing if it would change no pointer. */
+function afterArrival({ self, member, asks }: VirtualNode, packet: Packet): RingMember | [] {
+  if (packet.type === 'tell') return stepRing(member, { type: 'told', from: packet.from, tale: packet.tale })[0];
+  if (packet.type !== 'answer' || packet.to.inc !== self.inc) return [];
+  const { from, answering } = packet;
+  const request = asks.get(packet.number);
+  if (request === undefined || (answering.type !== 'state' && answering.type !== 'admitted')) return [];
+  return stepRing(member, { type: 'answered', from, answer: answering, request })[0];
+}
+
+/** The members that no list skips, whatever has arrived, and that none names as what they were before. */
 export function lastingPrincipals(variants: Variants): readonly NodeId[] {
   const depth = Math.max(0, ...[...variants.values()].map((members) => members.length));
   const sets = Array.from({ length: depth }, (_none, place) => {
@@ -54,8 +65,3 @@ export const viewOf = ({ self, predecessor, successors }: RingMember): Member =>
   predecessor: predecessor.id,
   successors: successors.map(({ id }) => id),
 });
-
-type RingAnswer = Extract<Packet, { type: 'answer' }>;
-
-const isRingAnswer = (packet: Packet): packet is RingAnswer =>
-  packet.type === 'answer' && (packet.answering.type === 'state' || packet.answering.type === 'admitted');

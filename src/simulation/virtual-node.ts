@@ -31,6 +31,7 @@ interface RingAsk {
 const JOIN_TIMEOUT_MS = 1000;
 const JOIN_PAUSE_MS = [50, 150] as const;
 const PING_FOR_MS = 150;
+const ANSWERED_MAX = 64;
 const NOBODY: ReadonlySet<NodeId> = new Set();
 
 /** One process of a node, from its start to its end. */
@@ -41,6 +42,8 @@ export class VirtualNode implements LookupHost {
   /** What the ring's member has asked: the number that the core gave it, by that of the message. */
   readonly asks = new Map<number, number>();
   private readonly asked = new Map<number, RingAsk>();
+  /** The last questions that it was asked. */
+  private readonly answered = new Set<number>();
   /** Who knows contacts to join through, while it tries to. */
   private contacts: (() => readonly Peer[]) | undefined;
   private readonly questions: Questions;
@@ -137,6 +140,7 @@ export class VirtualNode implements LookupHost {
   }
 
   private askedBy(packet: Extract<Packet, { type: 'ask' }>, asking: Asking): void {
+    if (this.isRepeated(packet.number)) return undefined;
     const reply = (answering: Parameters<typeof answerTo>[2]) =>
       this.world.send(answerTo(packet, this.self, answering));
     if (asking.type === 'find_next') {
@@ -150,6 +154,15 @@ export class VirtualNode implements LookupHost {
       return undefined;
     }
     this.advance({ type: 'asked', from: packet.from, question: asking, ref: packet.number }, packet);
+  }
+
+  /** A question that comes twice is answered once: the second is known by its number, as a connection would know it. */
+  private isRepeated(number: number): boolean {
+    if (this.answered.has(number)) return true;
+    this.answered.add(number);
+    const [oldest] = this.answered;
+    if (this.answered.size > ANSWERED_MAX && oldest !== undefined) this.answered.delete(oldest);
+    return false;
   }
 
   // Lookups
