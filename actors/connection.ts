@@ -138,7 +138,13 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
   },
 
   /** What was answered still leaves, as long as the supervisor waits. */
-  terminate: (_reason, { socket }, self) => self.wait(flushed(socket)),
+  terminate(reason, state, self) {
+    if (reason === 'shutdown' && !state.closing) {
+      state.session?.farewell?.();
+      send(state);
+    }
+    return self.wait(flushed(state.socket));
+  },
 
   formatStatus: ({ socket, session, stalled, ended, closing }) => ({
     peer: `${socket.remoteAddress}:${socket.remotePort}`,

@@ -25,7 +25,7 @@ import {
   stop,
   type TimerRef,
 } from '../src/otp';
-import { type Frame, type FrameRefusal, WHOLE_CONNECTION } from '../src/protocol/rpc-frames';
+import { type Frame, type FrameRefusal, type RpcErrorCode, WHOLE_CONNECTION } from '../src/protocol/rpc-frames';
 import type { HandshakeFault, Hello } from '../src/protocol/rpc-handshake';
 import {
   decodeAnswer,
@@ -286,14 +286,15 @@ function refused(handshake: HandshakeFault, message: string, state: State, self:
   failed({ code: 'refused', message: `Cannot ask ${addr}: ${message}`, handshake }, state, self);
 }
 
-/** The connection is over, by itself or because it was dropped. */
-function closed(why: string, state: State, self: Self<Info>): void {
+/** The connection is over. By `not_a_member` it says that what was not answered was not done. */
+function closed(why: string, state: State, self: Self<Info>, last?: RpcErrorCode): void {
   const { phase, addr, desk } = state;
   wireOf(state)?.destroy();
   if (phase.type !== 'open') {
     return failed({ code: 'unreachable', message: `Cannot ask ${addr}: no connection (${why})` }, state, self);
   }
-  const failure: Failure = { code: 'disconnected', message: `The connection to ${addr} broke (${why})` };
+  const code = last === 'not_a_member' ? last : 'disconnected';
+  const failure: Failure = { code, message: `The connection to ${addr} broke (${why})` };
   self.runtime.logger.event('debug', 'peer_disconnected', { to: addr, why });
   desk.failSent(failure);
   desk.failWaiting(failure);
@@ -332,7 +333,7 @@ function take(found: Frame | FrameRefusal, wire: PeerWire, state: State, self: S
       return answered(found.correlationId, found.body, state, self);
     case 'error': {
       wire.wasOfUse = true;
-      if (found.correlationId === WHOLE_CONNECTION) return closed(`${found.code}: ${found.message}`, state, self);
+      if (found.correlationId === WHOLE_CONNECTION) return closed(found.message, state, self, found.code);
       const asked = desk.take(found.correlationId);
       if (asked === undefined) return;
       const message = `Cannot ask ${addr} (${asked.question.type}): ${found.message}`;
@@ -362,8 +363,7 @@ function answered(correlationId: number, body: RpcValue, state: State, self: Sel
     return sendOutcome(self.runtime, asked, { code: 'bad_answer', wasSent: true, message: decoded.error.message });
   }
   const rttMs = self.nowMs() - asked.sentAtMs;
-  const { replyTo, tag } = asked;
-  self.send(replyTo, { type: 'rpc_answered', tag, from: phase.peer, answer: decoded.value, rttMs });
+  self.send(asked.replyTo, { type: 'rpc_answered', tag: asked.tag, from: phase.peer, answer: decoded.value, rttMs });
 }
 
 // Time

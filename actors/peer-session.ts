@@ -159,6 +159,13 @@ class PeerSession implements Session {
     this.end();
   }
 
+  /** What a node that has left its ring has been sent and has not answered, it has not done either: it may go elsewhere. */
+  farewell(): void {
+    if (!this.greeted || !this.isIdle || this.isOver || this.options.answerDescribe()?.state !== 'leaving') return;
+    this.writeError(WHOLE_CONNECTION, 'not_a_member', 'This node has left its ring, and ends');
+    this.end();
+  }
+
   // Shaking hands
 
   private shakeHands(chunk: Buffer): void {

@@ -394,6 +394,15 @@ describe('a connection that breaks', () => {
   });
 });
 
+describe('a node that has left its ring', () => {
+  it('says so with its last word: what it has not answered it has not done', async () => {
+    const a = await PeerNode.start();
+    const bye: Said = { type: 'error', correlationId: 0, code: 'not_a_member', message: 'This node has left' };
+    const fake = await FakePeer.listen({ onFrame: (_frame, peer) => peer.send(bye) });
+    expect(inShort(await a.ask(fake.peer, PING))).toBe('not_a_member sent');
+  });
+});
+
 describe('a link that is killed', () => {
   it('leaves nobody waiting: what was sent, what was not, and what was just being asked', async () => {
     const a = await PeerNode.start();

@@ -3,7 +3,8 @@ import { createConnection } from 'node:net';
 import * as fc from 'fast-check';
 import type { Id } from '../../src/chord/id';
 import { type BinaryString, fromUtf8 } from '../../src/octets';
-import { currentSelf, ManualClock } from '../../src/otp';
+import { currentSelf, ManualClock, type Pid } from '../../src/otp';
+import type { Described } from '../../src/protocol/rpc-description';
 import type { DecodedFrame, Frame, RequestFrame, ResponseFrame } from '../../src/protocol/rpc-frames';
 import { peerOf } from '../../src/protocol/rpc-handshake';
 import { encodeQuestion, type RpcQuestion } from '../../src/protocol/rpc-messages';
@@ -19,6 +20,19 @@ import { hex, SEED } from '../protocol/fixtures';
 afterEach(closeAll);
 
 const GUEST = helloAt(9, { inc: 99n });
+
+const DESCRIBED: Described = {
+  type: 'described',
+  self: peerOf(GUEST),
+  state: 'active',
+  predecessor: undefined,
+  successors: [],
+  fingers: [],
+  arc: undefined,
+  keys: 0,
+  bytes: 0,
+  tombstones: 0,
+};
 
 const request = (correlationId: number, question: RpcQuestion, deadlineMs?: number): RequestFrame => ({
   type: 'request',
@@ -391,6 +405,44 @@ describe('nonsense', () => {
     bystander.send(request(1, { type: 'describe' }));
     await bystander.framesCount(1);
     expect(node.reports.filter(({ type }) => type === 'crash' || type === 'error' || type === 'terminate')).toEqual([]);
+  });
+});
+
+describe('a conversation whose node ends', () => {
+  const key = 'k' as BinaryString;
+  const GET_IT = (correlationId: number) => request(correlationId, { type: 'get', key, consistency: 'default' });
+
+  /** What is said in the end by a node that has been sent so many requests of which it answers the first. */
+  async function endOf(state: 'active' | 'leaving', count: number): Promise<ReturnType<typeof answersOf>> {
+    const pids: Pid[] = [];
+    let served = 0;
+    const described: Described = { ...DESCRIBED, state };
+    const { node, guest } = await withGuest({
+      answerDescribe: () => described,
+      serveData: ({ self }) => ({
+        serve(_question, asked) {
+          pids.push(self.pid);
+          served += 1;
+          if (served === 1) asked.answer({ type: 'not_owner' });
+        },
+        handle: () => false,
+      }),
+    });
+    guest.send(...Array.from({ length: count }, (_none, at) => GET_IT(at + 1)));
+    await until('all have come', () => served === count);
+    const [pid] = pids;
+    if (pid) node.runtime.exit(pid, 'shutdown');
+    await guest.over();
+    return answersOf(guest);
+  }
+
+  it('ends with a word where the node has left its ring: what was not answered may go elsewhere', async () => {
+    expect(await endOf('leaving', 1)).toEqual({ 0: 'not_a_member', 1: ['not_owner', null] });
+  });
+
+  it('ends without one where something may have been done that was not answered, or the node goes on', async () => {
+    expect(await endOf('leaving', 2)).toEqual({ 1: ['not_owner', null] });
+    expect(await endOf('active', 1)).toEqual({ 1: ['not_owner', null] });
   });
 });
 
