@@ -248,8 +248,7 @@ function writeAsk(item: Ask, wire: PeerWire, { desk, tally }: State, nowMs: numb
 function happened(message: WireMessage, state: State, self: Self<Info>): void {
   switch (message.type) {
     case 'wire_connected':
-      message.wire.shakeHands();
-      return;
+      return void message.wire.shakeHands();
     case 'wire_data':
       state.silentSinceMs = undefined;
       if (state.phase.type === 'connecting') return judge(message.wire.shakeHands(message.chunk), state, self);
