@@ -82,6 +82,7 @@ class Show {
         right,
       ),
     );
+    stage.show('whoever had them before keeps copies for 30 s, which count as held until then');
     stage.show(`${load.reads} reads meanwhile`);
     stage.check('not one of them failed or missed', load.problem);
     await this.checkAllFound('it finds every key', node);
