@@ -39,11 +39,19 @@ export class OctetWriter {
 
   /** Everything written since the last time, in as few pieces as there are; the writer is empty again. */
   takeAll(): Octets[] {
+    this.bytesWritten = 0;
+    if (this.full.length === 0) return this.takeText();
     this.endText();
     const all = this.full;
     this.full = [];
-    this.bytesWritten = 0;
     return all;
+  }
+
+  /** The ordinary case. An array that begins with its one piece is an eighth of what one is that it is pushed to. */
+  private takeText(): Octets[] {
+    const { text } = this;
+    this.text = EMPTY;
+    return text.length > 0 ? [text as Octets] : [];
   }
 
   private writeLong(octets: Uint8Array): void {
