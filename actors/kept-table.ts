@@ -49,9 +49,8 @@ export function create<Row extends OneRow>(table: RowTable<Row>, protection: ets
 
 /** The row of such a table: one look-up, no hop. Undefined while nobody has the table. */
 export function rowOf<Row extends OneRow>(table: RowTable<Row>, id: Row['id']): Row | undefined {
-  const found = ets.whereis(table);
   // The library cannot see that a row with an "id" has a field "id" while the row's type is open.
-  return found && (ets.lookup(found as unknown as ets.Table<OneRow, 'id'>, id)[0] as Row | undefined);
+  return ets.find(table as unknown as ets.TableName<OneRow, 'id'>, id) as Row | undefined;
 }
 
 /** Sees to it that the table has an heir again, after a {@link KeptMessage}. */

@@ -37,10 +37,7 @@ export const startLink = (args: Args) => genServer.startLink(callbacks, args, re
  * The table and the clock that orders its writes; undefined only when both the store and its heir
  * are gone. Look it up once per turn and do not keep it: a table that died must not take writes.
  */
-export function open(): Target | undefined {
-  const table = ets.whereis(TABLE);
-  return table && ets.lookup(table, 'store')[0];
-}
+export const open = (): Target | undefined => ets.find(TABLE, 'store');
 
 // State and messages
 

@@ -199,6 +199,19 @@ export function lookup<Row extends object, KeyField extends FieldOf<Row>>(
   return row === undefined ? [] : [rowOut(source, row) as Row];
 }
 
+/**
+ * The row with this key in a named table; undefined also where nobody has the table. One step, where
+ * {@link whereis} and {@link lookup} are two and make a list: for what is looked up for every message.
+ */
+export function find<Row extends object, KeyField extends FieldOf<Row>>(
+  name: TableName<Row, KeyField>,
+  key: NoInfer<Row[KeyField]>,
+): Row | undefined {
+  const table = Tables.of(currentRuntime()).find(name);
+  const row = table && readable(table).store.get(key);
+  return table && row && (rowOut(table, row) as Row);
+}
+
 /** One field of the row with this key. @throws BadArgument when there is none (fact 104) */
 export function lookupElement<Row extends object, KeyField extends FieldOf<Row>, Field extends FieldOf<Row>>(
   table: TableRef<Row, KeyField>,

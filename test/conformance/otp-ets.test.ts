@@ -114,6 +114,24 @@ describe('making a table', () => {
   );
 
   it(
+    'find() gives a row of a named table, and undefined where there is no such row or nobody has the table',
+    withMembers((owner, other, third) => {
+      const name = ets.tableName<Row, 'id'>('rows');
+      expect(other.run(() => ets.find(name, 'a'))).toBeUndefined();
+      const table = filledTable(owner, { named: true });
+      const found = other.run(() => ets.find(name, 'a'));
+      expect(found).toEqual({ id: 'a', n: 1 });
+      // A copy, as the table's isolation says.
+      expect(other.run(() => ets.find(name, 'a'))).not.toBe(found);
+      expect(other.run(() => ets.find(name, 'x'))).toBeUndefined();
+      owner.run(() => ets.deleteTable(table));
+      expect(other.run(() => ets.find(name, 'a'))).toBeUndefined();
+      filledTable(third, { named: true, protection: 'private' });
+      badarg(() => other.run(() => ets.find(name, 'a')));
+    }),
+  );
+
+  it(
     'tablesOf() lists every table for operators, oldest first',
     withMembers((owner, other, _third, world) => {
       filledTable(owner, { protection: 'private' });
