@@ -36,6 +36,7 @@ export interface Weather {
 const SILENCE_MS = 250;
 const RING_TICK_MS = 500;
 const BEAT_MS = 100;
+const PROBE_MS = 2000;
 /** Few records at a time, so that transfers take many steps. */
 const CHUNK = 3;
 
@@ -469,6 +470,7 @@ export class SmallOwners {
     this.nodes.push(node);
     this.say(`start ${name(self)}`);
     this.every(node, RING_TICK_MS, () => this.ring(node, { type: 'tick' }));
+    this.every(node, PROBE_MS, () => this.probe(node));
     this.every(node, BEAT_MS, () => this.tell(node, { type: 'tick' }));
     this.look(node);
     return node;
@@ -480,6 +482,12 @@ export class SmallOwners {
       this.at(node, run);
       this.every(node, ms, run);
     });
+  }
+
+  /** What a ring probe finds: somebody who lives, wherever he stands. */
+  private probe(node: OwnerNode): void {
+    const candidate = this.pick(this.members.filter((other) => this.canHear(node.self, other.self)))?.self;
+    if (candidate && candidate.id !== node.self.id) this.ring(node, { type: 'consider', candidate });
   }
 
   private tryToJoin(node: OwnerNode): void {
