@@ -1,11 +1,8 @@
-/** Ring members: single steps by their effects, then whole rings that join, leave and die at random. */
+/** Ring members: single steps by their effects. Whole rings of them live in test/simulation. */
 import type { Peer } from '../../src/chord/peer';
-import { isAlone, outsider, type RingMember } from '../../src/chord/ring-member';
+import { isAlone, outsider } from '../../src/chord/ring-member';
 import type { RingEvent } from '../../src/chord/ring-protocol';
-import { randomFrom } from '../../src/otp';
-import { ProbedRing } from './probed-ring';
 import { A, after, B, C, D, dead, later, member, notify, pointers, silent, state, tick } from './ring-steps';
-import { SmallRing } from './small-ring';
 
 describe('stepRing() while it stabilises', () => {
   it('asks the successor, takes its list whole, and tells it that this member is there', () => {
@@ -248,120 +245,5 @@ describe('stepRing() when somebody joins', () => {
     ]);
     const [, effects] = after(outsider(A, 3), { type: 'asked', from: B, question: { type: 'join' }, ref: 1 });
     expect(effects).toEqual([{ type: 'answer', to: B, answer: { type: 'refused', reason: 'not_a_member' }, ref: 1 }]);
-  });
-});
-
-describe('a whole ring', () => {
-  const seeds = Array.from({ length: 30 }, (_none, n) => n + 1);
-
-  it.each([2, 3, 4, 12])(
-    'of %d is whole after all have joined through one at once, and is one at every moment',
-    (size) => {
-      for (const seed of seeds) {
-        const ring = new SmallRing(seed);
-        const first = ring.create();
-        for (let n = 1; n < size; n += 1) ring.join(first);
-        expect({ seed, idealMs: ring.runUntilIdeal(20_000) }).toEqual({ seed, idealMs: expect.any(Number) as unknown });
-        expect({ seed, breaches: ring.breaches }).toEqual({ seed, breaches: [] });
-      }
-    },
-  );
-
-  it('stays ideal once it is', () => {
-    const ring = new SmallRing(1);
-    const first = ring.create();
-    for (let n = 1; n < 10; n += 1) ring.join(first);
-    ring.runUntilIdeal(20_000);
-    const before = ring.snapshot();
-    ring.run(20_000);
-    expect(ring.snapshot()).toEqual(before);
-  });
-
-  it('mends itself when members die one after the other, and is one ring at every moment', () => {
-    for (const seed of seeds) {
-      const ring = new SmallRing(seed);
-      const random = randomFrom(seed);
-      const first = ring.create();
-      for (let n = 1; n < 10; n += 1) ring.join(first);
-      ring.runUntilIdeal(20_000);
-      while (ring.inRing().length > 5) {
-        const { self } = ring.inRing()[Math.floor(random() * ring.inRing().length)] as RingMember;
-        ring.kill(self.id);
-        expect({ seed, idealMs: ring.runUntilIdeal(20_000) }).toEqual({ seed, idealMs: expect.any(Number) as unknown });
-      }
-      expect({ seed, breaches: ring.breaches }).toEqual({ seed, breaches: [] });
-    }
-  });
-
-  it('mends itself sooner when the dead are noticed than when they are only met, and is one ring all the same', () => {
-    const meanMs = (noticed: boolean) => {
-      let sumMs = 0;
-      for (const seed of seeds) {
-        const ring = new SmallRing(seed);
-        const random = randomFrom(seed);
-        const first = ring.create();
-        for (let n = 1; n < 10; n += 1) ring.join(first);
-        ring.runUntilIdeal(20_000);
-        ring.run(2000);
-        const { self } = ring.inRing()[Math.floor(random() * ring.inRing().length)] as RingMember;
-        if (noticed) ring.killNoticed(self);
-        else ring.kill(self.id);
-        sumMs += ring.runUntilIdeal(20_000) ?? Number.POSITIVE_INFINITY;
-        expect({ seed, breaches: ring.breaches }).toEqual({ seed, breaches: [] });
-      }
-      return sumMs / seeds.length;
-    };
-    expect(meanMs(true)).toBeLessThan(meanMs(false));
-  });
-
-  it('takes back a member that was restarted at once, wherever it stands', () => {
-    for (const seed of seeds) {
-      const ring = new SmallRing(seed);
-      const random = randomFrom(seed);
-      const first = ring.create();
-      for (let n = 1; n < 2 + (seed % 8); n += 1) ring.join(first);
-      ring.runUntilIdeal(20_000);
-      const others = ring.inRing().filter(({ self }) => self.id !== first.id);
-      const { self } = others[Math.floor(random() * others.length)] as RingMember;
-      const again = ring.restart(self, first);
-      expect({ seed, idealMs: ring.runUntilIdeal(20_000) }).toEqual({ seed, idealMs: expect.any(Number) as unknown });
-      ring.run(3000);
-      for (const { predecessor, successors } of ring.inRing()) {
-        const stale = [predecessor, ...successors].filter(({ id, inc }) => id === again.id && inc < again.inc);
-        expect({ seed, stale }).toEqual({ seed, stale: [] });
-      }
-    }
-  });
-
-  it('is whole again after half of it has died at once, lists and all', () => {
-    for (const seed of seeds) {
-      const ring = new ProbedRing(seed, 2000);
-      const random = randomFrom(seed);
-      const first = ring.create();
-      for (let n = 1; n < 12; n += 1) ring.join(first);
-      ring.runUntilIdeal(20_000);
-      ring.run(5000);
-      while (ring.inRing().length > 6) {
-        const { self } = ring.inRing()[Math.floor(random() * ring.inRing().length)] as RingMember;
-        ring.kill(self.id);
-      }
-      expect({ seed, idealMs: ring.runUntilIdeal(60_000) }).toEqual({ seed, idealMs: expect.any(Number) as unknown });
-    }
-  });
-
-  it('closes behind those who leave, down to the last', () => {
-    for (const seed of seeds) {
-      const ring = new SmallRing(seed);
-      const random = randomFrom(seed);
-      const first = ring.create();
-      for (let n = 1; n < 8; n += 1) ring.join(first);
-      ring.runUntilIdeal(20_000);
-      while (ring.inRing().length > 1) {
-        const { self } = ring.inRing()[Math.floor(random() * ring.inRing().length)] as RingMember;
-        ring.leave(self.id);
-        expect({ seed, idealMs: ring.runUntilIdeal(20_000) }).toEqual({ seed, idealMs: expect.any(Number) as unknown });
-      }
-      expect(ring.inRing().every(isAlone)).toBe(true);
-    }
   });
 });

@@ -1,9 +1,8 @@
-/** Ring probe: single steps, then whole rings that were cut in two, that wind twice, or that never met. */
+/** Ring probe: single steps. Whole rings that come together by it are in test/simulation/lost-parts.test.ts. */
 import type { NodeId } from '../../src/chord/id';
 import { nextHop } from '../../src/chord/lookup';
 import type { Peer } from '../../src/chord/peer';
 import { PeerMemory } from '../../src/chord/peer-memory';
-import { createRing, type RingMember } from '../../src/chord/ring-member';
 import {
   type ProbeView,
   type RingProbe,
@@ -13,7 +12,6 @@ import {
 } from '../../src/chord/ring-probe';
 import { randomFrom } from '../../src/otp';
 import { inOrder, peerAt, pointersOf } from './ideal-ring';
-import { ProbedRing } from './probed-ring';
 
 const INTERVAL_MS = 2000;
 const half = () => 0.5;
@@ -133,67 +131,5 @@ describe('stepRingProbe()', () => {
     expect(stepRingProbe(walking, { type: 'silent', request: 99 }, view, 9000, half)).toEqual([walking, []]);
     // One whose answers never come is given up in the end.
     expect(stepRingProbe(walking, { type: 'tick' }, view, 11_001, half)[1]).toMatchObject([{ type: 'ask' }]);
-  });
-});
-
-describe('a whole ring', () => {
-  const seeds = Array.from({ length: 8 }, (_none, n) => n + 1);
-
-  /** Twelve members that are cut in two at random for ten seconds. */
-  function cutAndHealed(seed: number, probeIntervalMs: number | undefined): ProbedRing {
-    const ring = new ProbedRing(seed, probeIntervalMs);
-    const random = randomFrom(seed);
-    const first = ring.create();
-    for (let n = 1; n < 12; n += 1) ring.join(first);
-    ring.runUntilIdeal(20_000);
-    ring.run(5000);
-    const sides = new Map(ring.inRing().map(({ self }) => [self.id, random() < 0.5 ? 0 : 1]));
-    ring.cut((id) => sides.get(id) ?? 0);
-    ring.run(10_000);
-    ring.heal();
-    return ring;
-  }
-
-  it('that was cut in two is one again some seconds after the network has healed', () => {
-    for (const seed of seeds) {
-      const idealMs = cutAndHealed(seed, INTERVAL_MS).runUntilIdeal(20_000);
-      expect({ seed, idealMs }).toEqual({ seed, idealMs: expect.any(Number) as unknown });
-    }
-  });
-
-  it('stays two without a probe', () => {
-    const healed = seeds.filter((seed) => cutAndHealed(seed, undefined).runUntilIdeal(20_000) !== undefined);
-    expect(healed.length).toBeLessThan(seeds.length / 2);
-  });
-
-  it('that winds twice comes to wind once', () => {
-    for (const seed of seeds) {
-      const ring = new ProbedRing(seed, 500);
-      const nodes = inOrder(Array.from({ length: 16 }, () => ring.node()));
-      const at = (place: number) => nodes[(place + nodes.length) % nodes.length] as Peer;
-      for (const [place, self] of nodes.entries()) {
-        const member: RingMember = {
-          ...createRing(self, 3),
-          predecessor: at(place - 2),
-          successors: [2, 4, 6].map((step) => at(place + step)),
-        };
-        // Only one of them has ever heard of somebody on the other round.
-        const known = place === 0 ? [at(1)] : [];
-        ring.place({ ...member, memory: remembering(...member.successors, ...known) });
-      }
-      expect({ seed, idealMs: ring.runUntilIdeal(60_000) }).toEqual({ seed, idealMs: expect.any(Number) as unknown });
-    }
-  });
-
-  it('is asked little while it is well', () => {
-    const ring = new ProbedRing(1, INTERVAL_MS);
-    const first = ring.create();
-    for (let n = 1; n < 8; n += 1) ring.join(first);
-    ring.runUntilIdeal(20_000);
-    ring.run(5000);
-    const before = ring.asks;
-    ring.run(20_000);
-    expect((ring.asks - before) / 8 / 10).toBeLessThan(4);
-    expect(ring.asks - before).toBeGreaterThan(8 * 5);
   });
 });

@@ -9,7 +9,7 @@ describe('simulate', () => {
       /^Distribution of path lengths among 4096 nodes \(distribution, seed 1\)\n {2}Published: SIGCOMM/,
     );
     expect(stdout).toMatch(/\n +hops +measured +published\n/);
-    expect(stdout).toMatch(/\n +mode +6\.\d+ +6\.\d+ +inside\n/);
+    expect(stdout).toMatch(/\n +mode +6 +6 +inside\n/);
     expect(stdout).toMatch(/\nAll rows lie inside their bands\.\n$/);
   });
 

@@ -21,7 +21,9 @@ const number: unknown = expect.any(Number);
 describe(`a ring that was cut in two (seed ${SEED})`, () => {
   it('is one again some seconds after the network has healed, however the halves lay', () => {
     const report = partition({ seed: SEED, quick: true, count: 6, progress: () => {} });
-    expect(report.rows.map(({ cells }) => [cells['runs'], cells['one again']])).toEqual(Array(6).fill([1, 1]));
+    expect(report.rows.map(({ cells }) => `${cells['one again']} of ${cells['runs']}`).join()).toBe(
+      '1 of 1,'.repeat(6).slice(0, -1),
+    );
     expect(isInside(report)).toBe(true);
   });
 
