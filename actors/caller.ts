@@ -10,7 +10,7 @@ import { Port, type Runtime, type Self, spawn } from '../src/otp';
 import type { Response } from '../src/protocol/client-protocol';
 import type { Done } from '../src/protocol/rpc-data';
 import { isAwake, ownsWholeRing } from '../src/replication/ownership';
-import { answerRequest, unavailable } from '../src/store/local-coordinator';
+import { answerRequest } from '../src/store/local-coordinator';
 import { responseOf } from './client-session';
 import { Coordinator, type Surroundings } from './coordinator';
 import type { KeyRequest } from './errand';
@@ -26,20 +26,19 @@ export interface Called {
 
 /** Carries a request out, wherever its key is. Never rejects. */
 export function request(node: Called, asked: KeyRequest): Promise<Response> {
-  if (node.runtime.isStopped) return Promise.resolve(unavailable(asked));
+  if (node.runtime.isStopped) return Promise.resolve(responseOf(asked, ENDED, 0));
   const answer = node.runtime.run(() => answerHere(node, asked));
   return answer ? Promise.resolve(answer) : inProcess(node, asked);
 }
 
 // Internal
 
+const UNDONE = { type: 'done', acks: 0, copies: 1, degraded: true } as const;
+const ENDED: Done = { ...UNDONE, status: 'server_error', value: fromUtf8('Cannot answer: this node has been stopped') };
 const STOPPED: Done = {
-  type: 'done',
+  ...UNDONE,
   status: 'timeout',
   value: fromUtf8('Cannot tell what became of it: this node was stopped meanwhile'),
-  acks: 0,
-  copies: 1,
-  degraded: true,
 };
 
 function answerHere({ runtime: { clock }, surroundings }: Called, asked: KeyRequest): Response | undefined {

@@ -48,6 +48,14 @@ describe('the library', () => {
     connected.value.disconnect();
   });
 
+  it('put() says of a node that was stopped that it was', async () => {
+    await stopNode(node);
+    await expect(put(node, 'k', 'v')).resolves.toMatchObject({
+      ok: false,
+      error: { definite: true, message: expect.stringContaining('this node has been stopped') as unknown },
+    });
+  });
+
   it('startNode() says in a sentence what is wrong with a setting or a port', async () => {
     await expect(startNode(2, node.settings.port)).resolves.toEqual({
       ok: false,
