@@ -56,7 +56,7 @@ class PeerRequests implements DataService {
     if (store === undefined || ownership === undefined) {
       return asked.refuse('overloaded', 'Cannot keep the record: this node is being restarted');
     }
-    if (!acceptsReplica(ownership, record.keyId)) {
+    if (!acceptsReplica(ownership, record.keyId, asked.from.id)) {
       const standing = standingOf(ownership, record.keyId);
       const hint = standing.type === 'elsewhere' ? standing.hint : undefined;
       return asked.answer(hint ? { type: 'not_owner', hint } : { type: 'not_owner' });

@@ -132,7 +132,8 @@ export function compared(state: Ownership, isEqual: boolean, nowMs: number, rand
     return [{ ...state, receiver: { ...settled, looks: receiver.looks + 1, dueAtMs } }, [wake]];
   }
   const passes = receiver.passes + 1;
-  if (passes >= PASSES_MAX) return quiet(restart(state, settled, soon(nowMs, random)));
+  // What the source does not have, however often it is fetched from there, is to be sent there again.
+  if (passes >= PASSES_MAX) return quiet(restart(state, { ...settled, pushed: undefined }, soon(nowMs, random)));
   return quiet(goTo(state, { ...settled, passes, dueAtMs: soon(nowMs, random) }, 'pulling', undefined));
 }
 

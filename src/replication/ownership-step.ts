@@ -64,7 +64,8 @@ function handle(state: Ownership, event: OwnershipEvent, nowMs: number, random: 
     case 'mirror_failed':
       return quiet(state.source?.to.id === event.to.id ? dropSource(state) : state);
     case 'strays_sent':
-      return event.request === state.strays.request ? straysSent(state, event.outcome, nowMs, random) : quiet(state);
+      if (event.request !== state.strays.request) return quiet(state);
+      return andThen(straysSent(state, event.outcome, nowMs, random), (next) => sendMore(state, next, nowMs));
     case 'dropped':
       return quiet(wasDropped(state, event.arc, event.isAll));
     case 'move_out':
@@ -119,8 +120,9 @@ function followRing(state: Ownership, ring: RingView, nowMs: number): Ownership 
   if (isSameHead && ring.predecessor.id === state.ring.predecessor.id) return { ...state, ring };
   const dueAtMs = Math.min(state.claim.dueAtMs, nowMs);
   const next = { ...state, ring };
-  if (state.isConfirmed) return { ...next, claim: { ...state.claim, turn: 0, dueAtMs } };
-  return { ...next, claim: { ...state.claim, request: undefined, turn: 0, within: withinOf(next), dueAtMs } };
+  // The new successor hears at once what this node holds, before it takes over too much from a dead one.
+  const claim = { ...state.claim, request: undefined, turn: 0, dueAtMs };
+  return { ...next, claim: state.isConfirmed ? claim : { ...claim, within: withinOf(next) } };
 }
 
 /** Were it to bring its arc along, the ring that it joins would have to give in to it. */
@@ -237,6 +239,11 @@ function asked(state: Ownership, from: Peer, question: SyncQuestion, nowMs: numb
     default:
       return unreachable(question);
   }
+}
+
+/** Nobody can read a stray record before it has arrived: as long as they do arrive, the next ones follow at once. */
+function sendMore(before: Ownership, state: Ownership, nowMs: number): Outcome {
+  return state.surplus === before.surplus ? quiet(state) : sendStrays(state, nowMs);
 }
 
 type Answered = Extract<OwnershipEvent, { type: 'answered' }>;

@@ -10,7 +10,7 @@
  * This page has the state and what can be read off it at any moment, by whoever has a key in hand.
  * How it moves on is in ownership-step.ts.
  */
-import { betweenOpen, type Id, type KeyId } from '../chord/id';
+import { betweenOpen, type Id, type KeyId, type NodeId } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import { inRange, type Range } from '../chord/range';
 import type { Epoch } from './epoch';
@@ -281,16 +281,18 @@ export function isAwake(beatMs: number, nowMs: number): boolean {
 
 /**
  * Whether a copy of a record that another node sends should be stored and acknowledged: it is this
- * node's, or on its way here. Others it must refuse, for whoever sends them forgets them then.
+ * node's, or comes with an arc that is on its way here. Others it must refuse, for whoever sends them forgets
+ * them then: what is only here, and not where the arc comes from, could never come out equal.
  */
-export function acceptsReplica(ownership: Ownership, key: KeyId): boolean {
+export function acceptsReplica(ownership: Ownership, key: KeyId, from: NodeId): boolean {
   const { owned, source, receiver } = ownership;
   if (owned && inRange(key, owned.arc)) {
     // Nothing may come into a sealed arc behind the back of whoever compares its digest.
     return source?.sealedUntilMs === undefined || !inRange(key, source.arc);
   }
   // Writes are mirrored from the moment the source has opened, which this node may not have heard yet.
-  return receiver !== undefined && (receiver.arc === undefined || inRange(key, receiver.arc));
+  if (receiver?.from.id !== from) return false;
+  return receiver.arc === undefined || inRange(key, receiver.arc);
 }
 
 /** What a node is doing, as others see it. */

@@ -1,4 +1,5 @@
 /** Handoff between a table of its own and neighbours that are played by the test. */
+import { STRAYS_MAX } from '../../actors/arc-table';
 import * as handoff from '../../actors/handoff';
 import * as kvStore from '../../actors/kv-store';
 import type { RpcReply } from '../../actors/rpc-reply';
@@ -259,7 +260,9 @@ describe('handoff', () => {
         await stage.answer(await stage.asked('sync_next'), { type: 'chunk', records: [] });
       }
       await stage.answer(await stage.asked('sync_seal'), { type: 'sealed', digest });
-      await stage.asked('sync_open');
+      stage.put(KEY, 'only here');
+      await stage.answer(await stage.asked('sync_open'), opened());
+      expect((await stage.asked('sync_push')).question.records.map(({ key }) => key)).toEqual([KEY]);
       expect(stage.asks.filter(({ question }) => question.type === 'sync_take')).toEqual([]);
       expect(stage.ownership.owned).toBeUndefined();
     }),
@@ -528,6 +531,23 @@ describe('handoff', () => {
       for (const _key of lost) await stage.answer(await stage.asked('put_replica'), { type: 'stored' });
       expect(stage.target.table.digest({ lo: BEFORE.id, hi: JOINER.id }).count).toBe(0);
       expect(stage.keys()).toBe(4 - lost.length);
+    }),
+  );
+
+  it(
+    'sends as much of it as there is without a pause while it is taken',
+    onStage(BETWEEN, async (stage) => {
+      await stage.join(MINE.map((key) => recordOf(key, 'v')));
+      const claim: SyncQuestion = { type: 'claim', arc: { lo: AFTER.id, hi: JOINER.id }, epoch: { n: 9, by: 1n } };
+      await stage.ask(JOINER, claim);
+      await stage.turn({ ...BETWEEN, predecessor: JOINER });
+      const lost = MINE.filter((key) => inRange(keyId(key), { lo: BEFORE.id, hi: JOINER.id }));
+      expect(lost.length).toBeGreaterThan(2 * STRAYS_MAX);
+      await stage.world.advance(1100);
+      const beganMs = stage.nowMs();
+      for (const _key of lost) await stage.answer(await stage.asked('put_replica'), { type: 'stored' });
+      expect(stage.keys()).toBe(MINE.length - lost.length);
+      expect(stage.nowMs()).toBe(beganMs);
     }),
   );
 

@@ -114,11 +114,19 @@ describe('standingOf()', () => {
 
 describe('acceptsReplica()', () => {
   it('takes what is owned or on its way, and nothing that would then be nobody’s', () => {
-    expect(acceptsReplica(OWNER, keyAt(D))).toBe(true);
-    expect(acceptsReplica(OWNER, keyAt(C))).toBe(false);
+    expect(acceptsReplica(OWNER, keyAt(D), F.id)).toBe(true);
+    expect(acceptsReplica(OWNER, keyAt(C), F.id)).toBe(false);
     const joining = { ...OWNER, owned: undefined, receiver: newReceiver('join', F, 0) };
-    expect(acceptsReplica(joining, keyAt(D))).toBe(true);
-    expect(acceptsReplica({ ...joining, receiver: undefined }, keyAt(D))).toBe(false);
+    expect(acceptsReplica(joining, keyAt(D), F.id)).toBe(true);
+    expect(acceptsReplica({ ...joining, receiver: undefined }, keyAt(D), F.id)).toBe(false);
+  });
+
+  it('takes for an arc that is on its way only what comes from where the arc comes from', () => {
+    const opening = { ...OWNER, owned: undefined, receiver: newReceiver('join', F, 0) };
+    const fetching = { ...opening, receiver: { ...opening.receiver, arc: arc(C, E) } };
+    for (const joining of [opening, fetching]) expect(acceptsReplica(joining, keyAt(D), A.id)).toBe(false);
+    expect(acceptsReplica(fetching, keyAt(D), F.id)).toBe(true);
+    expect(acceptsReplica(fetching, keyAt(C), F.id)).toBe(false);
   });
 
   it('takes nothing into an arc that is just being compared', () => {
@@ -131,8 +139,8 @@ describe('acceptsReplica()', () => {
       isUsed: true,
       progressAtMs: 0,
     } as const;
-    expect(acceptsReplica({ ...OWNER, source }, keyAt(D))).toBe(false);
-    expect(acceptsReplica({ ...OWNER, source }, keyAt(E))).toBe(true);
+    expect(acceptsReplica({ ...OWNER, source }, keyAt(D), F.id)).toBe(false);
+    expect(acceptsReplica({ ...OWNER, source }, keyAt(E), F.id)).toBe(true);
   });
 });
 

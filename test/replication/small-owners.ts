@@ -377,7 +377,7 @@ export class SmallOwners {
       from,
       to,
       (node) => {
-        if (!acceptsReplica(node.ownership, record.keyId)) {
+        if (!acceptsReplica(node.ownership, record.keyId, from.self.id)) {
           const standing = standingOf(node.ownership, record.keyId);
           return { isStored: false, hint: standing.type === 'elsewhere' ? standing.hint : undefined };
         }
