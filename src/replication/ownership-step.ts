@@ -15,7 +15,7 @@ import { BEAT_AGE_MS_MAX, claimOf, isAlone, isAwake, type Ownership, ownsNothing
 import { andThen, epochAfter, isSame, type Outcome, own, quiet, type Random, report } from './ownership-changes';
 import { askedToAgree, claimAnswered, claimFailed, claimWhenDue } from './ownership-claims';
 import { askedToTakeOver, leaveAnswered, leaveWhenDue, startLeaving } from './ownership-leave';
-import type { OwnershipEvent } from './ownership-protocol';
+import { BEAT_INTERVAL_MS, type OwnershipEvent } from './ownership-protocol';
 import { compared, dropReceiver, fetchAnswered, fetchFailed, fetchWhenDue, joinWhenEmpty } from './ownership-receiver';
 import { askedAsSource, askedToOpen, dropSource, expireSource } from './ownership-source';
 import { cleanUp, sendStrays, straysSent, wasDropped } from './ownership-surplus';
@@ -33,6 +33,9 @@ const HEARD_MS = 1500;
 /** How long a node waits for a predecessor that it has never met: longer than the ring needs to put its pointers right. */
 const STRANGER_DELAY_MS = 3000;
 
+/** A beat is late that comes twice as long after the last as it should. */
+const LATE_BEAT_MS = 2 * BEAT_INTERVAL_MS;
+
 /** How long a node that never owned anything waits for others before it takes it that they are all dead. */
 const ORPHAN_GRACE_MS = 2000;
 
@@ -46,7 +49,7 @@ export function stepOwnership(before: Ownership, event: OwnershipEvent, nowMs: n
 function handle(state: Ownership, event: OwnershipEvent, nowMs: number, random: Random): Outcome {
   switch (event.type) {
     case 'tick':
-      return andThen(quiet({ ...state, beatMs: nowMs }), (next) => cleanUp(next, nowMs));
+      return cleanUp(beat(state, nowMs), nowMs);
     case 'woken':
       return quiet(state);
     case 'ring':
@@ -113,6 +116,16 @@ function noticePause(state: Ownership, nowMs: number): Ownership {
 function withinOf({ ring, owned, self }: Ownership): Peer | undefined {
   const { predecessor } = ring;
   return owned && betweenOpen(predecessor.id, owned.arc.lo, self.id) ? predecessor : undefined;
+}
+
+/**
+ * Whoever beats late has not been stopped for long, but others may have buried it all the same: before they take
+ * over what it holds, they should hear of it.
+ */
+function beat(state: Ownership, nowMs: number): Ownership {
+  const isLate = nowMs - state.beatMs > LATE_BEAT_MS;
+  const claim = isLate ? { ...state.claim, dueAtMs: Math.min(state.claim.dueAtMs, nowMs) } : state.claim;
+  return { ...state, beatMs: nowMs, claim };
 }
 
 function followRing(state: Ownership, ring: RingView, nowMs: number): Ownership {
