@@ -107,6 +107,8 @@ export interface SuspicionState {
   readonly predecessorAtMs: number;
   readonly successorAtMs: number;
   readonly lastRequest: number;
+  /** How long the node itself was held up, and when; of late ones the longest. */
+  readonly lag: { readonly ms: number; readonly atMs: number };
 }
 
 /** Bounds of a timeout, and what it is for a peer that has not answered yet. */
@@ -129,7 +131,25 @@ export function startSuspicion(self: NodeId, nowMs: number, options?: Partial<Su
     predecessorAtMs: nowMs + intervals.predecessorIntervalMs,
     successorAtMs: nowMs + intervals.successorIntervalMs,
     lastRequest: 0,
+    lag: { ms: 0, atMs: nowMs },
   };
+}
+
+/** For how long a lag is remembered, ever less of it. */
+const LAG_MEMORY_MS = 5000;
+const PATIENCE_MAX_MS = 450;
+
+/** How much of the last lag still counts. */
+export function lagOf({ lag }: SuspicionState, nowMs: number): number {
+  return lag.ms * Math.max(0, 1 - (nowMs - lag.atMs) / LAG_MEMORY_MS);
+}
+
+/**
+ * How long whoever is held up now and then himself waits for others at least: they may share his machine, or
+ * have sent what he has not looked at yet.
+ */
+export function patienceOf(state: SuspicionState, nowMs: number): number {
+  return Math.min(PATIENCE_MAX_MS, Math.ceil(2 * lagOf(state, nowMs)));
 }
 
 /** How long to wait for an answer of this peer: smoothed round trip and four times its variation, 50 to 400 ms. */

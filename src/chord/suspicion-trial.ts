@@ -8,6 +8,7 @@
 import type { Peer } from './peer';
 import {
   type Health,
+  patienceOf,
   rtoOf,
   type RoundTrip,
   type SuspicionEffect,
@@ -21,7 +22,7 @@ export type Outcome = [SuspicionState, readonly SuspicionEffect[]];
 /** What most events lead to. */
 export const NOTHING: readonly SuspicionEffect[] = [];
 
-/** How long a suspect has to show that it lives; longer if it is known to be slow. */
+/** How long a suspect has to show that it lives; longer if it is known to be slow, or if this node is. */
 const TRIAL_MS = 150;
 /** After a refused connection another one is tried: the listener may just have been restarted. */
 const REFUSAL_PAUSE_MS = 50;
@@ -74,7 +75,7 @@ export function accuse(
 }
 
 function openTrial(state: SuspicionState, peer: Peer, isAsked: boolean, nowMs: number, random: () => number): Outcome {
-  const windowMs = trialMs(state, peer);
+  const windowMs = trialMs(state, peer, nowMs);
   const direct = state.lastRequest + 1;
   const others = othersThan(state, peer, random);
   const trial: Trial = {
@@ -122,7 +123,7 @@ export function timePassed(state: SuspicionState, trial: Trial, nowMs: number): 
 /** Begins a trial anew, because this node could not hear anybody for a while. */
 export function extend(state: SuspicionState, trial: Trial, nowMs: number): Outcome {
   if (trial.extensions >= EXTENSIONS_MAX) return [state, NOTHING];
-  const windowMs = trialMs(state, trial.peer);
+  const windowMs = trialMs(state, trial.peer, nowMs);
   const extensions = trial.extensions + 1;
   return probeAgain(state, { ...trial, extensions, deadlineMs: nowMs + windowMs, retryAtMs: undefined }, windowMs);
 }
@@ -164,7 +165,8 @@ function reborn(state: SuspicionState, before: Health, peer: Peer, nowMs: number
   return [next, effects];
 }
 
-const trialMs = (state: SuspicionState, peer: Peer) => Math.max(TRIAL_MS, rtoOf(state, peer.id));
+const trialMs = (state: SuspicionState, peer: Peer, nowMs: number) =>
+  Math.max(TRIAL_MS, rtoOf(state, peer.id), patienceOf(state, nowMs));
 
 function withTrial(state: SuspicionState, trial: Trial): SuspicionState {
   return { ...state, trials: state.trials.map((other) => (other.peer.id === trial.peer.id ? trial : other)) };

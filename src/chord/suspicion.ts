@@ -10,10 +10,11 @@
  *
  * A question's timeout follows from how long the peer took to answer earlier ones (Jacobson's
  * estimate). A node that was itself held up has heard nobody, so then it judges nobody: trials are
- * extended, up to a bound, for whoever asked for a verdict is to have one.
+ * extended, up to a bound, for whoever asked for a verdict is to have one. For a while after that it gives
+ * everybody more time, since what holds it up may hold up others as well.
  */
 import type { Peer } from './peer';
-import { rtoOf, type SuspicionEvent, type SuspicionState } from './suspicion-state';
+import { lagOf, rtoOf, type SuspicionEvent, type SuspicionState } from './suspicion-state';
 import { accuse, andThen, extend, heard, NOTHING, type Outcome, refused, timePassed, trialOf } from './suspicion-trial';
 import { unreachable } from '../unreachable';
 
@@ -61,14 +62,17 @@ export function stepSuspicion(
     case 'watch':
       return [{ ...state, predecessor: event.predecessor, successors: event.successors }, NOTHING];
     case 'lagged':
-      return event.ms < LAG_MIN_MS
-        ? [state, NOTHING]
-        : forEach(state, state.trials, (at, trial) => extend(at, trial, nowMs));
+      return event.ms < LAG_MIN_MS ? [state, NOTHING] : lagged(state, event.ms, nowMs);
     case 'tick':
       return tick(state, nowMs, random);
     default:
       return unreachable(event);
   }
+}
+
+function lagged(before: SuspicionState, ms: number, nowMs: number): Outcome {
+  const state = { ...before, lag: { ms: Math.max(ms, lagOf(before, nowMs)), atMs: nowMs } };
+  return forEach(state, state.trials, (at, trial) => extend(at, trial, nowMs));
 }
 
 type Answered = Extract<SuspicionEvent, { type: 'probe_answered' }>;

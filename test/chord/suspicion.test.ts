@@ -282,8 +282,28 @@ describe('a node that was held up itself', () => {
       expect(probesOf(effects).length).toBe(extensions < 3 ? 1 : 0);
       detector.pass(20);
     }
-    expect(extensions).toBe(4);
+    expect(extensions).toBe(5);
     expect(detector.standing(A)).toBe('dead');
+  });
+
+  it('gives others more time for a while, the longer it was held up, within bounds', () => {
+    const trialAfter = (lags: readonly number[], waitMs: number) => {
+      const detector = new Detector();
+      detector.step({ type: 'heard', peer: A, rttMs: 1 });
+      for (const ms of lags) detector.step({ type: 'lagged', ms });
+      detector.nowMs += waitMs;
+      detector.step({ type: 'missed', peer: A });
+      const beganMs = detector.nowMs;
+      detector.pass(3000);
+      return (detector.verdicts[0]?.atMs ?? Number.POSITIVE_INFINITY) - beganMs;
+    };
+    expect(trialAfter([], 0)).toBe(150);
+    expect(trialAfter([20], 0)).toBe(150);
+    expect(trialAfter([150], 0)).toBe(300);
+    expect(trialAfter([150, 60], 0)).toBe(300);
+    expect(trialAfter([150], 1000)).toBe(240);
+    expect(trialAfter([150], 6000)).toBe(150);
+    expect(trialAfter([4000], 0)).toBe(450);
   });
 
   it('is known by a tick that comes much too late', () => {

@@ -271,6 +271,14 @@ describe('a receiver', () => {
 describe('claims', () => {
   const claim = (range: Range, n: number): SyncQuestion => ({ type: 'claim', arc: range, epoch: { n, by: 0n } });
 
+  it.each([
+    [150, 0],
+    [250, 1],
+  ])('are made at once by a node that beats late (%i ms after the last beat: %i)', (nowMs, count) => {
+    const calm = { ...OWNER, claim: { ...OWNER.claim, dueAtMs: 900 } };
+    expect(questionsOf(step(calm, { type: 'tick' }, nowMs))).toHaveLength(count);
+  });
+
   it.each<[string, Ownership, Peer, SyncQuestion, object]>([
     ['agrees with whoever comes just before it', OWNER, C, claim(arc(B, C), 1), { type: 'agreed' }],
     ['has nothing to say with somebody in between', OWNER, B, claim(arc(A, B), 1), { type: 'busy' }],
