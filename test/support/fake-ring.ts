@@ -41,6 +41,7 @@ export type Fault =
 
 type Served = {
   readonly type: 'served';
+  readonly from: Peer;
   readonly question: DataQuestion;
   readonly reply: (answer: RpcAnswer | RpcFailure) => void;
 };
@@ -91,7 +92,7 @@ export class FakeNode {
       ask: (to, question, { tag, timeoutMs }) => {
         const asker = currentSelf();
         const send = (outcome: RpcOutcome<unknown>) => asker.runtime.send(asker.pid as Pid<unknown>, outcome);
-        this.ring.find(to.addr).take(question, timeoutMs, (answer) => {
+        this.ring.find(to.addr).take({ from: this.peer, question }, timeoutMs, (answer) => {
           if ('code' in answer) send({ type: 'rpc_failed', tag, to, failure: answer });
           else send({ type: 'rpc_answered', tag, from: to, answer, rttMs: 1 });
         });
@@ -109,7 +110,11 @@ export class FakeNode {
   }
 
   /** A question on its way here, and the answer on its way back. */
-  private take(question: DataQuestion, timeoutMs: number, reply: (answer: RpcAnswer | RpcFailure) => void): void {
+  private take(
+    { from, question }: Pick<Served, 'from' | 'question'>,
+    timeoutMs: number,
+    reply: (answer: RpcAnswer | RpcFailure) => void,
+  ): void {
     const { runtime } = this.ring.world;
     const { fault, delayMs } = this;
     let isOver = false;
@@ -125,7 +130,7 @@ export class FakeNode {
     if (fault === 'silent') return;
     if (typeof fault === 'object') return later(() => end(failure(fault.refuses, true)));
     const back = fault === 'answers_lost' ? () => end(failure('disconnected', true)) : end;
-    const served: Served = { type: 'served', question, reply: (answer) => later(() => back(answer)) };
+    const served: Served = { type: 'served', from, question, reply: (answer) => later(() => back(answer)) };
     later(() => runtime.send(this.pid, served));
   }
 
@@ -135,7 +140,7 @@ export class FakeNode {
       const served = message as Served;
       if (served.type !== 'served') return void service.handle(message);
       service.serve(served.question, {
-        from: this.peer,
+        from: served.from,
         deadlineAtMs: undefined,
         answer: (answer) => served.reply(answer),
         refuse: (code) => served.reply(failure(code, true)),
