@@ -26,7 +26,13 @@ export const P_BYTES =
 
 /** A record and its bytes: key "k", value "v". */
 export const R = recordOf('k', 'v', versionOf(0x0102_0304_0506, 0x0708, writers.intern('writer-1' as BinaryString)));
-export const R_VALUE: readonly RpcValue[] = [Buffer.from('k'), hex('0102030405060708 7772697465722d31'), Buffer.from('v'), null, false];
+export const R_VALUE: readonly RpcValue[] = [
+  Buffer.from('k'),
+  hex('0102030405060708 7772697465722d31'),
+  Buffer.from('v'),
+  null,
+  false,
+];
 export const R_BYTES = '95 c4016b c410 0102030405060708 7772697465722d31 c40176 c0 c2';
 
 function recordOf(key: string, value: string, version: Version): Record {
