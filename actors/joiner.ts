@@ -107,6 +107,8 @@ class Attempt {
   private readonly patientUntilMs: number;
   private readonly lookups: Lookups;
   private asks = 0;
+  /** How often somebody was asked to let this node in. */
+  private tries = 0;
 
   constructor(
     private readonly worker: Self<unknown>,
@@ -169,15 +171,19 @@ class Attempt {
       if (admission === undefined || admission.type === 'busy') last = BUSY;
       else if (admission.type === 'joined') return 'joined';
       else if (admission.reason === 'id_taken') return ID_TAKEN;
-      else if (admission.reason === 'in_a_ring') return IN_A_RING;
+      else if (admission.reason === 'in_a_ring') return this.tries > 1 ? 'joined' : IN_A_RING;
       else last = NO_ROUTE;
       await this.pause();
     }
     return last;
   }
 
-  /** Whoever has named the owner of this node's place comes before it. The ring state may just be restarted. */
+  /**
+   * Whoever has named the owner of this node's place comes before it. The ring state may just be restarted. An
+   * earlier try may have succeeded after all, or have made this node known in the ring, which then took it in.
+   */
   private comeInAt({ path, owner, rest }: Found, contact: Peer): Promise<ringState.Admission | undefined> {
+    this.tries += 1;
     const met = [contact, ...path, owner, ...rest];
     return this.worker.run(() => ringState.joinBehind(path.at(-1) ?? contact, met)).catch(() => undefined);
   }
