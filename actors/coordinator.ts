@@ -18,7 +18,7 @@ import type { Peer } from '../src/chord/peer';
 import type { Self, TimerRef } from '../src/otp';
 import type { Request } from '../src/protocol/client-protocol';
 import type { DataQuestion, Done, NotOwner } from '../src/protocol/rpc-data';
-import { isAwake, type Ownership, ownsWholeRing, standingOf } from '../src/replication/ownership';
+import { isAwake, type Ownership, ownsWholeRing, standingOf, waitedMs } from '../src/replication/ownership';
 import { type Place, routeOf, type RouteEffect, type RouteEvent, stepRoute } from '../src/replication/route';
 import { carryOut } from '../src/store/local-coordinator';
 import type { Target } from '../src/store/local-write';
@@ -88,6 +88,8 @@ export class Coordinator {
   private target: Target | undefined;
   private ownership: Ownership | undefined;
   private isAwake = false;
+  /** How long a write that is read now may have waited already. */
+  private waitedMs = 0;
   private nowMs = 0;
   private systemMs = 0;
 
@@ -136,7 +138,8 @@ export class Coordinator {
     this.nowMs = self.nowMs();
     this.systemMs = self.systemMs();
     this.isAwake = arcs !== undefined && isAwake(arcs.beatMs, this.nowMs);
-    const isSole = this.isAwake && this.errands.size === 0 && arcs !== undefined && ownsWholeRing(arcs.ownership);
+    this.waitedMs = arcs === undefined ? 0 : waitedMs(arcs.ownership, arcs.beatMs, this.nowMs);
+    const isSole = arcs && this.waitedMs === 0 && this.errands.size === 0 && ownsWholeRing(arcs.ownership);
     return isSole ? this.target : undefined;
   }
 
@@ -144,6 +147,7 @@ export class Coordinator {
   tableFor({ op, key }: Request): Target | undefined {
     const { target, ownership } = this;
     if (target === undefined || ownership === undefined || !this.isAwake) return undefined;
+    if (this.waitedMs > 0 && op !== 'get') return undefined;
     if (this.order.has(key)) return undefined;
     const standing = standingOf(ownership, idOf(key, target));
     if (standing.type !== 'mine' || (op !== 'get' && standing.mirror !== undefined)) return undefined;
@@ -156,7 +160,7 @@ export class Coordinator {
     this.errands.set(errand.number, errand);
     this.allowance.began(errand.isGet, bytesOf(request));
     if (this.order.add(errand)) this.advance(errand, { type: 'begun' });
-    else this.wakeAt(errand, asker.deadlineAtMs);
+    else this.wakeAt(errand, errand.route.deadlineMs);
   }
 
   /** Serves what another node asks: at once, as far as it can be. */
@@ -351,7 +355,7 @@ export class Coordinator {
       self: this.around.self,
       isDirect: direct,
       isForwarded: asker.isForwarded,
-      deadlineMs: asker.deadlineAtMs,
+      deadlineMs: op === 'get' ? asker.deadlineAtMs : asker.deadlineAtMs - this.waitedMs,
       valueBytes: value.length,
     });
     return {

@@ -125,7 +125,8 @@ function withinOf({ ring, owned, self }: Ownership): Peer | undefined {
 function beat(state: Ownership, nowMs: number): Ownership {
   const isLate = nowMs - state.beatMs > LATE_BEAT_MS;
   const claim = isLate ? { ...state.claim, dueAtMs: Math.min(state.claim.dueAtMs, nowMs) } : state.claim;
-  return { ...state, beatMs: nowMs, claim };
+  const pause = isAwake(state.beatMs, nowMs) ? state.pause : { endMs: nowMs, ms: nowMs - state.beatMs };
+  return { ...state, beatMs: nowMs, claim, pause };
 }
 
 function followRing(state: Ownership, ring: RingView, nowMs: number): Ownership {
@@ -140,8 +141,8 @@ function followRing(state: Ownership, ring: RingView, nowMs: number): Ownership 
 
 /** Were it to bring its arc along, the ring that it joins would have to give in to it. */
 function moveOut(state: Ownership, untilMs: number, nowMs: number): Ownership {
-  const { self, ring, lastRequest, lastSession, beatMs } = state;
-  return { ...ownsNothing(self, nowMs), ring, lastRequest, lastSession, beatMs, onItsWayUntilMs: untilMs };
+  const { self, ring, lastRequest, lastSession, beatMs, pause } = state;
+  return { ...ownsNothing(self, nowMs), ring, lastRequest, lastSession, beatMs, pause, onItsWayUntilMs: untilMs };
 }
 
 /** Sessions with the dead end. What they held is taken over when the ring's pointers say so. */

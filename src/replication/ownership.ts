@@ -183,6 +183,8 @@ export interface Ownership {
   readonly lastSession: number;
   /** When it last looked at the clock: see {@link isAwake}. */
   readonly beatMs: number;
+  /** When it was stopped last, and for how long. */
+  readonly pause: { readonly endMs: number; readonly ms: number };
 }
 
 /** What is to be done with a request for a key here. */
@@ -195,6 +197,9 @@ export type Standing =
 
 /** How old the last beat may be in a node that serves: one that was paused for longer asks first. */
 export const BEAT_AGE_MS_MAX = 400;
+
+/** So long after a pause there may be something left to read that came during it. */
+const PAUSE_MEMORY_MS = 500;
 
 const MINE: Standing = { type: 'mine', mirror: undefined, sealed: false };
 const ARRIVING: Standing = { type: 'arriving' };
@@ -235,6 +240,7 @@ export function ownsNothing(self: Peer, nowMs: number): Ownership {
     // Not from 1 on: a session of an earlier incarnation must not be taken for one of this.
     lastSession: Number(self.inc % 2n ** 31n) * 2 ** 20,
     beatMs: nowMs,
+    pause: { endMs: nowMs, ms: 0 },
   };
 }
 
@@ -277,6 +283,15 @@ export function ownsWholeRing({ owned, self, source, isConfirmed }: Ownership): 
 /** Whether a node that beat last at `beatMs` may serve: it has not been stopped, so nobody has buried it. */
 export function isAwake(beatMs: number, nowMs: number): boolean {
   return nowMs - beatMs <= BEAT_AGE_MS_MAX;
+}
+
+/**
+ * How long a write may have waited already that is read now: a node that was stopped finds what came meanwhile. It
+ * must not do, after others' writes, what whoever asked has long given up.
+ */
+export function waitedMs({ pause }: Ownership, beatMs: number, nowMs: number): number {
+  if (!isAwake(beatMs, nowMs)) return nowMs - beatMs;
+  return nowMs - pause.endMs < PAUSE_MEMORY_MS ? pause.ms : 0;
 }
 
 /**

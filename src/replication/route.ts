@@ -164,6 +164,8 @@ export function routeOf({ op, self, isDirect, isForwarded, deadlineMs, valueByte
 export function stepRoute(route: Route, event: RouteEvent, nowMs: number, random: number): Step {
   switch (event.type) {
     case 'begun':
+      if (nowMs >= route.deadlineMs) return expired({ ...route, obstacle: 'its time was over before it was read' });
+      return [route, { type: 'place' }];
     case 'rested':
       return [route, { type: 'place' }];
     case 'placed':

@@ -302,6 +302,29 @@ describe('a request for a key on the move', () => {
   );
 
   it(
+    'is not done by a node that was stopped for longer than anybody waits, before it notices and just after',
+    inRing(async (world) => {
+      const { ring, here, client } = ringOf(world);
+      const key = ring.keyOf(here);
+      await world.advance(10_000);
+      const nowMs = world.scheduler.clock.nowMs();
+      here.beatMs = nowMs - 6000;
+      await client.send(PUT(key, 'late'));
+      here.beatMs = undefined;
+      here.ownership = { ...here.ownership, pause: { endMs: nowMs, ms: 6000 } };
+      await client.send(PUT(key, 'late as well'));
+      await world.advance(30);
+      const refusal = expect.stringMatching(/^server_error Cannot put: its time was over/) as string;
+      expect(shortOf(client)).toEqual([refusal, refusal]);
+      expect(here.valueOf(key)).toBeUndefined();
+      here.ownership = { ...here.ownership, pause: { endMs: nowMs, ms: 600 } };
+      await client.send(PUT(key, 'in time'));
+      await world.advance(30);
+      expect(here.valueOf(key)).toBe('in time');
+    }),
+  );
+
+  it(
     'waits in a node that was stopped until it knows that it may still serve',
     inRing(async (world) => {
       const { ring, here, client } = ringOf(world);

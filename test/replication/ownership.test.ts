@@ -14,6 +14,7 @@ import {
   type RingView,
   standingOf,
   stateOf,
+  waitedMs,
 } from '../../src/replication/ownership';
 import type { OwnershipEffect, OwnershipEvent } from '../../src/replication/ownership-protocol';
 import { newReceiver } from '../../src/replication/ownership-receiver';
@@ -151,6 +152,16 @@ describe('stateOf() and isAwake()', () => {
     expect(stateOf({ ...OWNER, isGone: true })).toBe('leaving');
     expect(isAwake(1000, 1400)).toBe(true);
     expect(isAwake(1000, 1401)).toBe(false);
+  });
+
+  it('count the time that a node was stopped to what it reads then, and for a moment', () => {
+    expect(waitedMs(OWNER, 0, 400)).toBe(0);
+    expect(waitedMs(OWNER, 0, 3000)).toBe(3000);
+    const { state } = step(OWNER, { type: 'tick' }, 3000);
+    expect(waitedMs(state, state.beatMs, 3000)).toBe(3000);
+    const later = step(state, { type: 'tick' }, 3100).state;
+    expect(waitedMs(later, later.beatMs, 3200)).toBe(3000);
+    expect(waitedMs(later, 4000, 4000)).toBe(0);
   });
 });
 
