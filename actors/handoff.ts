@@ -41,7 +41,12 @@ import {
   type RingView,
   stateOf,
 } from '../src/replication/ownership';
-import { BEAT_INTERVAL_MS, type OwnershipEffect, type OwnershipEvent } from '../src/replication/ownership-protocol';
+import {
+  BEAT_INTERVAL_MS,
+  type OwnershipEffect,
+  type OwnershipEvent,
+  type OwnershipReport,
+} from '../src/replication/ownership-protocol';
 import { stepOwnership } from '../src/replication/ownership-step';
 import type { Target } from '../src/store/local-write';
 import { unreachable } from '../src/unreachable';
@@ -282,7 +287,7 @@ function perform(effect: OwnershipEffect, state: State, self: Self<Info>, replyA
       return [state];
     case 'report': {
       const { event, peer, arc } = effect;
-      self.runtime.logger.event('info', event, { lo: arc.lo, hi: arc.hi, ...(peer && { peer: peer.addr }) });
+      self.runtime.logger.event(levelOf(event), event, { lo: arc.lo, hi: arc.hi, ...(peer && { peer: peer.addr }) });
       return [state];
     }
     case 'left':
@@ -383,3 +388,8 @@ function isSameView(a: RingView, b: RingView): boolean {
 }
 
 const isSamePeer = (a: Peer, b: Peer | undefined) => a.id === b?.id && a.inc === b.inc;
+
+/** Arcs that go from hand to hand in good order are nobody's news. */
+function levelOf(event: OwnershipReport): 'info' | 'debug' {
+  return event === 'arc_created' || event === 'arc_received' || event === 'arc_granted' ? 'debug' : 'info';
+}

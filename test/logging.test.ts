@@ -90,12 +90,12 @@ describe('a log line', () => {
 });
 
 describe('the log of a node', () => {
-  it('has not a line at level info while all is well', async () => {
+  it('has one line at level info while all is well: that the ring is there', async () => {
     const node = await NodeProcess.start(1000);
     const client = await RawClient.connect(node.port);
     await client.ask(PUT('secret key', 'secret value'));
     client.close();
-    expect(node.stderr).toBe('');
+    expect(node.logged.map(({ event }) => event)).toEqual(['ring_created']);
     node.child.kill('SIGTERM');
     await until('it has ended', () => node.exit !== undefined);
     expect(node.exit).toEqual({ code: 0, signal: null });
