@@ -27,7 +27,7 @@ const PUBLISHED: readonly (readonly [share: number, path: number, timeouts: numb
 
 /** Path length, timeouts and wrong answers for shares up to a half. */
 export function failures({ seed, quick, count, progress }: Options): Report {
-  const rings = count ?? (quick ? 8 : 20);
+  const rings = count ?? (quick ? 16 : 20);
   const lookups = quick ? 1000 : 10_000;
   const rows = PUBLISHED.map(([share, path, timeouts], index) => {
     progress(`lookups after ${share * 100} % have failed`);
