@@ -1,6 +1,9 @@
 /**
  * Killing every process of a node's tree, one after the other, in a ring of four under load: the ring
  * stays or becomes whole, and what was acknowledged is still there.
+ *
+ * Some of these kills close the node's door for a moment. On a busy machine that may be long enough for the
+ * others to bury it; until it has sent what it holds to whoever took its arc over, a read may miss.
  */
 import type { TreeNode } from '../../src/otp';
 import { http, json } from '../support/http';
@@ -37,7 +40,7 @@ describe(`a ring of four under load (SEED=${SEED})`, () => {
     const load = await RingLoad.start({
       targets: () => ring.living,
       seed: SEED,
-      tolerated: ['server_error', 'timeout', 'not_responsible'],
+      tolerated: ['server_error', 'timeout', 'not_responsible', 'not_found'],
     });
     const tree = await treeOf(victim);
     const paths = tree
@@ -58,7 +61,8 @@ describe(`a ring of four under load (SEED=${SEED})`, () => {
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
     await load.stop();
-    for (const node of ring.living) expect(await load.lost(node.port)).toEqual([]);
+    for (const node of ring.living)
+      await until('nothing is missing', async () => (await load.lost(node.port)).length === 0, 15_000);
     expect(ring.living).toHaveLength(4);
   }, 120_000);
 });
