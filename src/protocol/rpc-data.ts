@@ -5,7 +5,8 @@
  *   get           [key: bin, consistency]              done | not_owner
  *   put           [key: bin, consistency, value: bin]  done | not_owner
  *   delete        [key: bin, consistency]              done | not_owner
- *   put_replica   record                               ["stored"] | not_owner
+ *   put_replica   [epoch, record, isNew: bool]         ["stored"] | ["superseded", version] | ["skewed"] | stale
+ *   get_replica   [epoch, key: bin, wantsValue: bool]  ["replica", isVoter: bool, record | version | nil] | stale
  *
  *   done          ["done", status, value: bin, version | nil, acks, copies, degraded: bool]
  *   not_owner     ["not_owner", peer | nil]
@@ -13,11 +14,14 @@
  *   status        as in the client protocol: the byte of an answer's status
  *
  * A node that was asked so answers for itself: it never passes the question on, so that no request
- * can go round in circles. Where it is not the one, it says who it thinks is.
+ * can go round in circles. Where it is not the one, it says who it thinks is. The first three are what clients
+ * want, passed on; the others are how the primary of a key speaks with the other members of its view, at the same
+ * epoch on both sides or not at all (`stale`, see rpc-views.ts).
  */
 import type { Peer } from '../chord/peer';
 import { type BinaryString, type Octets, toBuffer } from '../octets';
-import type { Writers } from '../replication/version';
+import type { Epoch } from '../replication/epoch';
+import type { Version, Writers } from '../replication/version';
 import type { Record } from '../store/record';
 import {
   type Consistency,
@@ -29,6 +33,8 @@ import {
 } from './client-protocol';
 import {
   countIn,
+  epochIn,
+  epochValue,
   keyIn,
   octetsIn,
   type Place,
@@ -38,9 +44,12 @@ import {
   placesIn,
   recordIn,
   recordValue,
+  versionIn,
   versionTextIn,
+  versionValue,
 } from './rpc-parts';
 import type { RpcValue } from './rpc-values';
+import { type Stale, staleBody, staleIn } from './rpc-views';
 import { unreachable } from '../unreachable';
 
 /** A client's get, passed on to the node that has the key. */
@@ -65,14 +74,35 @@ export interface RpcDelete {
   readonly consistency: Consistency;
 }
 
-/** Keep this record too, unless you have a newer one. */
+/**
+ * Keep this record too, unless you have a newer one. What was written in eventual mode is kept by whoever is or was a
+ * member, whatever the epoch.
+ */
 export interface PutReplica {
   readonly type: 'put_replica';
+  readonly epoch: Epoch;
   readonly record: Record;
+  /** It was minted for this; what is brought in line with others may be of any age. @default false */
+  readonly isNew?: boolean | undefined;
 }
 
+/** What do you have of this key? */
+export interface GetReplica {
+  readonly type: 'get_replica';
+  readonly epoch: Epoch;
+  readonly key: BinaryString;
+  /** Otherwise its version is enough. */
+  readonly wantsValue: boolean;
+}
+
+/** A client's request that is passed on. */
+export type RequestQuestion = RpcGet | RpcPut | RpcDelete;
+
+/** What the primary of a key asks the other members. */
+export type ReplicaQuestion = PutReplica | GetReplica;
+
 /** What a node asks another about a single key. */
-export type DataQuestion = RpcGet | RpcPut | RpcDelete | PutReplica;
+export type DataQuestion = RequestQuestion | ReplicaQuestion;
 
 /** It was carried out, or definitely not, as the status says: what to tell the client. */
 export interface Done {
@@ -96,20 +126,45 @@ export interface NotOwner {
   readonly hint?: Peer | undefined;
 }
 
-/** It is stored, or something newer is. */
+/** It is stored, in exactly this version. */
 export interface Stored {
   readonly type: 'stored';
 }
 
+/** Something newer is there, of this version. */
+export interface Superseded {
+  readonly type: 'superseded';
+  readonly version: Version;
+}
+
+/** It was minted too far ahead of the clock here: it was not kept. */
+export interface Skewed {
+  readonly type: 'skewed';
+}
+
+/** What a member has of a key. */
+export interface Replica {
+  readonly type: 'replica';
+  readonly isVoter: boolean;
+  /** Of what it has; undefined: it has nothing. */
+  readonly version: Version | undefined;
+  /** What it has, where that was asked for. */
+  readonly record?: Record | undefined;
+}
+
+/** How a member answers the primary. */
+export type ReplicaAnswer = Stored | Superseded | Skewed | Replica | Stale;
+
 /** What a question about a single key is answered with. */
-export type DataAnswer = Done | NotOwner | Stored;
+export type DataAnswer = Done | NotOwner | ReplicaAnswer;
 
 /** Which answers such a question can have. */
 export interface DataAnswersTo {
   readonly get: Done | NotOwner;
   readonly put: Done | NotOwner;
   readonly delete: Done | NotOwner;
-  readonly put_replica: Stored | NotOwner;
+  readonly put_replica: Stored | Superseded | Skewed | Stale;
+  readonly get_replica: Replica | Stale;
 }
 
 /** The body of such a question. */
@@ -121,7 +176,9 @@ export function dataQuestionBody(question: DataQuestion): RpcValue {
     case 'put':
       return [toBuffer(question.key), CONSISTENCY_BITS[question.consistency], toBuffer(question.value)];
     case 'put_replica':
-      return recordValue(question.record);
+      return [epochValue(question.epoch), recordValue(question.record), question.isNew === true];
+    case 'get_replica':
+      return [epochValue(question.epoch), toBuffer(question.key), question.wantsValue];
     default:
       return unreachable(question);
   }
@@ -129,11 +186,17 @@ export function dataQuestionBody(question: DataQuestion): RpcValue {
 
 /** The question that a body holds; undefined where it holds none of this type. */
 export function dataQuestionIn(type: DataQuestion['type'], body: RpcValue, writers: Writers): DataQuestion | undefined {
-  if (type === 'put_replica') {
-    const record = recordIn(body, writers);
-    return record && { type, record };
-  }
   const [first, second, third] = placesIn(body) ?? [];
+  if (type === 'put_replica') {
+    const [epoch, record] = [epochIn(first), recordIn(second, writers)];
+    if (epoch === undefined || record === undefined || typeof third !== 'boolean') return undefined;
+    return { type, epoch, record, isNew: third };
+  }
+  if (type === 'get_replica') {
+    const [epoch, key] = [epochIn(first), keyIn(second)];
+    if (epoch === undefined || key === undefined || typeof third !== 'boolean') return undefined;
+    return { type, epoch, key, wantsValue: third };
+  }
   const key = keyIn(first);
   const consistency = consistencyIn(second);
   if (key === undefined || consistency === undefined) return undefined;
@@ -153,7 +216,14 @@ export function dataAnswerBody(answer: DataAnswer): RpcValue {
     case 'not_owner':
       return notOwnerBody(answer);
     case 'stored':
+    case 'skewed':
       return [answer.type];
+    case 'superseded':
+      return [answer.type, versionValue(answer.version)];
+    case 'replica':
+      return [answer.type, answer.isVoter, heldValue(answer)];
+    case 'stale':
+      return staleBody(answer);
     default:
       return unreachable(answer);
   }
@@ -187,10 +257,41 @@ export function doneIn(type: Place, places: Places): Done | NotOwner | undefined
   return version === undefined ? done : { ...done, version };
 }
 
-/** How a replica was answered; undefined where it was not. */
-export function storedIn(type: Place, places: Places): Stored | NotOwner | undefined {
-  if (type === 'not_owner') return notOwnerIn(places);
-  return type === 'stored' ? { type } : undefined;
+/** How a record was taken; undefined where that was not said. */
+export function keptIn(
+  type: Place,
+  places: Places,
+  writers: Writers,
+): Stored | Superseded | Skewed | Stale | undefined {
+  switch (type) {
+    case 'stored':
+    case 'skewed':
+      return { type };
+    case 'superseded': {
+      const version = versionIn(places[0], writers);
+      return version && { type, version };
+    }
+    case 'stale':
+      return staleIn(places, writers);
+    default:
+      return undefined;
+  }
+}
+
+/** What a member has of a key; undefined where that was not said. */
+export function replicaIn(type: Place, places: Places, writers: Writers): Replica | Stale | undefined {
+  if (type === 'stale') return staleIn(places, writers);
+  const [isVoter, held] = places;
+  if (type !== 'replica' || typeof isVoter !== 'boolean') return undefined;
+  if (held === null) return { type, isVoter, version: undefined };
+  const record = recordIn(held, writers);
+  const version = record?.version ?? versionIn(held, writers);
+  return version && { type, isVoter, version, record };
+}
+
+function heldValue({ version, record }: Replica): RpcValue {
+  if (record !== undefined) return recordValue(record);
+  return version === undefined ? null : versionValue(version);
 }
 
 function consistencyIn(value: Place): Consistency | undefined {
