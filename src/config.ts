@@ -8,35 +8,33 @@
  * are understood too.
  */
 import * as v from 'valibot';
-import { parseAddress } from './client/address';
 import { didYouMean } from './nearest';
 import { DEFAULT_LIMITS, validateLimits } from './protocol/client-protocol';
 import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES_MAX } from './protocol/rpc-limits';
 import { err, ok, type Result } from './result';
-import { parseDuration, parseSize, parseWholeNumber } from './units';
-
-/** One row of the table. */
-export interface Setting<T> {
-  /** Takes the value as JSON has it, or as text. */
-  readonly schema: v.GenericSchema<unknown, T>;
-  /** What a value must be, as it reads on after "is not". */
-  readonly range: string;
-  /** What a value looks like in a usage line; undefined for a switch, whose flag takes none. */
-  readonly placeholder: string | undefined;
-  /** The default, or how it follows from the port. */
-  readonly default: T | ((port: number) => T);
-  /** The default in help, where the value does not speak for itself. */
-  readonly defaultText?: string;
-  /** What it is for, as a phrase. */
-  readonly text: string;
-}
+import {
+  addresses,
+  bytes,
+  choice,
+  count,
+  duration,
+  flag,
+  loopback,
+  name,
+  type Setting,
+  signedDuration,
+  text,
+  TIME_MS_MAX,
+} from './setting-kinds';
 
 const PORT_MAX = 65_535;
 const ADMIN_PORT_DISTANCE = 10_000;
-const TIME_MS_MAX = 2 ** 31 - 1;
 const KIB = 1024;
 const MIB = KIB * KIB;
 const GIB = KIB * MIB;
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
 
 /** Every setting of a node, in the order in which help and `--print-config` show them. */
 export const NODE_SETTINGS = {
@@ -101,6 +99,41 @@ export const NODE_SETTINGS = {
   }),
   requestTimeoutMs: duration({ default: 5000, text: 'how long a request may take that names no deadline' }),
   storeBytesMax: bytes({ most: Number.MAX_SAFE_INTEGER, default: GIB, text: 'most bytes of keys and values stored' }),
+  replicas: count({
+    least: 1,
+    most: 9,
+    default: 3,
+    text: 'on how many nodes each key is kept; the same on every node of a ring',
+  }),
+  minReplicas: count({
+    least: 1,
+    most: 9,
+    default: 1,
+    text: 'fewest nodes that must keep a key for a quorum write to be accepted; 2 where nothing may be lost',
+  }),
+  maxDriftMs: duration({ default: SECOND_MS, text: 'how far the clocks of two nodes may be apart' }),
+  clockOffsetMs: signedDuration({
+    default: 0,
+    text: 'by how much to set the clock of this node wrong; only with allowChaos',
+  }),
+  tombstoneGraceMs: duration({
+    default: HOUR_MS,
+    text: 'how long a deletion is remembered at least; at least three times hintTtlMs',
+  }),
+  hintTtlMs: duration({
+    default: 10 * MINUTE_MS,
+    text: 'how long a node remembers which writes another one has missed',
+  }),
+  antiEntropyIntervalMs: duration({ default: 10 * SECOND_MS, text: 'how often the copies of an arc are compared' }),
+  cleanupDelayMs: duration({
+    default: 30 * SECOND_MS,
+    text: 'how long a node keeps copies that it need not keep any more',
+  }),
+  syncBytesPerSecond: bytes({
+    most: GIB,
+    default: 20_000_000,
+    text: 'how fast a node fetches copies from others, all together',
+  }),
 } as const satisfies Record<string, Setting<never> | Setting<number> | Setting<string> | Setting<boolean>>;
 
 /** The name of a setting, as a config file and {@link NodeSettings} spell it. */
@@ -233,6 +266,9 @@ const VARIABLE_PREFIX = 'FUNNELKVS_';
 /** Variables that the program reads besides the settings of a node. */
 const OTHER_VARIABLES: readonly string[] = ['FUNNELKVS_CONFIG', 'FUNNELKVS_CONNECT', 'FUNNELKVS_TIMEOUT'];
 
+/** A write that a node has missed must have reached it, or been given up, long before a deletion is forgotten. */
+const HINTS_PER_GRACE = 3;
+
 function withDefaults(
   values: Partial<Record<SettingName, unknown>>,
   origins: Partial<Record<SettingName, string>>,
@@ -251,10 +287,20 @@ function withDefaults(
 
 /** What is wrong with settings that are right one by one. */
 function relationProblem(settings: NodeSettings): string | undefined {
-  const { port, adminPort, keyBytesMax, valueBytesMax } = settings;
+  const { port, adminPort, keyBytesMax, valueBytesMax, replicas, minReplicas } = settings;
+  const { tombstoneGraceMs, hintTtlMs, clockOffsetMs, allowChaos } = settings;
   if (port !== 0 && port === adminPort) return `Cannot use adminPort ${adminPort}: it is the port for clients too`;
   if (keyBytesMax + valueBytesMax + FRAME_HEAD_BYTES_MAX > FRAME_BYTES_MAX) {
     return `Cannot use valueBytesMax ${valueBytesMax} with keyBytesMax ${keyBytesMax}: together they do not fit into a message between nodes, which has up to ${FRAME_BYTES_MAX} bytes`;
+  }
+  if (minReplicas > replicas) {
+    return `Cannot use minReplicas ${minReplicas} with replicas ${replicas}: no key is ever kept on more than ${replicas}`;
+  }
+  if (tombstoneGraceMs < HINTS_PER_GRACE * hintTtlMs) {
+    return `Cannot use tombstoneGraceMs ${tombstoneGraceMs} with hintTtlMs ${hintTtlMs}: less than ${HINTS_PER_GRACE} times as long, it would let deleted keys come back`;
+  }
+  if (clockOffsetMs !== 0 && !allowChaos) {
+    return `Cannot use clockOffsetMs ${clockOffsetMs}: a clock is set wrong only for tests, with allowChaos`;
   }
   const limits = validateLimits(settings);
   return limits.ok ? undefined : limits.error;
@@ -282,83 +328,4 @@ function parseObject(content: string): Result<object, string> {
 function lineOf(content: string, name: string): number {
   const at = content.indexOf(JSON.stringify(name));
   return content.slice(0, Math.max(0, at)).split('\n').length;
-}
-
-// Kinds of settings. Functions, so that the table can stand first.
-
-interface Bounds {
-  readonly least?: number;
-  readonly most: number;
-}
-
-type Row<T> = Pick<Setting<T>, 'default' | 'text' | 'defaultText'>;
-
-function count({ least = 0, most, ...row }: Bounds & Row<number>): Setting<number> {
-  const range = `a whole number from ${least} to ${most}`;
-  return { schema: numberFrom(parseWholeNumber, { least, most }), range, placeholder: 'N', ...row };
-}
-
-function bytes({ most, ...row }: Bounds & Row<number>): Setting<number> {
-  const parse = (size: string) => parseWholeNumber(size) ?? parseSize(size);
-  const range = `a size from 1 to ${most} bytes, such as 65536 or 64KiB`;
-  return { schema: numberFrom(parse, { least: 1, most }), range, placeholder: 'SIZE', ...row };
-}
-
-function duration(row: Row<number>): Setting<number> {
-  const parse = (time: string) => parseWholeNumber(time) ?? parseDuration(time);
-  const range = `a duration from 1 to ${TIME_MS_MAX} ms, such as 500 or 30s`;
-  return { schema: numberFrom(parse, { least: 1, most: TIME_MS_MAX }), range, placeholder: 'TIME', ...row };
-}
-
-function text(row: Row<string>): Setting<string> {
-  const schema = v.pipe(v.string(), v.trim(), v.nonEmpty());
-  return { schema, range: 'a text', placeholder: 'ADDRESS', ...row };
-}
-
-function name(row: Row<string>): Setting<string> {
-  const schema = v.pipe(v.string(), v.trim(), v.regex(/^[^\s\p{Cc}]{1,64}$/u));
-  return { schema, range: 'a name of 1 to 64 characters without blanks', placeholder: 'NAME', ...row };
-}
-
-function addresses(row: Row<string>): Setting<string> {
-  const schema = v.pipe(
-    v.string(),
-    v.trim(),
-    v.check((list) => list === '' || list.split(',').every((address) => parseAddress(address.trim()).ok)),
-  );
-  return { schema, range: 'a list of addresses such as 127.0.0.1:8001', placeholder: 'HOST:PORT', ...row };
-}
-
-function loopback(row: Row<string>): Setting<string> {
-  const schema = v.pipe(v.string(), v.regex(/^(localhost|::1|127(\.\d{1,3}){3})$/));
-  return { schema, range: 'an address of this machine, such as 127.0.0.1', placeholder: 'ADDRESS', ...row };
-}
-
-function choice<const Choice extends string>({
-  choices,
-  ...row
-}: { readonly choices: readonly Choice[] } & Row<NoInfer<Choice>>): Setting<Choice> {
-  return { schema: v.picklist(choices), range: `one of ${choices.join(', ')}`, placeholder: 'LEVEL', ...row };
-}
-
-function flag(row: Omit<Row<boolean>, 'default'>): Setting<boolean> {
-  const words = v.pipe(
-    v.picklist(['true', 'false', '1', '0']),
-    v.transform((word) => word === 'true' || word === '1'),
-  );
-  return {
-    schema: v.union([v.boolean(), words]),
-    range: 'true or false',
-    placeholder: undefined,
-    default: false,
-    ...row,
-  };
-}
-
-function numberFrom(
-  parse: (text: string) => number | undefined,
-  { least = 0, most }: Bounds,
-): v.GenericSchema<unknown, number> {
-  const words = v.pipe(v.string(), v.transform(parse));
-  return v.pipe(v.union([v.number(), words]), v.number(), v.integer(), v.minValue(least), v.maxValue(most));
 }

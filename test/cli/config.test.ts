@@ -63,6 +63,15 @@ describe('mergeSettings()', () => {
       pendingAnswerBytesMax: 1_048_576,
       arrivingBytesMax: 268_435_456,
       storeBytesMax: 1_073_741_824,
+      replicas: 3,
+      minReplicas: 1,
+      maxDriftMs: 1000,
+      clockOffsetMs: 0,
+      tombstoneGraceMs: 3_600_000,
+      hintTtlMs: 600_000,
+      antiEntropyIntervalMs: 10_000,
+      cleanupDelayMs: 30_000,
+      syncBytesPerSecond: 20_000_000,
     });
   });
 
@@ -106,10 +115,41 @@ describe('mergeSettings()', () => {
     ['logLevel', 'loud', 'it is not one of error, warn, info, debug, trace'],
     ['allowChaos', 'perhaps', 'it is not true or false'],
     ['keyBytesMax', '1 KB', 'it is not a size from 1 to 4294967295 bytes, such as 65536 or 64KiB'],
+    ['replicas', 10, 'it is not a whole number from 1 to 9'],
+    ['clockOffsetMs', '--5s', 'it is not a duration from -2147483647 to 2147483647 ms, such as 500 or -30s'],
+    ['clockOffsetMs', '-', 'it is not a duration from -2147483647 to 2147483647 ms, such as 500 or -30s'],
     ['idleRequestTimeoutMs', '5 minutes', 'it is not a duration from 1 to 2147483647 ms, such as 500 or 30s'],
   ])('refuses %s %j', (name, value, why) => {
     const source = givenByFile('f', JSON.stringify({ [name]: value }));
     expect(problemsOf(source)).toEqual([`Cannot use ${name} ${JSON.stringify(value)} (file f, line 1): ${why}`]);
+  });
+
+  test.each<[unknown, number]>([
+    [-1500, -1500],
+    ['-2s', -2000],
+    ['-7', -7],
+    ['1.5s', 1500],
+  ])('takes the clock offset %j', (value, ms) => {
+    const file = givenByFile('f', JSON.stringify({ clockOffsetMs: value, allowChaos: true }));
+    expect(settingsOf(file).clockOffsetMs).toBe(ms);
+  });
+
+  test('refuses to set a clock wrong where nobody has asked for chaos', () => {
+    const wrong = givenByEnvironment({ FUNNELKVS_CLOCK_OFFSET_MS: '-5000' });
+    expect(problemsOf(wrong)).toEqual([
+      'Cannot use clockOffsetMs -5000: a clock is set wrong only for tests, with allowChaos',
+    ]);
+    expect(settingsOf(wrong, givenByFlags({ allowChaos: true })).clockOffsetMs).toBe(-5000);
+  });
+
+  test('refuses to forget deletions before everybody can have met them, and to want more copies than there are', () => {
+    expect(problemsOf(givenByFlags({ tombstoneGraceMs: '29min' }))).toEqual([
+      'Cannot use tombstoneGraceMs 1740000 with hintTtlMs 600000: less than 3 times as long, it would let deleted keys come back',
+    ]);
+    expect(problemsOf(givenByFlags({ tombstoneGraceMs: '30min' }))).toEqual([]);
+    expect(problemsOf(givenByFlags({ replicas: '2', minReplicas: '3' }))).toEqual([
+      'Cannot use minReplicas 3 with replicas 2: no key is ever kept on more than 2',
+    ]);
   });
 
   test('refuses a value also where another one overrides it', () => {

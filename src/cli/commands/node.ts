@@ -12,13 +12,13 @@ import {
   type MergedSettings,
   NODE_SETTINGS,
   type NodeSettings,
-  type Setting,
   SETTING_NAMES,
   type SettingName,
   type Source,
   variableOf,
 } from '../../config';
 import { err, type Result } from '../../result';
+import type { Setting } from '../../setting-kinds';
 import { addJsonFlag, flag, type Subcommand } from '../command';
 import { EXIT } from '../exit-codes';
 import { type Io, printError, printJson, printLine } from '../io';
