@@ -11,7 +11,7 @@
  * Mutable, and in place: a write costs one way down and one way up. It does not look for records
  * of the same key; the table that owns it does.
  */
-import type { Id } from '../chord/id';
+import type { Id, KeyId } from '../chord/id';
 import { inRange, type Range, splitRange } from '../chord/range';
 import type { Octets } from '../octets';
 import type { VersionWords } from '../replication/version';
@@ -75,6 +75,11 @@ export class DigestTrie {
     const { fp0, fp1 } = record;
     record.replaceValue(version, value);
     this.nodes.adjust(leaf, 0, fp0 ^ record.fp0, fp1 ^ record.fp1);
+  }
+
+  /** The records with this identifier. */
+  recordsAt(id: KeyId): readonly StoredRecord[] {
+    return this.nodes.records(this.leafOf(id)).filter(({ keyId }) => keyId === id);
   }
 
   /** The digest of the records in a range, exactly. */

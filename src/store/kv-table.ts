@@ -7,7 +7,7 @@
  * where a refusal is still definite. The interface is synchronous, because a coordinator must mint
  * and merge without anyone in between.
  */
-import type { Id } from '../chord/id';
+import type { Id, KeyId } from '../chord/id';
 import type { Range } from '../chord/range';
 import type { BinaryString, Octets } from '../octets';
 import type { VersionWords } from '../replication/version';
@@ -51,6 +51,9 @@ export interface KvTable {
 
   /** The record of a key as clients see it: undefined where it is deleted or expired. */
   read(key: BinaryString, nowMs: number): StoredRecord | undefined;
+
+  /** The records of the keys with this identifier: one, or none, unless somebody has found two keys with one SHA-1. */
+  recordsAt(id: KeyId): readonly StoredRecord[];
 
   /**
    * Keeps the newer of this record and the one stored. Commutative, associative, idempotent.
@@ -99,6 +102,9 @@ export interface KvTable {
    * `countMax` means all. For copies that this node no longer has to hold, never for a deletion.
    */
   dropRange(range: Range, countMax: number): number;
+
+  /** Drops the record of one key without a trace, where it has this version still, and tells whether it did. As {@link dropRange}. */
+  forget(key: BinaryString, version: VersionWords): boolean;
 
   /** Checks digests against the records, a slice of about `recordsMax` at a time, and corrects them. */
   scrub(after: Id | undefined, recordsMax: number): ScrubSlice;

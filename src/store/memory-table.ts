@@ -5,7 +5,7 @@
  * what will have to be purged; all three hold the same records, which overwriting changes in place.
  * What it counts is kept up to date by each change, never recomputed.
  */
-import type { Id } from '../chord/id';
+import type { Id, KeyId } from '../chord/id';
 import type { Range } from '../chord/range';
 import type { BinaryString, Octets } from '../octets';
 import { compareVersions, type VersionWords } from '../replication/version';
@@ -60,6 +60,10 @@ export class MemoryTable implements KvTable {
   read(key: BinaryString, nowMs: number): StoredRecord | undefined {
     const record = this.records.get(key);
     return record !== undefined && isLive(record, nowMs) ? record : undefined;
+  }
+
+  recordsAt(id: KeyId): readonly StoredRecord[] {
+    return this.trie.recordsAt(id);
   }
 
   merge(record: Record, current = this.records.get(record.key)): Merged {
@@ -129,6 +133,13 @@ export class MemoryTable implements KvTable {
     const { records } = this.walk(range, undefined, { recordsMax: countMax, bytesMax: Infinity });
     for (const record of records) this.drop(record);
     return records.length;
+  }
+
+  forget(key: BinaryString, version: VersionWords): boolean {
+    const record = this.records.get(key);
+    if (record === undefined || compareVersions(record, version) !== 0) return false;
+    this.drop(record);
+    return true;
   }
 
   scrub(after: Id | undefined, recordsMax: number): ScrubSlice {

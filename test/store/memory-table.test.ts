@@ -5,6 +5,7 @@ import { inRange, type Range } from '../../src/chord/range';
 import { type BinaryString, fromUtf8 } from '../../src/octets';
 import { digestOf, EMPTY_DIGEST, union } from '../../src/store/digest';
 import { MemoryTable } from '../../src/store/memory-table';
+import { compareVersions } from '../../src/replication/version';
 import { compareRecords, deadSinceMs, newer, Record } from '../../src/store/record';
 import { ROOT, type TrieNodes } from '../../src/store/trie-nodes';
 import { anyRange, anyRecord, recordOf, WHOLE } from './arbitraries';
@@ -35,6 +36,11 @@ class NaiveTable {
     return due.length;
   }
 
+  forget({ key, version }: Record): boolean {
+    const held = this.records.get(key);
+    return held !== undefined && compareVersions(held, version) === 0 && this.records.delete(key);
+  }
+
   drop(range: Range): number {
     const held = this.inOrder(range);
     for (const record of held) this.records.delete(record.key);
@@ -45,7 +51,8 @@ class NaiveTable {
 type Step =
   | { readonly type: 'merge'; readonly records: readonly Record[] }
   | { readonly type: 'purge'; readonly olderThanMs: number }
-  | { readonly type: 'drop'; readonly range: Range };
+  | { readonly type: 'drop'; readonly range: Range }
+  | { readonly type: 'forget'; readonly records: readonly Record[] };
 
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -63,6 +70,13 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('drop' as const), range: anyRange(KEYS) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('forget' as const),
+      records: fc.array(anyRecord(KEYS, TIMES), { minLength: 20, maxLength: 60 }),
+    }),
+  },
 );
 
 function perform(step: Step, table: MemoryTable, naive: NaiveTable): void {
@@ -80,6 +94,15 @@ function perform(step: Step, table: MemoryTable, naive: NaiveTable): void {
       return;
     case 'drop':
       expect(inSlices((countMax) => table.dropRange(step.range, countMax))).toBe(naive.drop(step.range));
+      return;
+    case 'forget':
+      // Of every other key the version that is there; of the rest any, which seldom is.
+      for (const [n, record] of step.records.entries()) {
+        const named = (n % 2 === 0 && table.get(record.key)) || record;
+        expect(table.forget(record.key, named.version)).toBe(
+          naive.forget(new Record(record.keyId, record.key, named, undefined, undefined, false)),
+        );
+      }
   }
 }
 
@@ -136,6 +159,8 @@ describe('MemoryTable', () => {
           const expected = naive.inOrder(range);
           expect(table.digest(range)).toEqual(expected.map(digestOf).reduce(union, EMPTY_DIGEST));
           expect(walkAll(table, range, recordsMax).map(({ key }) => key)).toEqual(expected.map(({ key }) => key));
+          for (const record of expected) expect(table.recordsAt(record.keyId)).toEqual([table.get(record.key)]);
+          expect(table.recordsAt(WHOLE.hi as KeyId)).toEqual([]);
           expect(table.scrub(undefined, Infinity)).toEqual({ mismatches: 0, after: undefined });
         },
       ),
