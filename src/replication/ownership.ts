@@ -14,6 +14,7 @@ import { betweenOpen, type Id, type KeyId, type NodeId } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import { inRange, type Range } from '../chord/range';
 import type { Epoch } from './epoch';
+import type { RingView } from './ring-view';
 
 /** An arc, and when it came to its holder. */
 export interface Holding {
@@ -21,18 +22,7 @@ export interface Holding {
   readonly epoch: Epoch;
 }
 
-/** A node's pointers, as far as ownership follows them. */
-export interface RingView {
-  readonly isMember: boolean;
-  /** Itself while it is alone. */
-  readonly predecessor: Peer;
-  /** Head first; itself while it is alone. */
-  readonly successors: readonly Peer[];
-  /** Not in the middle of a step: only then does a list of nobody else mean that there is nobody else. */
-  readonly isSettled: boolean;
-  /** Whether the list goes all round the ring, or is as long as it may be: nobody who could be in it is missing. */
-  readonly isComplete: boolean;
-}
+export type { RingView };
 
 /** The side that gives: somebody is fetching an arc from here. */
 export interface SourceSession {

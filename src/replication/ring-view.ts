@@ -1,10 +1,23 @@
 /**
- * Ring view: as much of a ring member's state as ownership follows.
+ * Ring view: as much of a ring member's state as views follow.
  */
+import type { Peer } from '../chord/peer';
 import { isAlone, type RingMember } from '../chord/ring-member';
-import type { RingView } from './ownership';
 
-/** What ownership looks at. Whether a member is in the middle of a step matters only while it sees nobody else. */
+/** A node's pointers, as far as they matter for who should keep copies of what. */
+export interface RingView {
+  readonly isMember: boolean;
+  /** Itself while it is alone. */
+  readonly predecessor: Peer;
+  /** Head first; itself while it is alone. */
+  readonly successors: readonly Peer[];
+  /** Not in the middle of a step: only then does a list of nobody else mean that there is nobody else. */
+  readonly isSettled: boolean;
+  /** Whether the list goes all round the ring, or is as long as it may be: nobody who could be in it is missing. */
+  readonly isComplete: boolean;
+}
+
+/** What views look at. Whether a member is in the middle of a step matters only while it sees nobody else. */
 export function ringView(member: RingMember): RingView {
   const { self, phase, predecessor, successors, successorsMax, step } = member;
   const isSettled = !isAlone(member) || (step === undefined && predecessor.id === self.id);
