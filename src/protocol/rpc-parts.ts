@@ -247,7 +247,8 @@ function isUint32(value: number | undefined): value is number {
   return value !== undefined && value >>> 0 === value;
 }
 
-function listIn<T>(value: Place, max: number, read: (each: Place) => T | undefined): readonly T[] | undefined {
+/** The list in a place, of at most so many and each of which can be read. */
+export function listIn<T>(value: Place, max: number, read: (each: Place) => T | undefined): readonly T[] | undefined {
   if (!Array.isArray(value) || value.length > max) return undefined;
   const list: T[] = [];
   for (const each of value as Places) {

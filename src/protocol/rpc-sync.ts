@@ -22,11 +22,32 @@
 import type { Id, KeyId } from '../chord/id';
 import type { Range } from '../chord/range';
 import type { Epoch } from '../replication/epoch';
-import type { Version } from '../replication/version';
+import type { Version, Writers } from '../replication/version';
 import type { Digest } from '../store/digest';
 import type { RangeDigest } from '../store/digest-trie';
-import type { Record } from '../store/record';
-import type { Stale } from './rpc-views';
+import { dataBytes, type Record } from '../store/record';
+import { unreachable } from '../unreachable';
+import {
+  arcIn,
+  arcValue,
+  countIn,
+  digestIn,
+  digestValue,
+  epochIn,
+  epochValue,
+  idBytes,
+  idIn,
+  listIn,
+  type Place,
+  type Places,
+  placesIn,
+  recordsIn,
+  recordValue,
+  versionIn,
+  versionValue,
+} from './rpc-parts';
+import type { RpcValue } from './rpc-values';
+import { type Stale, staleBody, staleIn } from './rpc-views';
 
 /** Which part of a view a question is asked under. */
 export interface UnderView {
@@ -160,3 +181,233 @@ export const CHUNK_BYTES = 256 * 1024;
 
 /** Most records of a chunk. */
 export const CHUNK_RECORDS_MAX = 256;
+
+// Questions
+
+/** The body of such a question. */
+export function syncQuestionBody(question: SyncQuestion): RpcValue {
+  const [arc, epoch] = [arcValue(question.arc), epochValue(question.epoch)];
+  switch (question.type) {
+    case 'sync_open':
+      return [arc, epoch, question.purpose];
+    case 'sync_ready':
+      return [arc, epoch];
+    case 'sync_next':
+      return [arc, epoch, idValue(question.after), question.bytesMax];
+    case 'ranges':
+      return [arc, epoch, question.horizonMs, question.ranges.map((each) => rangeValue(each, question.arc))];
+    case 'fetch':
+      return [arc, epoch, question.ids.map(idBytes)];
+    case 'push':
+      return [arc, epoch, question.records.map(recordValue)];
+    default:
+      return unreachable(question);
+  }
+}
+
+/** The question that a body holds; undefined where it holds none of this type. */
+export function syncQuestionIn(type: SyncQuestion['type'], body: RpcValue, writers: Writers): SyncQuestion | undefined {
+  const [first, second, ...rest] = placesIn(body) ?? [];
+  const arc = arcIn(first);
+  const epoch = epochIn(second);
+  return arc && epoch && underView(type, { arc, epoch }, rest, writers);
+}
+
+function underView(
+  type: SyncQuestion['type'],
+  view: UnderView,
+  [first, second]: Places,
+  writers: Writers,
+): SyncQuestion | undefined {
+  switch (type) {
+    case 'sync_open':
+      return first === 'listen' || first === 'learn' || first === 'rescue'
+        ? { type, ...view, purpose: first }
+        : undefined;
+    case 'sync_ready':
+      return { type, ...view };
+    case 'sync_next': {
+      const bytesMax = countIn(second);
+      if (bytesMax === undefined) return undefined;
+      if (first === null) return { type, ...view, bytesMax };
+      const after = idIn(first);
+      return after === undefined ? undefined : { type, ...view, after, bytesMax };
+    }
+    case 'ranges': {
+      const horizonMs = countIn(first);
+      const ranges = listIn(second, RANGES_MAX, (each) => rangeIn(each, view.arc));
+      return horizonMs === undefined || !ranges || ranges.length === 0
+        ? undefined
+        : { type, ...view, horizonMs, ranges };
+    }
+    case 'fetch': {
+      const ids = listIn(first, FETCH_MAX, keyIdIn);
+      return ids && { type, ...view, ids };
+    }
+    case 'push': {
+      const records = recordsIn(first, writers);
+      return records && { type, ...view, records };
+    }
+    default:
+      return unreachable(type);
+  }
+}
+
+/** About how many bytes a question takes, without writing it. */
+export function syncQuestionBytes(question: SyncQuestion): number {
+  switch (question.type) {
+    case 'ranges':
+      return QUESTION_BYTES + question.ranges.length * RANGE_BYTES;
+    case 'fetch':
+      return QUESTION_BYTES + question.ids.length * ID_BYTES;
+    case 'push':
+      return QUESTION_BYTES + recordsBytes(question.records);
+    default:
+      return QUESTION_BYTES;
+  }
+}
+
+/** About how many bytes records take in a message. */
+export function recordsBytes(records: readonly Record[]): number {
+  return records.reduce((bytes, record) => bytes + RECORD_BYTES + dataBytes(record), 0);
+}
+
+const QUESTION_BYTES = 80;
+const RANGE_BYTES = 60;
+const ID_BYTES = 22;
+const RECORD_BYTES = 32;
+
+// Answers
+
+/** The body of such an answer. */
+export function syncAnswerBody(answer: SyncAnswer): RpcValue {
+  switch (answer.type) {
+    case 'opened': {
+      const { type, floor, digest, bytes, horizonMs } = answer;
+      return [type, versionValue(floor), digestValue(digest), bytes, horizonMs];
+    }
+    case 'chunk':
+      return [answer.type, answer.records.map(recordValue), idValue(answer.after)];
+    case 'compared':
+      return [answer.type, answer.ranges.map(comparedValue)];
+    case 'records':
+      return [answer.type, answer.records.map(recordValue), answer.left];
+    case 'stale':
+      return staleBody(answer);
+    case 'noted':
+    case 'pushed':
+    case 'busy':
+      return [answer.type];
+    default:
+      return unreachable(answer);
+  }
+}
+
+/** How the places of a body become one of the answers that such a question can have. */
+export const SYNC_ANSWERS: {
+  readonly [Method in keyof SyncAnswersTo]: (
+    type: Place,
+    places: Places,
+    writers: Writers,
+  ) => SyncAnswersTo[Method] | undefined;
+} = {
+  sync_open: (type, places, writers) =>
+    type === 'opened' ? openedIn(places, writers) : declined(type, places, writers),
+  sync_ready(type, places, writers) {
+    if (type === 'noted') return { type };
+    return type === 'stale' ? staleIn(places, writers) : undefined;
+  },
+  sync_next: (type, places, writers) => (type === 'chunk' ? chunkIn(places, writers) : declined(type, places, writers)),
+  ranges: (type, places, writers) =>
+    type === 'compared' ? rangesComparedIn(places, writers) : declined(type, places, writers),
+  fetch: (type, places, writers) => (type === 'records' ? fetchedIn(places, writers) : declined(type, places, writers)),
+  push: (type, places, writers) => (type === 'pushed' ? { type } : declined(type, places, writers)),
+};
+
+function declined(type: Place, places: Places, writers: Writers): Busy | Stale | undefined {
+  if (type === 'busy') return { type };
+  return type === 'stale' ? staleIn(places, writers) : undefined;
+}
+
+function openedIn([first, second, third, fourth]: Places, writers: Writers): SyncOpened | undefined {
+  const floor = versionIn(first, writers);
+  const digest = digestIn(second);
+  const [bytes, horizonMs] = [countIn(third), countIn(fourth)];
+  if (bytes === undefined || horizonMs === undefined) return undefined;
+  return floor && digest && { type: 'opened', floor, digest, bytes, horizonMs };
+}
+
+function chunkIn([first, second]: Places, writers: Writers): SyncChunk | undefined {
+  const records = recordsIn(first, writers);
+  if (records === undefined) return undefined;
+  if (second === null) return { type: 'chunk', records };
+  const after = idIn(second);
+  return after === undefined ? undefined : { type: 'chunk', records, after };
+}
+
+function rangesComparedIn([first]: Places, writers: Writers): RangesCompared | undefined {
+  // An equal range is undefined, and so would be one that cannot be read: hence the box.
+  const boxes = listIn(first, RANGES_MAX, (each) => comparedIn(each, writers));
+  return boxes && { type: 'compared', ranges: boxes.map(({ compared }) => compared) };
+}
+
+function fetchedIn([first, second]: Places, writers: Writers): Fetched | undefined {
+  const records = recordsIn(first, writers);
+  const left = countIn(second);
+  return records === undefined || left === undefined ? undefined : { type: 'records', records, left };
+}
+
+// Parts
+
+function idValue(id: Id | undefined): RpcValue {
+  return id === undefined ? null : idBytes(id);
+}
+
+function rangeValue({ range, digest }: RangeDigest, arc: Range): RpcValue {
+  const isWhole = range.lo === arc.lo && range.hi === arc.hi;
+  return [isWhole ? null : arcValue(range), digestValue(digest)];
+}
+
+function rangeIn(value: Place, arc: Range): RangeDigest | undefined {
+  const [first, second] = placesIn(value) ?? [];
+  const range = first === null ? arc : arcIn(first);
+  const digest = digestIn(second);
+  return range && digest && { range, digest };
+}
+
+function comparedValue(compared: Compared): RpcValue {
+  if (compared === undefined) return null;
+  return compared.type === 'split'
+    ? [compared.type, compared.digests.map(digestValue)]
+    : [compared.type, compared.items.map(({ id, version }) => [idBytes(id), versionValue(version)])];
+}
+
+function comparedIn(value: Place, writers: Writers): { readonly compared: Compared } | undefined {
+  if (value === null) return { compared: undefined };
+  const [type, second] = placesIn(value) ?? [];
+  switch (type) {
+    case 'split': {
+      const digests = listIn(second, PARTS, digestIn);
+      return digests && { compared: { type, digests } };
+    }
+    case 'items': {
+      const items = listIn(second, ITEMS_MAX, (each) => itemIn(each, writers));
+      return items && { compared: { type, items } };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function itemIn(value: Place, writers: Writers): Item | undefined {
+  const [first, second] = placesIn(value) ?? [];
+  const id = keyIdIn(first);
+  const version = versionIn(second, writers);
+  return id && version && { id, version };
+}
+
+function keyIdIn(value: Place): KeyId | undefined {
+  const id = idIn(value);
+  // Which points are keys nobody can tell: what is asked about one that is none is not found.
+  return id as KeyId | undefined;
+}
