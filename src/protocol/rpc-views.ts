@@ -2,7 +2,7 @@
  * RPC views: how nodes agree who keeps copies of an arc.
  *
  *   request      body                             response
- *   seal         [epoch, arc, members: peers]     ["sealed", pieces, clock: version] | ["nack", promised: epoch, view | nil]
+ *   seal         [epoch, arc, members: peers, since: epoch]   ["sealed", pieces, clock: version] | ["nack", promised: epoch, view | nil]
  *   view_new     [view]                           ["adopted"] | nack
  *   view_get     [arc]                            ["views", views]
  *   view_voter   [arc, epoch]                     ["noted"] | stale
@@ -18,7 +18,7 @@
 import type { Peer } from '../chord/peer';
 import type { Range } from '../chord/range';
 import type { Epoch } from '../replication/epoch';
-import type { Holding } from '../replication/holding';
+import type { Piece } from '../replication/holding';
 import type { Version } from '../replication/version';
 import type { View } from '../replication/view';
 
@@ -28,6 +28,8 @@ export interface Seal {
   readonly epoch: Epoch;
   readonly arc: Range;
   readonly members: readonly Peer[];
+  /** Of all views that I was about to make between this epoch and the new one, none has come about, and none will. */
+  readonly since: Epoch;
 }
 
 /** This is the view now; with the epoch of the one you have: somebody votes who did not, or fewer need be merged. */
@@ -80,7 +82,7 @@ export type ViewQuestion = Seal | ViewNew | ViewGet | ViewVoter | Invite | Depar
 /** A promise, and all that this node knows about the arc; parts of which it knows nothing are left out. */
 export interface Sealed {
   readonly type: 'sealed';
-  readonly pieces: readonly Omit<Holding, 'promised'>[];
+  readonly pieces: readonly Piece[];
   /** The latest version that this node has minted or seen. */
   readonly clock: Version;
 }

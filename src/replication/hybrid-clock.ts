@@ -59,6 +59,11 @@ export class HybridClock {
     return this.last;
   }
 
+  /** As {@link latest}, in this clock's own name: whatever it mints from now on is later. */
+  get stamp(): Version {
+    return new Version(this.last.word0, this.last.word1, this.writer);
+  }
+
   /** How many versions {@link observe} has refused since the node started. */
   get rejectedCount(): number {
     return this.rejections;

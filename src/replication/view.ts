@@ -13,7 +13,7 @@ import { betweenRightClosed, type Id, type NodeId } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import type { Range } from '../chord/range';
 import { compareEpochs, type Epoch } from './epoch';
-import type { Version } from './version';
+import { compareVersions, type Version } from './version';
 
 /** Who keeps copies of an arc. Immutable; a newer one has a larger epoch. */
 export interface View {
@@ -59,6 +59,30 @@ export function allVote({ members, voters }: View): boolean {
 /** Whether two views are one and the same decision, possibly restricted to different parts of its arc. */
 export function isSameView(a: View, b: View): boolean {
   return compareEpochs(a.epoch, b.epoch) === 0;
+}
+
+/** Whether two lists name the same incarnations in the same order. */
+export function arePeers(a: readonly Peer[], b: readonly Peer[]): boolean {
+  return a.length === b.length && a.every(({ id, inc }, at) => id === b[at]?.id && inc === b[at].inc);
+}
+
+/** Whether two views say the same in everything but the arc that they say it about. */
+export function saysTheSame(a: View, b: View): boolean {
+  return (
+    isSameView(a, b) &&
+    a.primary === b.primary &&
+    a.syncs === b.syncs &&
+    a.voters.length === b.voters.length &&
+    a.voters.every((voter, at) => voter === b.voters[at]) &&
+    arePeers(a.members, b.members) &&
+    compareVersions(a.floor, b.floor) === 0
+  );
+}
+
+/** What two tellings of one view amount to: whoever votes by either, and as few to be merged as in either. */
+export function updated(view: View, { voters, syncs }: Pick<View, 'voters' | 'syncs'>): View {
+  const all = view.members.map(({ id }) => id).filter((id) => view.voters.includes(id) || voters.includes(id));
+  return { ...view, voters: all, syncs: Math.min(view.syncs, syncs) };
 }
 
 /** The same view for a part of its arc. */
