@@ -1,52 +1,40 @@
 /**
- * Stray batch: records on their way to whoever owns them, and what has become of each.
- *
- * Only those count as arrived that lie before the first that did not, so that one cursor says
- * what has been dealt with.
+ * Stray batch: records on their way to whoever is to have them, before they are dropped here.
  */
-import type { Peer } from '../src/chord/peer';
-import type { StraysOutcome } from '../src/replication/ownership-protocol';
-import type { Slice } from './arc-table';
-
-type Fate =
-  | { readonly type: 'stored' }
-  | { readonly type: 'failed' }
-  | { readonly type: 'not_owner'; readonly hint: Peer | undefined };
+import type { Range } from '../src/chord/range';
+import type { BinaryString } from '../src/octets';
+import type { Version } from '../src/replication/version';
+import type { Record } from '../src/store/record';
 
 /** Mutable: it lives for as long as it is under way, in one process. */
 export class StrayBatch {
-  private readonly fates = new Map<number, Fate>();
+  /** What is there by now, with all of the arc that earlier batches have brought. */
+  readonly given: Map<BinaryString, Version>;
+  private open: number;
+  private failed = 0;
 
   constructor(
-    readonly request: number,
-    private readonly slice: Slice,
-  ) {}
+    readonly arc: Range,
+    private readonly records: readonly Record[],
+    before: StrayBatch | undefined,
+  ) {
+    this.open = records.length;
+    this.given = before?.arc.hi === arc.hi && before.arc.lo === arc.lo ? before.given : new Map();
+  }
 
   get isUnderWay(): boolean {
-    return this.fates.size < this.slice.records.length;
+    return this.open > 0;
   }
 
-  stored(index: number): void {
-    this.fates.set(index, { type: 'stored' });
+  get areAllThere(): boolean {
+    return this.open === 0 && this.failed === 0;
   }
 
-  failed(index: number): void {
-    this.fates.set(index, { type: 'failed' });
-  }
-
-  refused(index: number, hint: Peer | undefined): void {
-    this.fates.set(index, { type: 'not_owner', hint });
-  }
-
-  /** What the whole of it amounts to. */
-  outcome(): StraysOutcome {
-    const { records, after } = this.slice;
-    const at = records.findIndex((_record, index) => this.fates.get(index)?.type !== 'stored');
-    if (at === -1) return { type: 'stored', after };
-    // Two keys of one identifier go together: a cursor could not point between them.
-    const last = records[at - 1]?.keyId;
-    if (last !== undefined && last !== records[at]?.keyId) return { type: 'stored', after: last };
-    const fate = this.fates.get(at);
-    return fate === undefined || fate.type === 'stored' ? { type: 'failed' } : fate;
+  /** Takes note of what has become of one of them; once for each. */
+  settle(index: number, isThere: boolean): void {
+    this.open -= 1;
+    const record = this.records[index];
+    if (isThere && record) this.given.set(record.key, record.version);
+    else this.failed += 1;
   }
 }
