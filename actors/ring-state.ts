@@ -30,6 +30,7 @@ import {
   serverNamed,
   started,
 } from '../src/otp';
+import type { RpcAnswer } from '../src/protocol/rpc-messages';
 import { unreachable } from '../src/unreachable';
 import * as health from './health';
 import * as keptTable from './kept-table';
@@ -233,7 +234,7 @@ function perform(effect: RingEffect, state: State, self: Self<Info>, asker: Repl
     case 'ask':
       return ask(effect.to, effect.question, effect.request, state, self);
     case 'answer':
-      if (asker) replyRpc(asker, effect.answer);
+      if (asker) replyRpc(asker, timed(effect.answer, self));
       return state;
     case 'tell':
       peerLink.tell(effect.to, effect.tale);
@@ -252,6 +253,11 @@ function perform(effect: RingEffect, state: State, self: Self<Info>, asker: Repl
     default:
       return unreachable(effect);
   }
+}
+
+/** Whoever was asked whether he is there says what time it is, too: so clocks are compared. */
+function timed(answer: Answer, self: Self<Info>): RpcAnswer {
+  return answer.type === 'pong' ? { type: 'pong', systemMs: self.systemMs() } : answer;
 }
 
 function announce({ member: { phase, predecessor, successors } }: State, self: Self<Info>): void {

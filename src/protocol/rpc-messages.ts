@@ -3,7 +3,7 @@
  * those about single keys, in rpc-sync.ts those about arcs.
  *
  *   request          body                              response
- *   ping             nil                               ["pong"]
+ *   ping             nil                               ["pong", systemMs]
  *   ping_for         peer                              ["pong"] | ["silent"]
  *   describe         nil                               ["described", peer, state, peer | nil, peers, peers, arc | nil, keys, bytes, tombstones]
  *   get_state        nil                               ["state", peer, peers] | busy | refused
@@ -43,6 +43,7 @@ import {
 import { type Described, describedBody, describedIn } from './rpc-description';
 import {
   badBody,
+  countIn,
   idBytes,
   idIn,
   type Message,
@@ -130,7 +131,7 @@ export type RpcQuestion = Question | FindNext | PingFor | Describe | DataQuestio
 
 /** Which answers a question can have. */
 export interface AnswersTo extends DataAnswersTo, SyncAnswersTo {
-  readonly ping: Extract<Answer, { type: 'pong' }>;
+  readonly ping: Pong;
   readonly ping_for: Extract<Answer, { type: 'pong' }> | { readonly type: 'silent' };
   readonly describe: Described;
   readonly get_state: Extract<Answer, { type: 'state' | 'busy' | 'refused' }>;
@@ -138,8 +139,22 @@ export interface AnswersTo extends DataAnswersTo, SyncAnswersTo {
   readonly find_next: NextHop;
 }
 
+/** I am here. */
+export interface Pong {
+  readonly type: 'pong';
+  /** What time it is here, in Unix milliseconds; for another node nobody says it. */
+  readonly systemMs?: number | undefined;
+}
+
 /** What a question is answered with. */
-export type RpcAnswer = Answer | NextHop | AnswersTo['ping_for'] | Described | DataAnswer | SyncAnswer;
+export type RpcAnswer =
+  | Exclude<Answer, { type: 'pong' }>
+  | Pong
+  | NextHop
+  | AnswersTo['ping_for']
+  | Described
+  | DataAnswer
+  | SyncAnswer;
 
 // Questions
 
@@ -220,6 +235,7 @@ const RECORD_BYTES = 32;
 export function encodeAnswer(answer: RpcAnswer): RpcValue {
   switch (answer.type) {
     case 'pong':
+      return 'systemMs' in answer && answer.systemMs !== undefined ? [answer.type, answer.systemMs] : [answer.type];
     case 'silent':
     case 'busy':
       return [answer.type];
@@ -275,7 +291,11 @@ const ANSWERS: {
   put: doneIn,
   delete: doneIn,
   put_replica: storedIn,
-  ping: (type) => (type === 'pong' ? { type } : undefined),
+  ping(type, [first]) {
+    if (type !== 'pong') return undefined;
+    const systemMs = countIn(first);
+    return systemMs === undefined ? { type } : { type, systemMs };
+  },
   ping_for: (type) => (type === 'pong' || type === 'silent' ? { type } : undefined),
   describe: (type, places) => (type === 'described' ? describedIn(places) : undefined),
   get_state(type, [first, second]) {

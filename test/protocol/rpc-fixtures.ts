@@ -149,7 +149,7 @@ const done = fc.oneof(
 );
 
 export const answers: { readonly [Method in keyof AnswersTo]: fc.Arbitrary<AnswersTo[Method]> } = {
-  ping: fc.record({ type: type('pong') }),
+  ping: fc.record({ type: type('pong'), systemMs: fc.nat(2 ** 48) }),
   ping_for: fc.constantFrom({ type: 'pong' as const }, { type: 'silent' as const }),
   describe: fc.record({
     type: type('described'),

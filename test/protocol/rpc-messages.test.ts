@@ -66,6 +66,7 @@ describe(`RPC messages there and back (FC_SEED=${SEED})`, () => {
   it.each<[string, RpcValue, string]>([
     ['ping', encodeQuestion({ type: 'ping' }).body, 'c0'],
     ['pong', encodeAnswer({ type: 'pong' }), '91 a4706f6e67'],
+    ['pong with a clock', encodeAnswer({ type: 'pong', systemMs: 5 }), '92 a4706f6e67 05'],
     ['busy', encodeAnswer({ type: 'busy' }), '91 a462757379'],
     [
       'find_next',
@@ -118,7 +119,10 @@ describe(`RPC messages there and back (FC_SEED=${SEED})`, () => {
   });
 
   it('decodeAnswer() passes over what a newer node adds to the end', () => {
-    expect(decodeAnswer('ping', ['pong', 1], writers)).toEqual({ ok: true, value: { type: 'pong' } });
+    expect(decodeAnswer('ping', ['pong', 2 ** 41, 'new'], writers)).toEqual({
+      ok: true,
+      value: { type: 'pong', systemMs: 2 ** 41 },
+    });
   });
 });
 
