@@ -41,8 +41,8 @@ export interface Holding extends Piece {
 export type Holdings = readonly Holding[];
 
 /** The piece that a key or point lies in. */
-export function holdingAt(holdings: Holdings, id: Id | KeyId): Holding | undefined {
-  for (const holding of holdings) if (inRange(id, holding.arc)) return holding;
+export function holdingAt<T extends Piece>(pieces: readonly T[], id: Id | KeyId): T | undefined {
+  for (const piece of pieces) if (inRange(id, piece.arc)) return piece;
   return undefined;
 }
 
