@@ -18,6 +18,8 @@ import type { Peer } from '../src/chord/peer';
 import { parseAddress } from '../src/client/address';
 import { currentRuntime, type Self, spawn, TIMEOUT } from '../src/otp';
 import type { RpcQuestion } from '../src/protocol/rpc-messages';
+import { isBeyond, sampleOf } from '../src/replication/clock-watch';
+import { MAX_DRIFT_MS_DEFAULT } from '../src/replication/hybrid-clock';
 import { err, ok, type Result } from '../src/result';
 import { type LookupOutcome, Lookups } from './lookups';
 import * as peerLink from './peer-link';
@@ -35,6 +37,10 @@ export type JoinErrorCode =
   | 'not_a_node'
   /** The contact belongs to another cluster. */
   | 'other_cluster'
+  /** The contact keeps another number of copies of each key. */
+  | 'other_replicas'
+  /** The clocks of the contact and of this node are too far apart. */
+  | 'clock_skew'
   /** The contact is this node. */
   | 'this_node'
   /** Another node answers under the contact's address. */
@@ -63,6 +69,8 @@ export interface Options {
   readonly self: Peer;
   /** How long to go on where a moment may mend what is wrong. @default 3000 */
   readonly patienceMs?: number;
+  /** How far the contact's clock and this node's may be apart. @default 1000 */
+  readonly maxDriftMs?: number;
   /** From 0 to 1. @default Math.random */
   readonly random?: () => number;
 }
@@ -158,7 +166,19 @@ class Attempt {
     if (answer.type !== 'described') return fault('not_a_node', 'it answers with something else');
     if (answer.state === 'joining') return passing('not_a_member', 'it is in no ring yet');
     if (answer.state === 'leaving') return passing('not_a_member', 'it is leaving its ring');
-    return this.behindPredecessor(from);
+    return (await this.skewTo(from)) ?? this.behindPredecessor(from);
+  }
+
+  /** What is wrong with the clocks, if anything is: versions of nodes whose clocks are apart do not say what was later. */
+  private async skewTo(contact: Peer): Promise<Fault | undefined> {
+    const { maxDriftMs = MAX_DRIFT_MS_DEFAULT } = this.options;
+    const pong = await this.ask(contact, { type: 'ping' });
+    if (pong?.type !== 'rpc_answered' || pong.answer.type !== 'pong') return undefined;
+    const sample = sampleOf(pong.answer, pong.rttMs, this.worker.systemMs());
+    if (sample === undefined || !isBeyond(sample, maxDriftMs)) return undefined;
+    const seconds = (Math.abs(sample.offsetMs) / 1000).toFixed(1);
+    const side = sample.offsetMs > 0 ? 'behind' : 'ahead of';
+    return fault('clock_skew', `this node's clock is ${seconds} s ${side} the clock there`);
   }
 
   /** Looks for the place of this node and asks whoever comes before it, until it is let in. */
@@ -259,6 +279,8 @@ function faultOfHandshake(handshake: peerLink.RpcFailure['handshake'], message: 
       return THIS_NODE;
     case 'cluster_mismatch':
       return fault('other_cluster', 'it belongs to another cluster');
+    case 'replicas_mismatch':
+      return fault('other_replicas', 'it keeps another number of copies of each key');
     case 'not_rpc':
       return fault('not_a_node', 'it is no FunnelKVS node');
     case 'other_node':

@@ -28,7 +28,15 @@ import { formatAddress } from './client/address';
 import { addressId, nodeAddress, type NodeId, nodeId } from './chord/id';
 import type { Peer } from './chord/peer';
 import type { NodeSettings } from './config';
-import { type Application, application, formatTerm, type Reason, type ReportHandler, Runtime } from './otp';
+import {
+  type Application,
+  application,
+  formatTerm,
+  type Reason,
+  type ReportHandler,
+  Runtime,
+  systemClock,
+} from './otp';
 import type { Response } from './protocol/client-protocol';
 import { type Hello, helloOf } from './protocol/rpc-handshake';
 import { Writers } from './replication/version';
@@ -83,7 +91,7 @@ export async function startNode(
   if (!doors.ok) return doors;
   const { client, admin } = doors.value;
   const taken = { ...settings, port: client.port, adminPort: admin.port };
-  const runtime = new Runtime({ longStepMs: LONG_STEP_MS });
+  const runtime = new Runtime({ longStepMs: LONG_STEP_MS, clock: systemClock({ offsetMs: settings.clockOffsetMs }) });
   runtime.logger.addHandler('node', report);
   const life: Life = { state: 'joining', startedAtMs: runtime.clock.nowMs() };
   const self = peerOf(taken, runtime);
@@ -195,8 +203,8 @@ const contactsOf = ({ join }: NodeSettings): readonly string[] =>
   join.split(',').flatMap((contact) => contact.trim() || []);
 
 function partsOf(settings: NodeSettings, self: Peer, life: Life, { client, admin }: Doors): rootSup.Args {
-  const { host, port, cluster } = settings;
-  const hello: Hello = helloOf({ host, port, inc: self.inc, cluster, features: [] });
+  const { host, port, cluster, replicas } = settings;
+  const hello: Hello = helloOf({ host, port, inc: self.inc, cluster, features: [], replicas });
   const writers = new Writers();
   const tally = new FrameTally();
   const seeds = contactsOf(settings).map((addr) => ({ id: addressId(addr), addr, inc: 0n }));

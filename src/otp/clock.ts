@@ -19,16 +19,20 @@ export interface Clock {
 /** setTimeout fires at once above this; longer waits are made of several. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
-/**
- * The machine's clock.
- *
- * @param keepAlive whether a pending timer keeps Node from exiting, as its own timers do. @default true
- */
-export function systemClock(keepAlive = true): Clock {
+/** How the machine's clock is to be read. */
+export interface SystemClockOptions {
+  /** Whether a pending timer keeps Node from exiting, as its own timers do. @default true */
+  readonly keepAlive?: boolean;
+  /** By how many milliseconds its system time is wrong, for tests of what comes of that. @default 0 */
+  readonly offsetMs?: number;
+}
+
+/** The machine's clock. */
+export function systemClock({ keepAlive = true, offsetMs = 0 }: SystemClockOptions = {}): Clock {
   let timer: NodeJS.Timeout | undefined;
   return {
     nowMs: () => performance.now(),
-    systemMs: () => Date.now(),
+    systemMs: () => Date.now() + offsetMs,
     wakeAt(atMs, fire) {
       clearTimeout(timer);
       if (atMs === undefined) return;

@@ -5,7 +5,8 @@
  *   listener             preamble hello
  *
  *   preamble   "CHRPC" version:u8
- *   hello      length:u32, then MessagePack [4, id: 20 bytes, host, port, inc, cluster, [feature, ...], proof: bin | nil]
+ *   hello      length:u32, then MessagePack [4, id: 20 bytes, host, port, inc, cluster, [feature, ...], replicas,
+ *              proof: bin | nil]
  *   refusal    length:u32, then MessagePack [2, 0, code, message]; the connection ends after it
  *
  * A newer node may add to the end of a hello; what is not known is passed over. `proof` keeps the
@@ -46,6 +47,8 @@ export interface Hello {
   readonly cluster: string;
   /** What it can do besides the version: at most 32 names of at most 32 characters. */
   readonly features: readonly string[];
+  /** On how many nodes it means each key to be kept, 1 to 255: the same on all nodes of a ring. */
+  readonly replicas: number;
   /** Not looked at yet. */
   readonly proof?: Uint8Array | undefined;
 }
@@ -62,6 +65,8 @@ export type HandshakeFault =
   | 'id_mismatch'
   /** It belongs to another cluster. */
   | 'cluster_mismatch'
+  /** It keeps another number of copies of each key. */
+  | 'replicas_mismatch'
   /** It is this very node. */
   | 'same_node'
   /** It is not the node that was dialled: an address that has changed hands, or is advertised wrongly. */
@@ -100,6 +105,7 @@ const FEATURES_MAX = 32;
 const FEATURE_CHARS_MAX = 32;
 const PROOF_BYTES_MAX = 1024;
 const PORT_MAX = 65_535;
+const REPLICAS_MAX = 255;
 const NO_BLANKS = /^[^\s\p{Cc}]+$/u;
 const PREAMBLE = RPC_MAGIC + String.fromCharCode(RPC_VERSION);
 
@@ -236,6 +242,10 @@ function mismatch({ self, expects }: HandshakeOptions, hello: Hello): Fault | un
     const message = `${address} belongs to cluster "${hello.cluster}", ${self.host}:${self.port} to "${self.cluster}"`;
     return { code: 'cluster_mismatch', message };
   }
+  if (hello.replicas !== self.replicas) {
+    const message = `${address} keeps ${copies(hello)} of each key, ${self.host}:${self.port} ${copies(self)}`;
+    return { code: 'replicas_mismatch', message };
+  }
   if (hello.id === self.id) return { code: 'same_node', message: `${address} is this node itself` };
   if (expects !== undefined && hello.id !== expects) {
     return { code: 'other_node', message: `${address} (${hello.id}) is not the one that was dialled (${expects})` };
@@ -243,8 +253,10 @@ function mismatch({ self, expects }: HandshakeOptions, hello: Hello): Fault | un
   return undefined;
 }
 
-function messageOfHello({ id, host, port, inc, cluster, features, proof }: Hello): RpcValue {
-  return [HELLO_TAG, Buffer.from(id, 'hex'), host, port, inc, cluster, features, proof ?? null];
+const copies = ({ replicas }: Hello): string => (replicas === 1 ? '1 copy' : `${replicas} copies`);
+
+function messageOfHello({ id, host, port, inc, cluster, features, proof, replicas }: Hello): RpcValue {
+  return [HELLO_TAG, Buffer.from(id, 'hex'), host, port, inc, cluster, features, replicas, proof ?? null];
 }
 
 function helloIn(bytes: Buffer): Result<Hello, Fault> {
@@ -256,7 +268,7 @@ function helloIn(bytes: Buffer): Result<Hello, Fault> {
   if (frame?.type === 'error')
     return err({ code: 'refused_by_peer', message: `the other side refuses, ${frame.message}` });
   if (!Array.isArray(unpacked.value) || unpacked.value[0] !== HELLO_TAG) return bad('it is something else');
-  const [, id, host, port, inc, cluster, features, proof = null]: readonly unknown[] = unpacked.value;
+  const [, id, host, port, inc, cluster, features, replicas, proof = null]: readonly unknown[] = unpacked.value;
   if (!isBytes(id, ID_BYTES) || id.length !== ID_BYTES) return bad(`"id" is not ${ID_BYTES} bytes`);
   if (!isText(host, HOST_CHARS_MAX)) return bad('"host" is no host');
   if (!isPort(port)) return bad('"port" is no port');
@@ -265,7 +277,8 @@ function helloIn(bytes: Buffer): Result<Hello, Fault> {
   if (!isText(cluster, CLUSTER_CHARS_MAX)) return bad('"cluster" is no name');
   if (!isFeatures(features)) return bad('"features" are not names');
   if (proof !== null && !isBytes(proof, PROOF_BYTES_MAX)) return bad('"proof" is neither bytes nor nil');
-  const hello = helloOf({ host, port, inc: incarnation, cluster, features });
+  if (!isReplicas(replicas)) return bad(`"replicas" is not a whole number from 1 to ${REPLICAS_MAX}`);
+  const hello = helloOf({ host, port, inc: incarnation, cluster, features, replicas });
   if (toBuffer(id).toString('hex') !== hello.id) {
     return err({ code: 'id_mismatch', message: `the identifier is not the SHA-1 of the address ${host}:${port}` });
   }
@@ -282,6 +295,10 @@ function isText(value: unknown, charsMax: number): value is string {
 
 function isPort(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= PORT_MAX;
+}
+
+function isReplicas(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= REPLICAS_MAX;
 }
 
 function isFeatures(value: unknown): value is readonly string[] {

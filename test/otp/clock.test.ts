@@ -44,8 +44,14 @@ describe('systemClock()', () => {
     expect(Math.abs(clock.systemMs() - Date.now())).toBeLessThan(1000);
   });
 
+  it('systemClock() shows another time of day where it is to be wrong, and measures intervals as before', () => {
+    const [right, wrong] = [systemClock(), systemClock({ offsetMs: -5000 })];
+    expect(Math.abs(wrong.systemMs() + 5000 - right.systemMs())).toBeLessThan(1000);
+    expect(Math.abs(wrong.nowMs() - right.nowMs())).toBeLessThan(1000);
+  });
+
   it('systemClock() waits for longer than setTimeout can, without ringing at once', async () => {
-    const clock = systemClock(false);
+    const clock = systemClock({ keepAlive: false });
     let rings = 0;
     clock.wakeAt(clock.nowMs() + 2 ** 40, () => {
       rings += 1;

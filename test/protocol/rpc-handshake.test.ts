@@ -18,14 +18,14 @@ import {
 } from '../../src/protocol/rpc-handshake';
 import { cut, everyByte, hex, places, SEED } from './fixtures';
 
-const NODE = { host: '127.0.0.1', port: 9001, inc: 7n, cluster: 'blue', features: ['sync', 'zip'] };
+const NODE = { host: '127.0.0.1', port: 9001, inc: 7n, cluster: 'blue', features: ['sync', 'zip'], replicas: 3 };
 const A = helloOf(NODE);
 const B = helloOf({ ...NODE, host: 'b.example', port: 9002, inc: 2n ** 64n - 1n, features: ['zip', 'new'] });
 
 const PREAMBLE = '4348525043 01';
 const A_HELLO =
-  '0000003e 98 04 c414 2c927f3d9c0e1fea287055d88c0d5b369564e67a a93132372e302e302e31 cd2329 d30000000000000007' +
-  ' a4626c7565 92 a473796e63 a37a6970 c0';
+  '0000003f 99 04 c414 2c927f3d9c0e1fea287055d88c0d5b369564e67a a93132372e302e302e31 cd2329 d30000000000000007' +
+  ' a4626c7565 92 a473796e63 a37a6970 03 c0';
 
 const dialler = (self: Hello, extra: Partial<HandshakeOptions> = {}) =>
   new Handshake({ role: 'dialler', self, ...extra });
@@ -137,13 +137,13 @@ describe(`Handshake between nodes that may speak (FC_SEED=${SEED})`, () => {
   });
 
   it('Handshake passes over what a newer node adds to its hello, and reads a short incarnation', () => {
-    const newer = [4, hex(A.id), A.host, A.port, 7, A.cluster, A.features, Buffer.of(1, 2), 'more', [1]];
+    const newer = [4, hex(A.id), A.host, A.port, 7, A.cluster, A.features, 3, Buffer.of(1, 2), 'more', [1]];
     const accepted = take(listener(B), hex(PREAMBLE), framed(newer)).at(-1);
     expect(accepted).toEqual({ type: 'accepted', hello: { ...A, proof: Uint8Array.of(1, 2) }, features: ['zip'] });
   });
 
   it('Handshake reads a hello without a proof', () => {
-    const short = [4, hex(A.id), A.host, A.port, A.inc, A.cluster, A.features];
+    const short = [4, hex(A.id), A.host, A.port, A.inc, A.cluster, A.features, 3];
     expect(take(listener(B), hex(PREAMBLE), framed(short)).at(-1)).toMatchObject({ type: 'accepted', hello: A });
   });
 
@@ -182,6 +182,19 @@ describe('Handshake between nodes that may not', () => {
     });
   });
 
+  it('Handshake refuses a node that keeps another number of copies, saying how many either keeps', () => {
+    const [ofDialler, ofListener] = meet(dialler(A), listener(helloOf({ ...B, replicas: 1 })));
+    const code = 'replicas_mismatch';
+    expect(ofDialler.at(-1)).toMatchObject({
+      code,
+      message: 'Cannot speak with node: b.example:9002 keeps 1 copy of each key, 127.0.0.1:9001 3 copies',
+    });
+    expect(ofListener.at(-1)).toMatchObject({
+      code,
+      message: 'Cannot speak with node: 127.0.0.1:9001 keeps 3 copies of each key, b.example:9002 1 copy',
+    });
+  });
+
   it('Handshake refuses a node that has dialled itself', () => {
     const [ofDialler, ofListener] = meet(dialler(A), listener({ ...A, inc: 8n }));
     for (const events of [ofDialler, ofListener]) expect(events.at(-1)).toMatchObject({ code: 'same_node', message });
@@ -191,7 +204,7 @@ describe('Handshake between nodes that may not', () => {
     const node = dialler(A, { expects: nodeId('c.example', 9003) });
     const other = listener(B);
     take(other, hex(PREAMBLE), hex(A_HELLO));
-    const refused = take(node, hex(PREAMBLE), framed([4, hex(B.id), B.host, B.port, B.inc, B.cluster, []]));
+    const refused = take(node, hex(PREAMBLE), framed([4, hex(B.id), B.host, B.port, B.inc, B.cluster, [], 3]));
     expect(refused.at(-1)).toMatchObject({ code: 'other_node', message });
     const frames = new FrameDecoder(HELLO_BYTES_MAX, other.input);
     frames.push(sent(refused.slice(-1)));
@@ -199,7 +212,7 @@ describe('Handshake between nodes that may not', () => {
   });
 
   it('Handshake refuses an identifier that is not the SHA-1 of its address', () => {
-    const forged = heard([4, hex(A.id), B.host, B.port, B.inc, B.cluster, []]);
+    const forged = heard([4, hex(A.id), B.host, B.port, B.inc, B.cluster, [], 3]);
     expect(forged).toMatchObject({ type: 'refused', code: 'id_mismatch', message });
   });
 
@@ -211,7 +224,7 @@ describe('Handshake between nodes that may not', () => {
     });
   });
 
-  const good: readonly unknown[] = [4, hex(B.id), B.host, B.port, B.inc, B.cluster, B.features, null];
+  const good: readonly unknown[] = [4, hex(B.id), B.host, B.port, B.inc, B.cluster, B.features, 3, null];
   it.each<[string, unknown]>([
     ['nil', null],
     ['a map', { id: 1 }],
@@ -235,9 +248,12 @@ describe('Handshake between nodes that may not', () => {
     ['a text for features', good.with(6, 'zip')],
     ['a number for a feature', good.with(6, [1])],
     ['too many features', good.with(6, Array.from({ length: 33 }, String))],
-    ['a text for a proof', good.with(7, 'proof')],
-    ['a proof too long', good.with(7, Buffer.alloc(1025))],
-    ['a hello cut short', good.slice(0, 6)],
+    ['no copies', good.with(7, 0)],
+    ['256 copies', good.with(7, 256)],
+    ['a text for copies', good.with(7, '3')],
+    ['a text for a proof', good.with(8, 'proof')],
+    ['a proof too long', good.with(8, Buffer.alloc(1025))],
+    ['a hello cut short', good.slice(0, 7)],
   ])('Handshake refuses %s for a hello, aloud', (_what, said) => {
     const refused = heard(said);
     expect(refused).toMatchObject({ type: 'refused', code: 'bad_hello', message });
@@ -252,12 +268,16 @@ describe('Handshake between nodes that may not', () => {
     expect(node.input.bytesBuffered).toBe(0);
   });
 
-  it.each<Partial<Hello>>([{ host: '' }, { port: 0 }, { cluster: '' }, { inc: -1n }, { features: ['a b'] }])(
-    'Handshake throws when a node would say %p of itself',
-    (wrong) => {
-      expect(() => listener(helloOf({ ...A, ...wrong }))).toThrow(/^Cannot shake hands: /);
-    },
-  );
+  it.each<Partial<Hello>>([
+    { host: '' },
+    { port: 0 },
+    { cluster: '' },
+    { inc: -1n },
+    { features: ['a b'] },
+    { replicas: 0 },
+  ])('Handshake throws when a node would say %p of itself', (wrong) => {
+    expect(() => listener(helloOf({ ...A, ...wrong }))).toThrow(/^Cannot shake hands: /);
+  });
 
   it('Handshake takes any bytes without throwing, and refuses at most once', () => {
     const prefixes = fc.constantFrom('', '4348', PREAMBLE, `${PREAMBLE} 00000010`, `${PREAMBLE} 00000020 98 04 c414`);

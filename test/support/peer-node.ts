@@ -42,8 +42,8 @@ export interface PeerNodeOptions extends Partial<Omit<PeerSessionOptions, 'hello
   readonly clock?: Clock;
 }
 
-export const helloAt = (port: number, { cluster = 'test', inc = 1n }: Partial<Hello> = {}): Hello =>
-  helloOf({ host: HOST, port, inc, cluster, features: [] });
+export const helloAt = (port: number, { cluster = 'test', inc = 1n, replicas = 3 }: Partial<Hello> = {}): Hello =>
+  helloOf({ host: HOST, port, inc, cluster, features: [], replicas });
 
 export class PeerNode {
   /** What its failure detector was told. */

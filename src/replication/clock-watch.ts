@@ -1,0 +1,92 @@
+/**
+ * Clock watch: whether this node's clock is wrong, found out by comparing it with the neighbours'.
+ *
+ * Versions order writes by time, so a node whose clock is far off must not mint any. Nobody knows the
+ * right time; but where a node is apart from most of its neighbours, it is the one that is wrong. Every
+ * answer to a ping is a sample: what the other's clock showed, half a round trip ago give or take the
+ * other half. Of a few samples per neighbour the median counts, since one that waited somewhere is off.
+ */
+import type { NodeId } from '../chord/id';
+import type { Peer } from '../chord/peer';
+
+/** How far another clock was ahead of this node's, once. */
+export interface ClockSample {
+  /** Negative where it was behind. */
+  readonly offsetMs: number;
+  /** By how much that may be wrong, either way. */
+  readonly errorMs: number;
+}
+
+/** The latest samples of each neighbour, the last one at the end. */
+export interface ClockWatch {
+  readonly samples: ReadonlyMap<NodeId, readonly ClockSample[]>;
+}
+
+/** How this node's clock compares with its neighbours'. */
+export interface ClockReading {
+  /** How far the neighbours' clocks are ahead of this node's: the median; undefined: none is known. */
+  readonly offsetMs: number | undefined;
+  /** Whether most neighbours' clocks are farther from this node's than clocks may be. */
+  readonly isSkewed: boolean;
+}
+
+/** A watch that has seen no clock yet. */
+export const NO_SAMPLES: ClockWatch = { samples: new Map() };
+
+/** Whose clocks are compared: the nearest neighbours. More would say no more. */
+export const CLOCKS_MAX = 5;
+
+/** How many samples of a neighbour count. */
+const SAMPLES = 3;
+
+/** What an answer says that came in at `systemMs` by this node's clock, after `rttMs`; undefined: it says no time. */
+export function sampleOf(
+  answer: { readonly systemMs?: number | undefined },
+  rttMs: number,
+  systemMs: number,
+): ClockSample | undefined {
+  const { systemMs: there } = answer;
+  return there === undefined ? undefined : { offsetMs: there - (systemMs - rttMs / 2), errorMs: rttMs / 2 };
+}
+
+/** Whether the two clocks are surely farther apart than that. */
+export function isBeyond({ offsetMs, errorMs }: ClockSample, maxDriftMs: number): boolean {
+  return Math.abs(offsetMs) - errorMs > maxDriftMs;
+}
+
+/** The watch with one more sample of a neighbour. */
+export function withSample({ samples }: ClockWatch, id: NodeId, sample: ClockSample): ClockWatch {
+  const known = samples.get(id) ?? [];
+  return { samples: new Map(samples).set(id, [...known, sample].slice(-SAMPLES)) };
+}
+
+/** The watch without those who are no neighbours any more; the same one where there are none such. */
+export function withNeighbours(watch: ClockWatch, neighbours: readonly Peer[]): ClockWatch {
+  const ids = new Set(neighbours.map(({ id }) => id));
+  const kept = [...watch.samples].filter(([id]) => ids.has(id));
+  return kept.length === watch.samples.size ? watch : { samples: new Map(kept) };
+}
+
+/** The neighbour to be asked next: the one of whom the fewest samples are known, else each in its turn. */
+export function nextToAsk({ samples }: ClockWatch, neighbours: readonly Peer[], turn: number): Peer | undefined {
+  const countOf = ({ id }: Peer): number => samples.get(id)?.length ?? 0;
+  const fewest = Math.min(...neighbours.map(countOf));
+  const least = neighbours.filter((peer) => countOf(peer) === fewest);
+  return least[turn % Math.max(1, least.length)];
+}
+
+/** What the samples amount to. */
+export function readingOf({ samples }: ClockWatch, maxDriftMs: number): ClockReading {
+  const medians = [...samples.values()].map(medianSample);
+  const apart = medians.filter((sample) => isBeyond(sample, maxDriftMs)).length;
+  const offsetMs = medians.length === 0 ? undefined : medianSample(medians).offsetMs;
+  return { offsetMs, isSkewed: apart > medians.length / 2 };
+}
+
+/** The one in the middle; of two, the one that says less. */
+function medianSample(samples: readonly ClockSample[]): ClockSample {
+  const sorted = samples.toSorted((a, b) => a.offsetMs - b.offsetMs);
+  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  if (low === undefined || high === undefined) throw new Error('There is no median of no samples');
+  return Math.abs(low.offsetMs) <= Math.abs(high.offsetMs) ? low : high;
+}

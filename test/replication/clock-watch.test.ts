@@ -1,0 +1,109 @@
+/** The clock watch: whose clock is wrong, by what the neighbours' clocks have shown. */
+import * as fc from 'fast-check';
+import { nodeId } from '../../src/chord/id';
+import type { Peer } from '../../src/chord/peer';
+import {
+  type ClockWatch,
+  isBeyond,
+  nextToAsk,
+  NO_SAMPLES,
+  readingOf,
+  sampleOf,
+  withNeighbours,
+  withSample,
+} from '../../src/replication/clock-watch';
+
+const MAX_DRIFT_MS = 1000;
+
+const PEERS: readonly Peer[] = [9001, 9002, 9003, 9004, 9005].map((port) => ({
+  id: nodeId('127.0.0.1', port),
+  addr: `127.0.0.1:${port}`,
+  inc: 1n,
+}));
+
+/** A watch that has one sample of each of the first neighbours, with these offsets and no error. */
+const watchOf = (...offsets: readonly number[]): ClockWatch =>
+  offsets.reduce((watch, offsetMs, i) => {
+    const peer = PEERS[i] as Peer;
+    return withSample(watch, peer.id, { offsetMs, errorMs: 0 });
+  }, NO_SAMPLES);
+
+const reading = (...offsets: readonly number[]) => readingOf(watchOf(...offsets), MAX_DRIFT_MS);
+
+describe('sampleOf()', () => {
+  test('sampleOf() takes the answer to be half a round trip old, give or take the other half', () => {
+    expect(sampleOf({ systemMs: 10_000 }, 100, 10_050)).toEqual({ offsetMs: 0, errorMs: 50 });
+    expect(sampleOf({}, 100, 10_050)).toBeUndefined();
+  });
+
+  test('sampleOf() is never wrong by more than it says, however the round trip is shared out', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: -1e6, max: 1e6 }), fc.nat(1000), fc.nat(1000), (offset, there, back) => {
+        const sample = sampleOf({ systemMs: 5e6 + there + offset }, there + back, 5e6 + there + back);
+        expect(Math.abs((sample?.offsetMs ?? Infinity) - offset)).toBeLessThanOrEqual(sample?.errorMs ?? 0);
+      }),
+    );
+  });
+});
+
+describe('isBeyond()', () => {
+  test('isBeyond() gives an offset the benefit of its error', () => {
+    expect(isBeyond({ offsetMs: -1050, errorMs: 50 }, MAX_DRIFT_MS)).toBe(false);
+    expect(isBeyond({ offsetMs: -1051, errorMs: 50 }, MAX_DRIFT_MS)).toBe(true);
+  });
+});
+
+describe('readingOf()', () => {
+  test('readingOf() knows nothing where nobody has answered', () => {
+    expect(reading()).toEqual({ offsetMs: undefined, isSkewed: false });
+  });
+
+  test.each<[string, readonly number[], number, boolean]>([
+    ['all clocks agree', [1, 2, -3], 1, false],
+    ['one neighbour of three is wrong', [0, 5000, 10], 10, false],
+    ['this node is behind', [4000, 4100, 4050], 4050, true],
+    ['this node is ahead', [-4000, -4100, -4050], -4050, true],
+    ['half of the neighbours is not most', [0, 5000], 0, false],
+    ['there are two nodes, one of which is wrong', [5000], 5000, true],
+    ['two wrong neighbours of three, each in its own way', [5000, -5000, 0], 0, true],
+  ])('readingOf() where %s', (_what, offsets, offsetMs, isSkewed) => {
+    expect(reading(...offsets)).toEqual({ offsetMs, isSkewed });
+  });
+
+  test('readingOf() passes over one answer that is off, and believes a clock that stays off', () => {
+    const { id } = PEERS[0] as Peer;
+    const of = (...offsets: readonly number[]) =>
+      readingOf(
+        offsets.reduce((watch, offsetMs) => withSample(watch, id, { offsetMs, errorMs: 0 }), NO_SAMPLES),
+        MAX_DRIFT_MS,
+      ).isSkewed;
+    expect([of(0, 0, 9000), of(0, 0, 9000, 9000), of(9000, 9000, 9000, 0), of(9000, 9000, 9000, 0, 0)]).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
+  });
+});
+
+describe('nextToAsk() and withNeighbours()', () => {
+  test('nextToAsk() asks everybody once before anybody twice, then each in its turn', () => {
+    let watch = NO_SAMPLES;
+    const asked: string[] = [];
+    for (let turn = 0; turn < 30; turn += 1) {
+      const next = nextToAsk(watch, PEERS, turn) as Peer;
+      asked.push(next.id);
+      watch = withSample(watch, next.id, { offsetMs: 0, errorMs: 0 });
+    }
+    expect(new Set(asked.slice(0, 5)).size).toBe(5);
+    expect(new Set(asked.slice(20)).size).toBe(5);
+    expect(nextToAsk(watch, [], 3)).toBeUndefined();
+  });
+
+  test('withNeighbours() forgets who is no neighbour any more', () => {
+    const watch = watchOf(5000, 5000, 0, 0, 0);
+    expect(withNeighbours(watch, PEERS)).toBe(watch);
+    expect(readingOf(withNeighbours(watch, PEERS.slice(0, 3)), MAX_DRIFT_MS).isSkewed).toBe(true);
+    expect(readingOf(withNeighbours(watch, PEERS.slice(2)), MAX_DRIFT_MS).isSkewed).toBe(false);
+  });
+});
