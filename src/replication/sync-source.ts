@@ -1,0 +1,106 @@
+/**
+ * Sync source: what a replica answers to those who fetch an arc from it, compare it, or mend it.
+ *
+ * Nothing is remembered between two questions. Each is checked against the views that this node has at
+ * that moment, so that a source which is no longer one says so at the next question, and the answer is
+ * made of the table as it is then: what is written meanwhile goes to members and newcomers anyway.
+ */
+import type { Id } from '../chord/id';
+import type { Peer } from '../chord/peer';
+import { inRange, type Range, splitRange, withoutRange } from '../chord/range';
+import {
+  CHUNK_BYTES,
+  CHUNK_RECORDS_MAX,
+  type Compared,
+  type CompareRanges,
+  type Fetch,
+  type Fetched,
+  ITEMS_MAX,
+  PARTS,
+  type Push,
+  recordsBytes,
+  type SyncAnswersTo,
+  type SyncChunk,
+  type SyncNext,
+} from '../protocol/rpc-sync';
+import { digestsEqual } from '../store/digest';
+import type { RangeDigest } from '../store/digest-trie';
+import type { KvTable } from '../store/kv-table';
+import type { Target } from '../store/local-write';
+import { Record } from '../store/record';
+import { unreachable } from '../unreachable';
+import { mayFetch, type Views } from './views';
+
+/** What a source is asked. */
+export type SourceQuestion = SyncNext | CompareRanges | Fetch | Push;
+
+/** What it answers. */
+export type SourceAnswer = SyncAnswersTo[SourceQuestion['type']];
+
+/** Answers one question, from the tables as they are now. */
+export function answerSync(views: Views, target: Target, question: SourceQuestion, from: Peer): SourceAnswer {
+  const { arc, epoch } = question;
+  const leave = mayFetch(views, arc, epoch, from);
+  if (leave !== 'yes') return { type: 'stale', view: leave.view };
+  const { table } = target;
+  switch (question.type) {
+    case 'sync_next':
+      return chunkOf(table, arc, question.after, Math.min(question.bytesMax, CHUNK_BYTES));
+    case 'ranges':
+      if (!question.ranges.every(({ range }) => isWithin(range, arc))) return { type: 'stale' };
+      return { type: 'compared', ranges: question.ranges.map((each) => compareRange(table, each)) };
+    case 'fetch':
+      return recordsOf(table, question, CHUNK_BYTES);
+    case 'push':
+      // What lies outside was sent under some other view, or by mistake: nobody has said that it may come in.
+      for (const record of question.records) if (inRange(record.keyId, arc)) table.merge(record);
+      return { type: 'pushed' };
+    default:
+      return unreachable(question);
+  }
+}
+
+/** Copies of the next records of an arc: they leave in a later turn, when the table's own may say something else. */
+export function chunkOf(table: KvTable, arc: Range, after: Id | undefined, bytesMax: number): SyncChunk {
+  const slice = table.walk(arc, after, { recordsMax: CHUNK_RECORDS_MAX, bytesMax });
+  return { type: 'chunk', records: slice.records.map(copyOf), after: slice.after };
+}
+
+/** A copy of a table's record, to be sent. */
+export function copyOf({ keyId, key, version, value, expireAtMs, ev }: Record): Record {
+  return new Record(keyId, key, version, value, expireAtMs, ev);
+}
+
+/** About how many bytes so many records have, as records of this table go. For whoever watches the progress. */
+export function bytesOf(table: KvTable, count: number): number {
+  const { keys, tombstones, bytes } = table.stats();
+  return keys + tombstones === 0 ? 0 : Math.round((bytes * count) / (keys + tombstones));
+}
+
+function compareRange(table: KvTable, { range, digest }: RangeDigest): Compared {
+  const own = table.digest(range);
+  if (digestsEqual(own, digest)) return undefined;
+  if (Math.max(own.count, digest.count) > ITEMS_MAX && splitRange(range, PARTS).length > 1) {
+    return { type: 'split', digests: table.digestParts(range).map((part) => part.digest) };
+  }
+  const { records } = table.walk(range, undefined, { recordsMax: ITEMS_MAX, bytesMax: Number.POSITIVE_INFINITY });
+  return { type: 'items', items: records.map(({ keyId: id, version }) => ({ id, version })) };
+}
+
+function recordsOf(table: KvTable, { ids, arc }: Fetch, bytesMax: number): Fetched {
+  const records: Record[] = [];
+  let bytes = 0;
+  for (const [at, id] of ids.entries()) {
+    const found = inRange(id, arc) ? table.recordsAt(id) : [];
+    bytes += recordsBytes(found);
+    // The first always goes, however large it is.
+    if (bytes > bytesMax && records.length > 0) return { type: 'records', records, left: ids.length - at };
+    records.push(...found.map(copyOf));
+  }
+  return { type: 'records', records, left: 0 };
+}
+
+/** Whether all of a range lies in an arc. */
+function isWithin(range: Range, arc: Range): boolean {
+  return withoutRange(range, arc).length === 0;
+}
