@@ -324,7 +324,13 @@ function looked(target: Target, state: State, self: Self<Info>): State {
 }
 
 /** One event, and those that its effects bring about at once. The pointers are looked at first: they move by themselves. */
-function advance(event: ViewsEvent, before: State, self: Self<Info>, target: Target, replyAddress?: ReplyAddress): State {
+function advance(
+  event: ViewsEvent,
+  before: State,
+  self: Self<Info>,
+  target: Target,
+  replyAddress?: ReplyAddress,
+): State {
   const { around } = before.args;
   const ring = around.ring();
   const random = () => around.random();
@@ -412,12 +418,20 @@ function drop({ arc, to }: Extract<ViewsEffect, { type: 'drop' }>, state: State,
   const { batch } = state;
   if (batch?.isUnderWay) return [state];
   const dropped = viewsTable.drop(target.table, arc, to, batch?.given ?? new Map());
-  if (dropped.type === 'dropped') return [{ ...state, batch: undefined }, { type: 'dropped', arc, isAll: dropped.isAll }];
+  if (dropped.type === 'dropped')
+    return [
+      { ...state, batch: undefined },
+      { type: 'dropped', arc, isAll: dropped.isAll },
+    ];
   if (to === undefined) return [state];
   const next = new StrayBatch(arc, dropped.records, batch);
   for (const [index, record] of dropped.records.entries()) {
     const tag: Tag = { type: 'stray', batch: next, index };
-    state.args.around.ask(to, { type: 'put_replica', epoch: NO_EPOCH, record }, { tag, timeoutMs: QUESTION_TIMEOUT_MS });
+    state.args.around.ask(
+      to,
+      { type: 'put_replica', epoch: NO_EPOCH, record },
+      { tag, timeoutMs: QUESTION_TIMEOUT_MS },
+    );
   }
   return [{ ...state, batch: next }];
 }

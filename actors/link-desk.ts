@@ -38,6 +38,8 @@ export interface RpcFailure {
   /** What happened, as a sentence. */
   readonly message: string;
   readonly handshake?: HandshakeFault | undefined;
+  /** The other machine refused the last connection that was tried: nobody listens there. Silence is no refusal. */
+  readonly isRefused?: boolean | undefined;
 }
 
 /** The same for all questions of a link, whether or not they have been sent. */

@@ -27,13 +27,8 @@ import {
 } from '../src/otp';
 import { type Frame, type FrameRefusal, type RpcErrorCode, WHOLE_CONNECTION } from '../src/protocol/rpc-frames';
 import type { HandshakeFault, Hello } from '../src/protocol/rpc-handshake';
-import {
-  decodeAnswer,
-  encodeQuestion,
-  encodeTale,
-  questionBytes,
-  type RpcQuestion,
-} from '../src/protocol/rpc-messages';
+import { decodeAnswer, encodeQuestion, questionBytes, type RpcQuestion } from '../src/protocol/rpc-messages';
+import { encodeTale } from '../src/protocol/rpc-tales';
 import type { RpcValue } from '../src/protocol/rpc-values';
 import type { Writers } from '../src/replication/version';
 import { unreachable } from '../src/unreachable';
@@ -290,7 +285,12 @@ function closed(why: string, state: State, self: Self<Info>, last?: RpcErrorCode
   const { phase, addr, desk } = state;
   wireOf(state)?.destroy();
   if (phase.type !== 'open') {
-    return failed({ code: 'unreachable', message: `Cannot ask ${addr}: no connection (${why})` }, state, self);
+    const isRefused = why === 'ECONNREFUSED';
+    return failed(
+      { code: 'unreachable', message: `Cannot ask ${addr}: no connection (${why})`, isRefused },
+      state,
+      self,
+    );
   }
   const code = last === 'not_a_member' ? last : 'disconnected';
   const failure: Failure = { code, message: `The connection to ${addr} broke (${why})` };

@@ -28,13 +28,14 @@ import {
 import { Handshake, type HandshakeEvent, type Hello, peerOf } from '../src/protocol/rpc-handshake';
 import {
   decodeQuestion,
-  decodeTale,
   encodeAnswer,
   type FindNext,
   questionBytes,
   type RpcAnswer,
   type RpcQuestion,
 } from '../src/protocol/rpc-messages';
+import type { SyncAnswer, SyncQuestion } from '../src/protocol/rpc-sync';
+import { decodeTale } from '../src/protocol/rpc-tales';
 import type { Writers } from '../src/replication/version';
 import { unreachable } from '../src/unreachable';
 import type { FrameTally } from './frame-tally';
@@ -54,26 +55,29 @@ export interface PeerSessionOptions {
   readonly answerFindNext: (question: FindNext) => NextHop | undefined;
   /** What this node knows and holds. */
   readonly answerDescribe: () => Described | undefined;
-  /** Begins to serve single keys; called once for each session that asks for any. */
+  /** Begins to serve records; called once for each session that asks for any. */
   readonly serveData: (line: Line) => DataService;
   /** Counts what is sent. */
   readonly tally: FrameTally;
 }
 
-/** Whoever answers questions about single keys, in the connection's own process. */
+/** What is asked about records, and answered from the tables. */
+export type RecordQuestion = DataQuestion | Exclude<SyncQuestion, { type: 'sync_open' | 'sync_ready' }>;
+
+/** Whoever answers questions about records, in the connection's own process. */
 export interface DataService {
   /** Answers through `asked`, at once or later, once. */
-  serve(question: DataQuestion, asked: DataAsked): void;
+  serve(question: RecordQuestion, asked: DataAsked): void;
   /** A message for it, such as the outcome of an ask. False: it is not for it. */
   handle(message: unknown): boolean;
 }
 
-/** How a question about a single key came, and the way back. */
+/** How a question about records came, and the way back. */
 export interface DataAsked {
   readonly from: Peer;
   /** On the monotonic clock; undefined: whoever asked did not say how long he waits. */
   readonly deadlineAtMs: number | undefined;
-  answer(answer: DataAnswer): void;
+  answer(answer: DataAnswer | SyncAnswer): void;
   refuse(code: RpcErrorCode, message: string): void;
 }
 
@@ -269,6 +273,11 @@ class PeerSession implements Session {
       case 'put':
       case 'delete':
       case 'put_replica':
+      case 'get_replica':
+      case 'sync_next':
+      case 'ranges':
+      case 'fetch':
+      case 'push':
         if (this.begin(correlationId, question, deadlineAtMs)) this.serve(correlationId, question, deadlineAtMs);
         return;
       case 'ping':
@@ -287,7 +296,7 @@ class PeerSession implements Session {
     this.writeError(correlationId, 'not_a_member', 'Cannot answer: this node is in no ring');
   }
 
-  private serve(correlationId: number, question: DataQuestion, deadlineAtMs: number | undefined): void {
+  private serve(correlationId: number, question: RecordQuestion, deadlineAtMs: number | undefined): void {
     if (this.peer === undefined) return;
     this.data ??= this.options.serveData(this.line);
     this.data.serve(question, {

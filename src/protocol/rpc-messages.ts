@@ -1,6 +1,7 @@
 /**
  * RPC messages: what the bodies of frames mean, typed from end to end; here the words of the ring, in rpc-data.ts
- * those about single keys, in rpc-sync.ts those about arcs.
+ * those about single keys, in rpc-sync.ts those about the records of an arc, in rpc-views.ts those about who keeps it;
+ * what is told and not asked is in rpc-tales.ts.
  *
  *   request          body                              response
  *   ping             nil                               ["pong", systemMs]
@@ -11,12 +12,6 @@
  *   find_next        [key: 20 bytes, excluded: bin]    ["owner", peer, peers] | ["candidates", peers]
  *   busy             ["busy"]
  *   refused          ["refused", reason]
- *
- *   tell             body
- *   notify           nil
- *   hint             peer
- *   leaving_before   peers
- *   leaving_after    peer
  *
  * What a peer and the other parts look like is said in rpc-parts.ts. `excluded` is the identifiers of up
  * to 1024 nodes, 20 bytes each. A newer node may add places to the end of an array that stands here
@@ -29,7 +24,6 @@ import type { Answer, Question, Refusal, Tale } from '../chord/ring-protocol';
 import type { Writers } from '../replication/version';
 import { ok, type Result } from '../result';
 import { dataBytes } from '../store/record';
-import { unreachable } from '../unreachable';
 import {
   type DataAnswer,
   dataAnswerBody,
@@ -38,7 +32,8 @@ import {
   dataQuestionBody,
   dataQuestionIn,
   doneIn,
-  storedIn,
+  keptIn,
+  replicaIn,
 } from './rpc-data';
 import { type Described, describedBody, describedIn } from './rpc-description';
 import {
@@ -67,16 +62,27 @@ import {
   type SyncAnswersTo,
   type SyncQuestion,
   syncQuestionBody,
+  syncQuestionBytes,
   syncQuestionIn,
 } from './rpc-sync';
+import {
+  VIEW_ANSWERS,
+  type ViewAnswer,
+  viewAnswerBody,
+  type ViewAnswersTo,
+  type ViewQuestion,
+  viewQuestionBody,
+  viewQuestionIn,
+} from './rpc-views';
 import type { RpcValue } from './rpc-values';
 
 /**
  * Every method there is: what is asked, what is told, and the names kept for what is still to come. Of the names that
  * a ring usually has, `find_next` stands for find_successor (the asker goes on by himself), `get_state`
  * for get_predecessor, get_successor and get_successor_list (one piece, so that they belong together),
- * `leaving_before` and `leaving_after` for update_successor and update_predecessor (tales, not orders), and
- * the `sync_` methods for transfer_keys and receive_keys (many small steps, each of which may be repeated).
+ * `leaving_before` and `leaving_after` for update_successor and update_predecessor (tales, not orders),
+ * `sync_next`, `fetch` and `push` for transfer_keys and receive_keys (many small steps, each of which may be repeated),
+ * and `put_replica` for delete_replica (a deletion is a record like any other).
  */
 export const METHODS = {
   ping: 'asked',
@@ -89,20 +95,27 @@ export const METHODS = {
   put: 'asked',
   delete: 'asked',
   put_replica: 'asked',
+  get_replica: 'asked',
   sync_open: 'asked',
-  sync_push: 'asked',
+  sync_ready: 'asked',
   sync_next: 'asked',
-  sync_seal: 'asked',
-  sync_take: 'asked',
-  take_over: 'asked',
-  claim: 'asked',
+  ranges: 'asked',
+  fetch: 'asked',
+  push: 'asked',
+  seal: 'asked',
+  view_new: 'asked',
+  view_get: 'asked',
+  view_voter: 'asked',
+  invite: 'asked',
+  depart: 'asked',
+  death_of: 'asked',
+  clean_up: 'asked',
   notify: 'told',
   hint: 'told',
   leaving_before: 'told',
   leaving_after: 'told',
   transfer_keys: 'reserved',
   receive_keys: 'reserved',
-  get_replica: 'reserved',
   delete_replica: 'reserved',
 } as const satisfies Record<RpcQuestion['type'], 'asked'> & Record<Tale['type'], 'told'> & Record<string, MethodUse>;
 
@@ -127,12 +140,12 @@ export interface Describe {
 }
 
 /** What a node asks another. Its type is the method. */
-export type RpcQuestion = Question | FindNext | PingFor | Describe | DataQuestion | SyncQuestion;
+export type RpcQuestion = Question | FindNext | PingFor | Describe | DataQuestion | SyncQuestion | ViewQuestion;
 
 /** Which answers a question can have. */
-export interface AnswersTo extends DataAnswersTo, SyncAnswersTo {
+export interface AnswersTo extends DataAnswersTo, SyncAnswersTo, ViewAnswersTo {
   readonly ping: Pong;
-  readonly ping_for: Extract<Answer, { type: 'pong' }> | { readonly type: 'silent' };
+  readonly ping_for: Pong | { readonly type: 'silent' };
   readonly describe: Described;
   readonly get_state: Extract<Answer, { type: 'state' | 'busy' | 'refused' }>;
   readonly join: Extract<Answer, { type: 'admitted' | 'redirect' | 'busy' | 'refused' }>;
@@ -154,7 +167,8 @@ export type RpcAnswer =
   | AnswersTo['ping_for']
   | Described
   | DataAnswer
-  | SyncAnswer;
+  | SyncAnswer
+  | ViewAnswer;
 
 // Questions
 
@@ -178,9 +192,17 @@ function questionBody(question: RpcQuestion): RpcValue {
     case 'put':
     case 'delete':
     case 'put_replica':
+    case 'get_replica':
       return dataQuestionBody(question);
-    default:
+    case 'sync_open':
+    case 'sync_ready':
+    case 'sync_next':
+    case 'ranges':
+    case 'fetch':
+    case 'push':
       return syncQuestionBody(question);
+    default:
+      return viewQuestionBody(question);
   }
 }
 
@@ -202,14 +224,17 @@ export function decodeQuestion(method: string, body: RpcValue, writers: Writers)
     case 'put':
     case 'delete':
     case 'put_replica':
+    case 'get_replica':
       return understood(method, dataQuestionIn(method, body, writers));
     default:
-      return isSyncMethod(method) ? understood(method, syncQuestionIn(method, body, writers)) : unknownMethod(method);
+      if (isAmong(SYNC_ANSWERS, method)) return understood(method, syncQuestionIn(method, body, writers));
+      if (isAmong(VIEW_ANSWERS, method)) return understood(method, viewQuestionIn(method, body, writers));
+      return unknownMethod(method);
   }
 }
 
-function isSyncMethod(method: string): method is SyncQuestion['type'] {
-  return Object.hasOwn(SYNC_ANSWERS, method);
+function isAmong<Methods extends object>(methods: Methods, method: string): method is keyof Methods & string {
+  return Object.hasOwn(methods, method);
 }
 
 /** About how many bytes a question takes, without writing it: what is kept of it while it is under way. */
@@ -219,15 +244,25 @@ export function questionBytes(question: RpcQuestion): number {
       return QUESTION_BYTES + question.key.length + question.value.length;
     case 'put_replica':
       return QUESTION_BYTES + dataBytes(question.record);
-    case 'sync_push':
-      return question.records.reduce((bytes, record) => bytes + RECORD_BYTES + dataBytes(record), QUESTION_BYTES);
+    case 'ranges':
+    case 'fetch':
+    case 'push':
+      return syncQuestionBytes(question);
+    case 'seal':
+      return QUESTION_BYTES + peersBytes(question.members);
+    case 'view_new':
+      return 2 * QUESTION_BYTES + peersBytes(question.view.members);
     default:
       return QUESTION_BYTES;
   }
 }
 
 const QUESTION_BYTES = 64;
-const RECORD_BYTES = 32;
+const PEER_BYTES = 36;
+
+function peersBytes(peers: readonly Peer[]): number {
+  return peers.reduce((bytes, { addr }) => bytes + PEER_BYTES + addr.length, 0);
+}
 
 // Answers
 
@@ -256,9 +291,18 @@ export function encodeAnswer(answer: RpcAnswer): RpcValue {
     case 'done':
     case 'not_owner':
     case 'stored':
+    case 'superseded':
+    case 'skewed':
+    case 'replica':
       return dataAnswerBody(answer);
-    default:
+    case 'opened':
+    case 'chunk':
+    case 'compared':
+    case 'records':
+    case 'pushed':
       return syncAnswerBody(answer);
+    default:
+      return viewAnswerBody(answer);
   }
 }
 
@@ -287,10 +331,12 @@ const ANSWERS: {
   ) => AnswersTo[Method] | undefined;
 } = {
   ...SYNC_ANSWERS,
+  ...VIEW_ANSWERS,
   get: doneIn,
   put: doneIn,
   delete: doneIn,
-  put_replica: storedIn,
+  put_replica: keptIn,
+  get_replica: replicaIn,
   ping(type, [first]) {
     if (type !== 'pong') return undefined;
     const systemMs = countIn(first);
@@ -342,46 +388,6 @@ function declined(type: Place, reason: Place): Extract<Answer, { type: 'busy' | 
 
 function isRefusal(reason: Place): reason is Refusal {
   return reason === 'id_taken' || reason === 'not_a_member';
-}
-
-// Tales
-
-/** What to send to tell this. */
-export function encodeTale(tale: Tale): Message {
-  switch (tale.type) {
-    case 'notify':
-      return { method: tale.type, body: null };
-    case 'hint':
-      return { method: tale.type, body: peerValue(tale.between) };
-    case 'leaving_before':
-      return { method: tale.type, body: peerValues(tale.successors) };
-    case 'leaving_after':
-      return { method: tale.type, body: peerValue(tale.predecessor) };
-    default:
-      return unreachable(tale);
-  }
-}
-
-/** What is told by a frame with this method and body. */
-export function decodeTale(method: string, body: RpcValue): Result<Tale, MessageFault> {
-  switch (method) {
-    case 'notify':
-      return body === null ? ok({ type: 'notify' }) : badBody(method);
-    case 'hint': {
-      const between = peerIn(body);
-      return understood(method, between && { type: method, between });
-    }
-    case 'leaving_before': {
-      const successors = peersIn(body);
-      return understood(method, successors && { type: method, successors });
-    }
-    case 'leaving_after': {
-      const predecessor = peerIn(body);
-      return understood(method, predecessor && { type: method, predecessor });
-    }
-    default:
-      return unknownMethod(method);
-  }
 }
 
 // Parts

@@ -205,7 +205,7 @@ export function viewQuestionIn(type: ViewQuestion['type'], body: RpcValue, write
       return arc && epoch && { type, arc, epoch };
     }
     case 'depart':
-      return { type };
+      return body === null ? { type } : undefined;
     case 'death_of': {
       const target = peerIn(body);
       return target && { type, target };

@@ -6,8 +6,12 @@ import type { Tale } from '../../src/chord/ring-protocol';
 import { type BinaryString, copyOctets, fromUtf8, toBinaryString } from '../../src/octets';
 import type { Consistency, Status } from '../../src/protocol/client-protocol';
 import type { AnswersTo, RpcQuestion } from '../../src/protocol/rpc-messages';
+import { type Compared, PARTS, type SyncPurpose, type SyncQuestion } from '../../src/protocol/rpc-sync';
+import type { ViewQuestion } from '../../src/protocol/rpc-views';
 import { packValue, type RpcValue, unpackValue } from '../../src/protocol/rpc-values';
 import { type Version, versionOf, Writers } from '../../src/replication/version';
+import type { Role } from '../../src/replication/holding';
+import { restricted, type View } from '../../src/replication/view';
 import { Record } from '../../src/store/record';
 import { hex } from './fixtures';
 
@@ -68,6 +72,7 @@ export const peers = fc
   .map(({ host, port, inc }) => peerAt(host, port, inc));
 const lists = fc.array(peers, { maxLength: 12 });
 const ids = fc.string().map((text) => hashOf(fromUtf8(text)) as Id);
+const keyIds = fc.string().map((text) => keyId(fromUtf8(text)));
 const arcs = fc.record({ lo: ids, hi: ids });
 const counts = fc.oneof(fc.nat(200), fc.maxSafeNat());
 const epochs = fc.record({ n: counts, by: uint64s });
@@ -96,7 +101,60 @@ const digests = fc.record({ count: counts, fp0: int32s, fp1: int32s });
 const consistencies = fc.constantFrom<Consistency>('default', 'eventual', 'quorum');
 const statuses = fc.constantFrom<Status>('success', 'not_found', 'server_error', 'timeout', 'not_responsible');
 
+const members = fc.uniqueArray(peers, { minLength: 1, maxLength: 5, selector: ({ id }) => id });
+
+/** A view of some of these members. */
+export const views: fc.Arbitrary<View> = fc
+  .record({
+    epoch: epochs,
+    arc: arcs,
+    members,
+    votes: fc.nat(4),
+    syncs: fc.integer({ min: 1, max: 5 }),
+    floor: versions,
+  })
+  .map(({ votes, syncs, ...view }) => {
+    const voters = view.members.slice(0, votes + 1).map(({ id }) => id);
+    const [primary = view.members[0]?.id] = voters;
+    if (primary === undefined) throw new Error('A view has members');
+    return { ...view, voters, primary, syncs: Math.min(syncs, view.members.length) };
+  });
+
 // Questions
+
+const under = { arc: arcs, epoch: epochs };
+const syncQuestions: fc.Arbitrary<SyncQuestion> = fc.oneof(
+  fc.record({
+    type: type('sync_open'),
+    ...under,
+    purpose: fc.constantFrom<SyncPurpose>('listen', 'learn', 'rescue'),
+  }),
+  fc.record({ type: type('sync_ready'), ...under }),
+  fc.oneof(
+    fc.record({ type: type('sync_next'), ...under, bytesMax: counts }),
+    fc.record({ type: type('sync_next'), ...under, after: ids, bytesMax: counts }),
+  ),
+  fc.record({
+    type: type('ranges'),
+    ...under,
+    horizonMs: counts,
+    ranges: fc.array(fc.record({ range: arcs, digest: digests }), { minLength: 1, maxLength: 5 }),
+  }),
+  fc.record({ type: type('fetch'), ...under, ids: fc.array(keyIds, { maxLength: 5 }) }),
+  fc.record({ type: type('push'), ...under, records: fc.array(records, { maxLength: 5 }) }),
+);
+
+const viewQuestions: fc.Arbitrary<ViewQuestion> = fc.oneof(
+  fc.record({ type: type('seal'), epoch: epochs, arc: arcs, members, since: epochs }),
+  fc.record({ type: type('view_new'), view: views }),
+  fc.record({ type: type('view_get'), arc: arcs }),
+  fc.record({
+    type: fc.constantFrom<'view_voter' | 'invite' | 'clean_up'>('view_voter', 'invite', 'clean_up'),
+    ...under,
+  }),
+  fc.constant<ViewQuestion>({ type: 'depart' }),
+  fc.record({ type: type('death_of'), target: peers }),
+);
 
 export const questions: fc.Arbitrary<RpcQuestion> = fc.oneof(
   fc.constantFrom<RpcQuestion>({ type: 'ping' }, { type: 'get_state' }, { type: 'join' }, { type: 'describe' }),
@@ -109,17 +167,15 @@ export const questions: fc.Arbitrary<RpcQuestion> = fc.oneof(
   fc.record({ type: type('get'), key: keys, consistency: consistencies }),
   fc.record({ type: type('put'), key: keys, value: values, consistency: consistencies }),
   fc.record({ type: type('delete'), key: keys, consistency: consistencies }),
-  fc.record({ type: type('put_replica'), record: records }),
-  fc.record({ type: type('sync_open'), after: ids, kind: fc.constantFrom<'join' | 'leave'>('join', 'leave') }),
-  fc.record({ type: type('sync_push'), session: counts, records: fc.array(records, { maxLength: 5 }) }),
   fc.record({
-    type: type('sync_next'),
-    session: counts,
-    after: fc.option(ids, { nil: undefined }),
-    bytesMax: counts,
+    type: type('put_replica'),
+    epoch: epochs,
+    record: records,
+    isNew: fc.boolean(),
   }),
-  fc.record({ type: fc.constantFrom<'sync_seal' | 'sync_take'>('sync_seal', 'sync_take'), session: counts }),
-  fc.record({ type: fc.constantFrom<'take_over' | 'claim'>('take_over', 'claim'), arc: arcs, epoch: epochs }),
+  fc.record({ type: type('get_replica'), epoch: epochs, key: keys, wantsValue: fc.boolean() }),
+  syncQuestions,
+  viewQuestions,
 );
 
 // Answers
@@ -133,8 +189,27 @@ const declined = fc.oneof(
   }),
 );
 const notOwner = fc.record({ type: type('not_owner'), hint: fc.option(peers, { nil: undefined }) });
-const noSession = fc.constant({ type: 'no_session' as const });
-const granted = fc.record({ type: type('granted'), session: counts, arc: arcs, epoch: epochs, clock: versions });
+const stale = fc.record({ type: type('stale'), view: fc.option(views, { nil: undefined }) });
+const nack = fc.record({ type: type('nack'), promised: epochs, view: fc.option(views, { nil: undefined }) });
+const pieces = fc
+  .record({
+    arc: arcs,
+    view: views,
+    role: fc.constantFrom<Role>('voter', 'learner', 'none'),
+    pending: fc.array(fc.record({ epoch: epochs, members }), { maxLength: 3 }),
+  })
+  .map((piece) => ({ ...piece, view: restricted(piece.view, piece.arc) }));
+const unknownPieces = fc.record({
+  arc: arcs,
+  view: fc.constant(undefined),
+  role: fc.constant('none' as const),
+  pending: fc.array(fc.record({ epoch: epochs, members }), { maxLength: 3 }),
+});
+const compared: fc.Arbitrary<Compared> = fc.oneof(
+  fc.constant(undefined),
+  fc.record({ type: type('split'), digests: fc.array(digests, { minLength: PARTS, maxLength: PARTS }) }),
+  fc.record({ type: type('items'), items: fc.array(fc.record({ id: keyIds, version: versions }), { maxLength: 5 }) }),
+);
 const done = fc.oneof(
   notOwner,
   fc.record({
@@ -176,30 +251,56 @@ export const answers: { readonly [Method in keyof AnswersTo]: fc.Arbitrary<Answe
   get: done,
   put: done,
   delete: done,
-  put_replica: fc.oneof(notOwner, fc.constant({ type: 'stored' as const })),
+  put_replica: fc.oneof(
+    stale,
+    fc.constantFrom({ type: 'stored' as const }, { type: 'skewed' as const }),
+    fc.record({ type: type('superseded'), version: versions }),
+  ),
+  get_replica: fc.oneof(
+    stale,
+    fc.record({ type: type('replica'), isVoter: fc.boolean(), version: fc.constant(undefined) }),
+    fc.record({ type: type('replica'), isVoter: fc.boolean(), version: versions }),
+    fc
+      .record({ isVoter: fc.boolean(), record: records })
+      .map((each) => ({ type: 'replica' as const, ...each, version: each.record.version })),
+  ),
   sync_open: fc.oneof(
     busy,
-    notOwner,
-    granted,
-    fc.record({ type: type('opened'), session: counts, arc: arcs, epoch: epochs, count: counts, bytes: counts }),
+    stale,
+    fc.record({ type: type('opened'), floor: versions, digest: digests, bytes: counts, horizonMs: counts }),
   ),
-  sync_push: fc.oneof(noSession, fc.constant({ type: 'pushed' as const })),
+  sync_ready: fc.oneof(stale, fc.constant({ type: 'noted' as const })),
   sync_next: fc.oneof(
-    noSession,
+    busy,
+    stale,
     fc.record({
       type: type('chunk'),
       records: fc.array(records, { maxLength: 5 }),
       after: fc.option(ids, { nil: undefined }),
     }),
   ),
-  sync_seal: fc.oneof(noSession, fc.record({ type: type('sealed'), digest: digests })),
-  sync_take: fc.oneof(noSession, granted),
-  take_over: fc.oneof(busy, notOwner, fc.constant({ type: 'accepted' as const })),
-  claim: fc.oneof(
+  ranges: fc.oneof(busy, stale, fc.record({ type: type('compared'), ranges: fc.array(compared, { maxLength: 5 }) })),
+  fetch: fc.oneof(
     busy,
-    fc.constant({ type: 'agreed' as const }),
-    fc.record({ type: type('contested'), arc: arcs, epoch: epochs }),
+    stale,
+    fc.record({ type: type('records'), records: fc.array(records, { maxLength: 5 }), left: counts }),
   ),
+  push: fc.oneof(busy, stale, fc.constant({ type: 'pushed' as const })),
+  seal: fc.oneof(
+    nack,
+    fc.record({
+      type: type('sealed'),
+      pieces: fc.array(fc.oneof(pieces, unknownPieces), { maxLength: 4 }),
+      clock: versions,
+    }),
+  ),
+  view_new: fc.oneof(nack, fc.constant({ type: 'adopted' as const })),
+  view_get: fc.record({ type: type('views'), views: fc.array(views, { maxLength: 4 }) }),
+  view_voter: fc.oneof(stale, fc.constant({ type: 'noted' as const })),
+  invite: fc.constantFrom({ type: 'accepted' as const }, { type: 'busy' as const }),
+  depart: fc.constant({ type: 'noted' as const }),
+  death_of: fc.constantFrom({ type: 'dead' as const }, { type: 'unknown' as const }),
+  clean_up: fc.oneof(stale, fc.constantFrom({ type: 'clean' as const }, { type: 'wait' as const })),
 };
 
 /** Every method that is asked. */

@@ -10,15 +10,14 @@ import {
   type AnswersTo,
   decodeAnswer,
   decodeQuestion,
-  decodeTale,
   encodeAnswer,
   encodeQuestion,
-  encodeTale,
   METHODS,
   questionBytes,
   type RpcAnswer,
 } from '../../src/protocol/rpc-messages';
 import { EXCLUDED_MAX, PEERS_MAX } from '../../src/protocol/rpc-parts';
+import { decodeTale, encodeTale } from '../../src/protocol/rpc-tales';
 import { packValue, type RpcValue, unpackValue } from '../../src/protocol/rpc-values';
 import { hex, SEED } from './fixtures';
 import {
