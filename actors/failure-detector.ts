@@ -21,6 +21,14 @@ import {
 import type { NodeSettings } from '../src/config';
 import { ets, type GenServer, genServer, noReply, type Self, serverNamed, started, type TimerRef } from '../src/otp';
 import type { PingFor } from '../src/protocol/rpc-messages';
+import {
+  type ClockWatch,
+  NO_SAMPLES,
+  readingOf,
+  sampleOf,
+  withNeighbours,
+  withSample,
+} from '../src/replication/clock-watch';
 import { unreachable } from '../src/unreachable';
 import * as health from './health';
 import * as keptTable from './kept-table';
@@ -50,6 +58,9 @@ interface State {
   readonly timer: TimerRef | undefined;
   /** How many pings are under way for others. */
   readonly pingsFor: number;
+  readonly clocks: ClockWatch;
+  /** Whose clock is looked at next. */
+  readonly clockTurn: number;
 }
 
 /** Which question an outcome is about. */
@@ -58,12 +69,14 @@ type Tag =
   | { readonly type: 'probe'; readonly request: number }
   /** Another node was asked to ping it. */
   | { readonly type: 'others'; readonly request: number }
+  /** A ping of a neighbour whom nobody suspects, to see what time it is there. */
+  | { readonly type: 'clock' }
   /** A ping for somebody else. */
   | { readonly type: 'for'; readonly replyTo: ReplyAddress };
 
 type Probe = Extract<Tag, { type: 'probe' | 'others' }>;
 
-type Info = { readonly type: 'tick' } | RpcAsked<PingFor> | peerLink.RpcOutcome<Tag>;
+type Info = { readonly type: 'tick' | 'compare_clocks' } | RpcAsked<PingFor> | peerLink.RpcOutcome<Tag>;
 
 /** Who else is told of a verdict. Nobody has to be there. */
 const JURY = ['finger-fixer', 'handoff'].map((name) =>
@@ -77,6 +90,9 @@ const PINGS_FOR_MAX = 64;
 /** A tick that comes so much too late shows that this node was held up itself. */
 const LAG_MS = 50;
 
+/** How often the clock of a neighbour is looked at, one after the other. */
+const CLOCK_INTERVAL_MS = 1000;
+
 // Callbacks
 
 const callbacks: GenServer<Args, State, never, health.Told, Info> = {
@@ -87,7 +103,9 @@ const callbacks: GenServer<Args, State, never, health.Told, Info> = {
       predecessorIntervalMs: checkPredecessorIntervalMs,
       successorIntervalMs: stabilizeIntervalMs,
     });
-    const state: State = { args, suspicion, tickAtMs: Number.POSITIVE_INFINITY, timer: undefined, pingsFor: 0 };
+    self.sendEvery(CLOCK_INTERVAL_MS, { type: 'compare_clocks' });
+    const clocks = { clocks: NO_SAMPLES, clockTurn: 0 };
+    const state: State = { args, suspicion, tickAtMs: Infinity, timer: undefined, pingsFor: 0, ...clocks };
     return started(advance(watchEvent(args.self), state, self));
   },
 
@@ -98,6 +116,8 @@ const callbacks: GenServer<Args, State, never, health.Told, Info> = {
     switch (message.type) {
       case 'tick':
         return noReply(advance({ type: 'tick' }, { ...state, timer: undefined }, self));
+      case 'compare_clocks':
+        return noReply(compareClocks(state));
       case 'rpc_asked':
         return noReply(pingFor(message.question.target, message.replyTo, state));
       case 'rpc_answered':
@@ -108,7 +128,7 @@ const callbacks: GenServer<Args, State, never, health.Told, Info> = {
     }
   },
 
-  formatStatus: ({ suspicion: { known, trials, probes, predecessor, successors }, pingsFor }) => ({
+  formatStatus: ({ suspicion: { known, trials, probes, predecessor, successors }, pingsFor, clocks, args }) => ({
     known: known.size,
     suspects: known.values
       .filter(({ standing }) => standing !== 'alive')
@@ -117,6 +137,7 @@ const callbacks: GenServer<Args, State, never, health.Told, Info> = {
     trials: trials.length,
     probes: probes.length,
     pingsFor,
+    clock: readingOf(clocks, args.settings.maxDriftMs),
   }),
 };
 
@@ -128,8 +149,12 @@ function advance(event: SuspicionEvent, state: State, self: Self<Info>): State {
   const lagMs = nowMs - state.tickAtMs;
   const before = lagMs > LAG_MS ? step({ type: 'lagged', ms: lagMs }, state, nowMs, self) : state;
   const next = step(event, before, nowMs, self);
-  if (next.suspicion !== state.suspicion) ets.insert(health.TABLE, { id: 'health', suspicion: next.suspicion });
+  if (next.suspicion !== state.suspicion) publish(next);
   return wakeInTime(next, nowMs, self);
+}
+
+function publish({ suspicion, clocks, args }: State): void {
+  ets.insert(health.TABLE, { id: 'health', suspicion, clock: readingOf(clocks, args.settings.maxDriftMs) });
 }
 
 function step(event: SuspicionEvent, state: State, nowMs: number, self: Self<Info>): State {
@@ -172,6 +197,13 @@ function watchEvent({ id }: Peer): SuspicionEvent {
   return { type: 'watch', predecessor, successors: member.successors.filter((peer) => peer.id !== id) };
 }
 
+/** Both neighbours, and those behind them. */
+function neighbours({ id }: Peer): readonly Peer[] {
+  const member = ringState.read();
+  if (member?.phase !== 'member') return [];
+  return [member.predecessor, ...member.successors].filter((peer) => peer.id !== id);
+}
+
 /** Has a tick come when the next one is due. One that comes too early does no harm, so a timer is only ever moved forward. */
 function wakeInTime(state: State, nowMs: number, self: Self<Info>): State {
   const dueMs = nextTickMs(state.suspicion);
@@ -187,7 +219,36 @@ function answered(outcome: peerLink.RpcOutcome<Tag>, state: State, self: Self<In
     replyRpc(tag.replyTo, { type: outcome.type === 'rpc_answered' ? 'pong' : 'silent' });
     return { ...state, pingsFor: state.pingsFor - 1 };
   }
-  return advance(probeEvent(tag, outcome), state, self);
+  const next = timed(outcome, state, self);
+  return tag.type === 'clock' ? next : advance(probeEvent(tag, outcome), next, self);
+}
+
+/** Looks what time it is at one neighbour after the other. */
+function compareClocks(state: State): State {
+  const clocks = withNeighbours(state.clocks, neighbours(state.args.self));
+  const peer = clocks.neighbours[state.clockTurn % Math.max(1, clocks.neighbours.length)];
+  if (peer) peerLink.ask<Tag>(peer, { type: 'ping' }, { tag: { type: 'clock' } });
+  const next = { ...state, clocks, clockTurn: state.clockTurn + 1 };
+  if (next.clocks.neighbours.length !== state.clocks.neighbours.length) publish(next);
+  return next;
+}
+
+/** Takes in what time it was where a ping was answered; what another node has pinged says nothing. */
+function timed(outcome: peerLink.RpcOutcome<Tag>, state: State, self: Self<Info>): State {
+  if (outcome.type === 'rpc_failed' || outcome.tag.type === 'others') return state;
+  const { answer, from, rttMs } = outcome;
+  const sample = answer.type === 'pong' ? sampleOf(answer, rttMs, self.systemMs()) : undefined;
+  if (sample === undefined) return state;
+  const next = { ...state, clocks: withSample(state.clocks, from.id, sample) };
+  const { maxDriftMs } = state.args.settings;
+  const [before, after] = [readingOf(state.clocks, maxDriftMs), readingOf(next.clocks, maxDriftMs)];
+  if (after.isSkewed !== before.isSkewed) {
+    self.runtime.logger.event(after.isSkewed ? 'error' : 'info', after.isSkewed ? 'clock_skewed' : 'clock_right', {
+      offsetMs: Math.round(after.offsetMs ?? 0),
+    });
+  }
+  if (after.offsetMs !== before.offsetMs || after.isSkewed !== before.isSkewed) publish(next);
+  return next;
 }
 
 /** Of another node's ping only its outcome counts: that the other node answers is not what was asked. */

@@ -9,6 +9,7 @@
 import type { NodeId } from '../src/chord/id';
 import type { Peer } from '../src/chord/peer';
 import { isSuspect, rtoOf, type SuspicionState } from '../src/chord/suspicion';
+import { type ClockReading, NO_SAMPLES, readingOf } from '../src/replication/clock-watch';
 import { ets, genServer, serverNamed } from '../src/otp';
 import * as keptTable from './kept-table';
 
@@ -31,6 +32,7 @@ export type Told =
 export interface HealthRow {
   readonly id: 'health';
   readonly suspicion: SuspicionState;
+  readonly clock: ClockReading;
 }
 
 export const NAME = serverNamed<never, Told>('failure-detector');
@@ -43,6 +45,12 @@ export const judge = (peer: Peer) => genServer.cast(NAME, { type: 'judge', peer 
 
 /** What is thought of everybody; undefined while the failure detector is being restarted. */
 export const read = (): SuspicionState | undefined => keptTable.rowOf(TABLE, 'health')?.suspicion;
+
+/** How this node's clock compares with its neighbours'; while nobody knows, it is right. */
+export const clockReading = (): ClockReading => keptTable.rowOf(TABLE, 'health')?.clock ?? UNKNOWN_CLOCK;
+
+/** Whether this node's clock is too wrong to order writes by. */
+export const isSkewed = (): boolean => clockReading().isSkewed;
 
 /** Whether a peer is worth asking: neither suspect nor dead. */
 export function isTrusted(id: NodeId): boolean {
@@ -57,6 +65,8 @@ export function rtoMs(id: NodeId): number {
 }
 
 // Internal
+
+const UNKNOWN_CLOCK: ClockReading = readingOf(NO_SAMPLES, 0);
 
 /** As for a peer that has not answered yet. */
 const RTO_UNKNOWN_MS = 200;

@@ -17,8 +17,10 @@ export interface ClockSample {
   readonly errorMs: number;
 }
 
-/** The latest samples of each neighbour, the last one at the end. */
+/** What is known of the neighbours' clocks. */
 export interface ClockWatch {
+  readonly neighbours: readonly Peer[];
+  /** The latest samples of each neighbour, the last one at the end. */
   readonly samples: ReadonlyMap<NodeId, readonly ClockSample[]>;
 }
 
@@ -31,7 +33,7 @@ export interface ClockReading {
 }
 
 /** A watch that has seen no clock yet. */
-export const NO_SAMPLES: ClockWatch = { samples: new Map() };
+export const NO_SAMPLES: ClockWatch = { neighbours: [], samples: new Map() };
 
 /** Whose clocks are compared: the nearest neighbours. More would say no more. */
 export const CLOCKS_MAX = 5;
@@ -54,33 +56,30 @@ export function isBeyond({ offsetMs, errorMs }: ClockSample, maxDriftMs: number)
   return Math.abs(offsetMs) - errorMs > maxDriftMs;
 }
 
-/** The watch with one more sample of a neighbour. */
-export function withSample({ samples }: ClockWatch, id: NodeId, sample: ClockSample): ClockWatch {
-  const known = samples.get(id) ?? [];
-  return { samples: new Map(samples).set(id, [...known, sample].slice(-SAMPLES)) };
+/** The watch with one more sample of a neighbour; of anybody else none is kept. */
+export function withSample(watch: ClockWatch, id: NodeId, sample: ClockSample): ClockWatch {
+  if (!watch.neighbours.some((peer) => peer.id === id)) return watch;
+  const known = watch.samples.get(id) ?? [];
+  return { ...watch, samples: new Map(watch.samples).set(id, [...known, sample].slice(-SAMPLES)) };
 }
 
-/** The watch without those who are no neighbours any more; the same one where there are none such. */
-export function withNeighbours(watch: ClockWatch, neighbours: readonly Peer[]): ClockWatch {
-  const ids = new Set(neighbours.map(({ id }) => id));
-  const kept = [...watch.samples].filter(([id]) => ids.has(id));
-  return kept.length === watch.samples.size ? watch : { samples: new Map(kept) };
+/** The watch with these neighbours, each once, the nearest first: {@link CLOCKS_MAX} of them count. */
+export function withNeighbours({ samples }: ClockWatch, peers: readonly Peer[]): ClockWatch {
+  const byId = new Map(peers.map((peer) => [peer.id, peer]));
+  const neighbours = [...byId.values()].slice(0, CLOCKS_MAX);
+  const kept = neighbours.flatMap(({ id }) => {
+    const known = samples.get(id);
+    return known === undefined ? [] : [[id, known] as const];
+  });
+  return { neighbours, samples: new Map(kept) };
 }
 
-/** The neighbour to be asked next: the one of whom the fewest samples are known, else each in its turn. */
-export function nextToAsk({ samples }: ClockWatch, neighbours: readonly Peer[], turn: number): Peer | undefined {
-  const countOf = ({ id }: Peer): number => samples.get(id)?.length ?? 0;
-  const fewest = Math.min(...neighbours.map(countOf));
-  const least = neighbours.filter((peer) => countOf(peer) === fewest);
-  return least[turn % Math.max(1, least.length)];
-}
-
-/** What the samples amount to. */
-export function readingOf({ samples }: ClockWatch, maxDriftMs: number): ClockReading {
+/** What the samples amount to. While too little is known of too few, nothing is wrong. */
+export function readingOf({ neighbours, samples }: ClockWatch, maxDriftMs: number): ClockReading {
   const medians = [...samples.values()].map(medianSample);
   const apart = medians.filter((sample) => isBeyond(sample, maxDriftMs)).length;
   const offsetMs = medians.length === 0 ? undefined : medianSample(medians).offsetMs;
-  return { offsetMs, isSkewed: apart > medians.length / 2 };
+  return { offsetMs, isSkewed: neighbours.length > 0 && apart > neighbours.length / 2 };
 }
 
 /** The one in the middle; of two, the one that says less. */

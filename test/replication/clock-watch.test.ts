@@ -5,7 +5,6 @@ import type { Peer } from '../../src/chord/peer';
 import {
   type ClockWatch,
   isBeyond,
-  nextToAsk,
   NO_SAMPLES,
   readingOf,
   sampleOf,
@@ -23,10 +22,13 @@ const PEERS: readonly Peer[] = [9001, 9002, 9003, 9004, 9005].map((port) => ({
 
 /** A watch that has one sample of each of the first neighbours, with these offsets and no error. */
 const watchOf = (...offsets: readonly number[]): ClockWatch =>
-  offsets.reduce((watch, offsetMs, i) => {
-    const peer = PEERS[i] as Peer;
-    return withSample(watch, peer.id, { offsetMs, errorMs: 0 });
-  }, NO_SAMPLES);
+  offsets.reduce(
+    (watch, offsetMs, i) => {
+      const peer = PEERS[i] as Peer;
+      return withSample(watch, peer.id, { offsetMs, errorMs: 0 });
+    },
+    withNeighbours(NO_SAMPLES, PEERS.slice(0, offsets.length)),
+  );
 
 const reading = (...offsets: readonly number[]) => readingOf(watchOf(...offsets), MAX_DRIFT_MS);
 
@@ -74,7 +76,10 @@ describe('readingOf()', () => {
     const { id } = PEERS[0] as Peer;
     const of = (...offsets: readonly number[]) =>
       readingOf(
-        offsets.reduce((watch, offsetMs) => withSample(watch, id, { offsetMs, errorMs: 0 }), NO_SAMPLES),
+        offsets.reduce(
+          (watch, offsetMs) => withSample(watch, id, { offsetMs, errorMs: 0 }),
+          withNeighbours(NO_SAMPLES, PEERS.slice(0, 1)),
+        ),
         MAX_DRIFT_MS,
       ).isSkewed;
     expect([of(0, 0, 9000), of(0, 0, 9000, 9000), of(9000, 9000, 9000, 0), of(9000, 9000, 9000, 0, 0)]).toEqual([
@@ -86,24 +91,25 @@ describe('readingOf()', () => {
   });
 });
 
-describe('nextToAsk() and withNeighbours()', () => {
-  test('nextToAsk() asks everybody once before anybody twice, then each in its turn', () => {
-    let watch = NO_SAMPLES;
-    const asked: string[] = [];
-    for (let turn = 0; turn < 30; turn += 1) {
-      const next = nextToAsk(watch, PEERS, turn) as Peer;
-      asked.push(next.id);
-      watch = withSample(watch, next.id, { offsetMs: 0, errorMs: 0 });
-    }
-    expect(new Set(asked.slice(0, 5)).size).toBe(5);
-    expect(new Set(asked.slice(20)).size).toBe(5);
-    expect(nextToAsk(watch, [], 3)).toBeUndefined();
-  });
-
-  test('withNeighbours() forgets who is no neighbour any more', () => {
+describe('withNeighbours()', () => {
+  test('withNeighbours() forgets who is no neighbour any more, and keeps what is known of the others', () => {
     const watch = watchOf(5000, 5000, 0, 0, 0);
-    expect(withNeighbours(watch, PEERS)).toBe(watch);
+    expect(readingOf(watch, MAX_DRIFT_MS).isSkewed).toBe(false);
     expect(readingOf(withNeighbours(watch, PEERS.slice(0, 3)), MAX_DRIFT_MS).isSkewed).toBe(true);
     expect(readingOf(withNeighbours(watch, PEERS.slice(2)), MAX_DRIFT_MS).isSkewed).toBe(false);
+  });
+
+  test('withNeighbours() lets nobody be judged by one of many', () => {
+    const all = withNeighbours(watchOf(5000, 5000), PEERS);
+    expect(readingOf(all, MAX_DRIFT_MS).isSkewed).toBe(false);
+    const third = withSample(all, (PEERS[2] as Peer).id, { offsetMs: 5000, errorMs: 0 });
+    expect(readingOf(third, MAX_DRIFT_MS).isSkewed).toBe(true);
+  });
+
+  test('withNeighbours() counts each neighbour once, and takes no sample of anybody else', () => {
+    const [first, second] = PEERS as [Peer, Peer];
+    const watch = withNeighbours(NO_SAMPLES, [first, first]);
+    expect(watch.neighbours).toEqual([first]);
+    expect(withSample(watch, second.id, { offsetMs: 0, errorMs: 0 })).toBe(watch);
   });
 });
