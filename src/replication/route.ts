@@ -2,18 +2,20 @@
  * Route: the way of one request to the node that has its key. Pure: an event in, the next state and one thing
  * to do out.
  *
- * Whoever was asked looks at its own tables first (`place`). A key that is its own it serves; one that
- * is just arriving, or held still while it is handed over, it waits for; any other request it passes
- * on to whom it takes for the owner, follows that node's hints, and looks the owner up in the ring
- * when they lead nowhere. Nobody passes on what was passed on to him, so that no request can go round.
+ * Whoever was asked looks at its own tables first (`place`). A request for a key whose quorum operations it
+ * leads, or of which it has a copy that is good enough, it serves; while the views of the key's arc are
+ * just changing, it waits; any other request it passes on to whom it takes for the primary, follows that node's
+ * hints, and looks the key up in the ring when they lead nowhere. Nobody passes on what was passed
+ * on to him, so that no request can go round.
  *
  * Until the deadline everything is tried again that may be. A get always may. A put or a delete may as
  * long as it has certainly not been carried out; after that only its end is unknown, and so the
  * client is told (`timeout`), for a second attempt could come in after somebody else's write.
  *
- * A write in an arc that is being handed over is *written* here first and then sent, as a record, to the
- * node that takes the arc over; it counts as done when that node has it as well. A record may be sent
- * any number of times, to anybody: merging keeps the newest.
+ * A write that this node has made and could not bring to a majority (`stuck`) it goes on with for as long as it leads the
+ * key's arc: a record may be sent any number of times, for merging keeps the newest. Once another node
+ * leads the arc, only that one knows what has become of it: where a quorum read there finds the very
+ * version, the write has been done, and where it finds another, that is unknown for good.
  */
 import type { NodeId } from '../chord/id';
 import type { Peer } from '../chord/peer';
@@ -37,11 +39,10 @@ export interface Asked {
   readonly valueBytes: number;
 }
 
-/** Where a key is, by the tables of this node. */
+/** Where a request can be served, by the tables of this node. */
 export type Place =
-  /** Here. `mirror`: who is taking it over; `sealed`: it is at the last step of that, and writes wait. */
-  | { readonly type: 'here'; readonly mirror: Peer | undefined; readonly sealed: boolean }
-  /** Here any moment, or as soon as this node knows that it may still serve it. */
+  | { readonly type: 'here' }
+  /** Here any moment, or as soon as it is known who leads the arc. */
   | { readonly type: 'not_yet' }
   /** At another node; who that is may have to be looked up. */
   | { readonly type: 'elsewhere'; readonly peer: Peer | undefined }
@@ -62,8 +63,10 @@ export type RouteEvent =
   | { readonly type: 'placed'; readonly place: Place }
   /** Carried out here, or refused here. */
   | { readonly type: 'served'; readonly done: Done }
-  /** Written here, and to be confirmed by whoever takes the arc over. */
-  | { readonly type: 'written'; readonly done: Done; readonly mirror: Peer }
+  /** Refused here for now, before anything was done: too few members of the view can be reached. */
+  | { readonly type: 'unavailable'; readonly why: string }
+  /** Too few members have answered. `written`: what to tell if a write that was made here turns out to be done after all. */
+  | { readonly type: 'stuck'; readonly written: Done | undefined }
   | { readonly type: 'answered'; readonly answer: DataAnswer }
   | { readonly type: 'failed'; readonly failure: Failure }
   /** A lookup has ended; without an owner: nobody knew the way. */
@@ -73,10 +76,10 @@ export type RouteEvent =
 export type RouteEffect =
   /** Look where the key is by this node's own tables. */
   | { readonly type: 'place' }
-  /** Carry it out here, now. With a `mirror`, a write is then not `served` but `written`. */
-  | { readonly type: 'serve'; readonly mirror: Peer | undefined }
-  /** Send the request, or the record that was written, and wait for the answer no longer than this. */
-  | { readonly type: 'send'; readonly what: 'request' | 'record'; readonly to: Peer; readonly timeoutMs: number }
+  /** Carry it out here, or go on with it; then `served`, `unavailable` or `stuck`. */
+  | { readonly type: 'serve' }
+  /** Send the request, or a quorum get that tells whether the write was done, and wait for the answer no longer than this. */
+  | { readonly type: 'send'; readonly what: 'request' | 'check'; readonly to: Peer; readonly timeoutMs: number }
   | { readonly type: 'look_up' }
   | { readonly type: 'rest'; readonly ms: number }
   /** This is the end: what to answer, and how often the request was passed on. */
@@ -86,7 +89,7 @@ export type RouteEffect =
 export interface Route extends Asked {
   /** Whom it was sent to, while that node has not answered. */
   readonly sentTo: Peer | undefined;
-  /** How it went here, for a write that has still to be confirmed. */
+  /** What to tell of a write that was made here, if it turns out to be done. */
   readonly written: Done | undefined;
   /** How often it was passed on. */
   readonly hops: number;
@@ -96,7 +99,7 @@ export interface Route extends Asked {
   readonly timeouts: number;
   /** Who was the last that could not help: what else leads to him is not to be trusted. */
   readonly avoided: NodeId | undefined;
-  /** Since when it has waited for the key to be here. */
+  /** Since when it has waited to be served here. */
   readonly waitsSinceMs: number | undefined;
   /** What has stood in its way last, as a phrase. */
   readonly obstacle: string;
@@ -107,7 +110,7 @@ type Step = [Route, RouteEffect];
 /** Most hints that are followed one after the other. */
 export const REDIRECTS_MAX = 3;
 
-/** How long a request waits for a key to be here before the ring is asked who else may have it. */
+/** How long a request waits to be served here before the ring is asked who else may do it, or the client is refused. */
 export const HERE_WAIT_MS = 500;
 
 /** How soon this node's own tables are looked at again. */
@@ -120,7 +123,7 @@ export const REST_MS = 50;
 export const GET_PATIENCE_MS = 500;
 
 /** The same for writes, which are not tried again. */
-export const WRITE_PATIENCE_MS = 2000;
+export const WRITE_PATIENCE_MS = 3000;
 
 /** What a slow network carries in a millisecond. */
 const BYTES_PER_MS = 10_000;
@@ -169,11 +172,13 @@ export function stepRoute(route: Route, event: RouteEvent, nowMs: number, random
     case 'rested':
       return [route, { type: 'place' }];
     case 'placed':
-      return route.written ? confirm(route, route.written, event.place, nowMs) : placed(route, event.place, nowMs);
+      return route.written ? confirm(route, event.place, nowMs) : placed(route, event.place, nowMs);
     case 'served':
       return finish(route, event.done);
-    case 'written':
-      return send({ ...route, written: event.done }, event.mirror, nowMs);
+    case 'unavailable':
+      return unavailable(route, event.why, nowMs);
+    case 'stuck':
+      return stuck(route, event.written, random);
     case 'answered':
       return answered({ ...route, sentTo: undefined }, event.answer, route.sentTo, nowMs, random);
     case 'failed':
@@ -194,8 +199,7 @@ const isWrite = ({ op }: Route) => op !== 'get';
 function placed(route: Route, place: Place, nowMs: number): Step {
   switch (place.type) {
     case 'here':
-      if (place.sealed && isWrite(route)) return waitHere(route, nowMs);
-      return [route, { type: 'serve', mirror: place.mirror }];
+      return [route, SERVE];
     case 'not_yet':
       return waitHere(route, nowMs);
     case 'elsewhere':
@@ -209,11 +213,11 @@ function placed(route: Route, place: Place, nowMs: number): Step {
   }
 }
 
-/** A write that was made here counts when nobody takes the arc over any more, or whoever does has it. */
-function confirm(route: Route, written: Done, place: Place, nowMs: number): Step {
+/** A write that was made here: goes on with it, or asks whoever leads the arc now whether it is there. */
+function confirm(route: Route, place: Place, nowMs: number): Step {
   switch (place.type) {
     case 'here':
-      return place.mirror ? send(route, place.mirror, nowMs) : finish(route, written);
+      return [route, SERVE];
     case 'elsewhere':
       return isUseful(route, place.peer) ? send(route, place.peer, nowMs) : [route, { type: 'look_up' }];
     case 'not_yet':
@@ -231,9 +235,22 @@ function isUseful({ self, avoided }: Route, peer: Peer | undefined): peer is Pee
 
 function waitHere(route: Route, nowMs: number): Step {
   const waitsSinceMs = route.waitsSinceMs ?? nowMs;
-  const waiting = { ...route, waitsSinceMs, obstacle: 'the key is being handed over' };
+  const waiting = { ...route, waitsSinceMs, obstacle: 'it is being settled who keeps the key' };
   if (nowMs - waitsSinceMs < HERE_WAIT_MS) return [waiting, { type: 'rest', ms: LOOK_AGAIN_MS }];
   return route.isForwarded ? finish(waiting, notOwner(undefined)) : [waiting, { type: 'look_up' }];
+}
+
+function unavailable(route: Route, why: string, nowMs: number): Step {
+  const waitsSinceMs = route.waitsSinceMs ?? nowMs;
+  const isLong = nowMs - waitsSinceMs >= HERE_WAIT_MS && route.written === undefined;
+  const waiting = { ...route, waitsSinceMs, obstacle: why };
+  return isLong ? finish(waiting, refusal(route, 'server_error', why)) : [waiting, { type: 'rest', ms: LOOK_AGAIN_MS }];
+}
+
+/** For a get, too, time was lost with waiting for others: at its deadline it is told so. */
+function stuck(route: Route, written: Done | undefined, random: number): Step {
+  const obstacle = 'too few of the nodes that have the key have answered';
+  return rest({ ...route, written: written ?? route.written, timeouts: route.timeouts + 1, obstacle }, random);
 }
 
 // By other nodes
@@ -252,7 +269,7 @@ function goTo(route: Route, owner: Peer, nowMs: number): Step {
 function send(route: Route, to: Peer, nowMs: number): Step {
   const leftMs = Math.floor(route.deadlineMs - nowMs);
   if (leftMs <= 0) return expired(route);
-  const what = route.written ? 'record' : 'request';
+  const what = route.written ? 'check' : 'request';
   const hops = route.hops + (what === 'request' ? 1 : 0);
   const timeoutMs = Math.min(leftMs, patienceMs(route));
   return [
@@ -269,15 +286,19 @@ function patienceMs({ op, timeouts, valueBytes, written }: Route): number {
 function answered(route: Route, reply: DataAnswer, from: Peer | undefined, nowMs: number, random: number): Step {
   switch (reply.type) {
     case 'done':
-      return finish(route, reply);
-    case 'stored':
-      if (!route.written) return finish(route, unknownEnd(route, 'the node that has the key makes no sense'));
-      return finish(route, { ...route.written, acks: route.written.acks + 1 });
+      return route.written ? checked(route, route.written, reply, random) : finish(route, reply);
     case 'not_owner':
       return redirected({ ...route, avoided: from?.id }, reply.hint, nowMs, random);
     default:
-      return unreachable(reply);
+      return finish(route, unknownEnd(route, 'the node that has the key makes no sense'));
   }
+}
+
+/** Whoever leads the arc now has looked at what a majority has. */
+function checked(route: Route, written: Done, found: Done, random: number): Step {
+  if (found.version !== undefined && found.version === written.version) return finish(route, written);
+  const isKnown = found.status === 'success' || found.status === 'not_found';
+  return isKnown ? finish(route, unknownEnd(route, 'another node leads its arc now')) : rest(route, random);
 }
 
 function redirected(route: Route, hint: Peer | undefined, nowMs: number, random: number): Step {
@@ -323,7 +344,7 @@ function rest(route: Route, random: number): Step {
 // Ends
 
 function expired(route: Route): Step {
-  if (route.written) return finish(route, unknownEnd(route, 'the node that takes the key over has not confirmed it'));
+  if (route.written) return finish(route, unknownEnd(route, route.obstacle));
   if (route.sentTo) return finish(route, unknownEnd(route, obstacleOf('timeout', route.sentTo)));
   if (route.isForwarded) return finish(route, notOwner(undefined));
   // A write that may have been done has ended already.
@@ -342,9 +363,12 @@ const notOwner = (hint: Peer | undefined): NotOwner => (hint ? { type: 'not_owne
 
 const refusal = ({ op }: Route, status: Status, why: string) => answer(status, `Cannot ${op}: ${why}`);
 
-function unknownEnd({ op }: Route, why: string): Done {
-  return answer('timeout', op === 'get' ? `Cannot get: ${why}` : `Cannot tell whether the ${op} was done: ${why}`);
+function unknownEnd({ op, written }: Route, why: string): Done {
+  const end = answer('timeout', op === 'get' ? `Cannot get: ${why}` : `Cannot tell whether the ${op} was done: ${why}`);
+  return written ? { ...end, acks: written.acks, copies: written.copies, degraded: written.degraded } : end;
 }
+
+const SERVE: RouteEffect = { type: 'serve' };
 
 /** An answer that no record stands behind. */
 function answer(status: Status, text: string): Done {
