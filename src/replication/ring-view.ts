@@ -25,3 +25,17 @@ export function ringView(member: RingMember): RingView {
   const isComplete = isRound || successors.length >= successorsMax;
   return { isMember: phase === 'member', predecessor, successors, isSettled, isComplete };
 }
+
+/** Whether two views show the same ring. */
+export function isSameRing(a: RingView, b: RingView): boolean {
+  return (
+    a.isMember === b.isMember &&
+    a.isSettled === b.isSettled &&
+    a.isComplete === b.isComplete &&
+    isSame(a.predecessor, b.predecessor) &&
+    a.successors.length === b.successors.length &&
+    a.successors.every((peer, index) => isSame(peer, b.successors[index]))
+  );
+}
+
+const isSame = (a: Peer, b: Peer | undefined) => a.id === b?.id && a.inc === b.inc;

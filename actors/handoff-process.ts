@@ -1,0 +1,399 @@
+/**
+ * Handoff process: the process that agrees with other nodes who keeps copies of which arc.
+ *
+ * What it decides stands in src/replication/views-step.ts and the pages beside it; here messages
+ * become its events, and its effects become messages. Each new state is published in a table before
+ * anything follows from it, so that whoever serves clients and replicas never acts on less than other
+ * nodes have been told. Its beat, in the same row, shows that the node has not been stopped: whoever
+ * serves a key looks at it.
+ *
+ * Records do not pass through it: the replica syncer fetches them, and says how that has ended.
+ *
+ * A crash loses what was under way, which is begun again; what this node has promised and adopted outlives it
+ * with the table. When the table is lost as well, the node keeps copies of nothing until it is asked to. While the
+ * key-value table is being restarted, everything waits: without its clock no promise could be kept.
+ * Started by supervisors/replication-sup.ts.
+ */
+import type { Peer } from '../src/chord/peer';
+import {
+  type Answered,
+  ets,
+  type From,
+  type GenServer,
+  genServer,
+  type Handled,
+  noReply,
+  reply,
+  replyTo,
+  type Self,
+  started,
+} from '../src/otp';
+import type { RpcAnswer } from '../src/protocol/rpc-messages';
+import type { PutReplica } from '../src/protocol/rpc-data';
+import type { ViewAnswer, ViewQuestion } from '../src/protocol/rpc-views';
+import type { Epoch } from '../src/replication/epoch';
+import { isSameRing, type RingView } from '../src/replication/ring-view';
+import { afterCrash, noViews, type Views } from '../src/replication/views';
+import {
+  BEAT_INTERVAL_MS,
+  type LeaveOutcome,
+  type SyncJob,
+  type ViewsAnswer,
+  type ViewsEffect,
+  type ViewsEvent,
+  type ViewsQuestion,
+} from '../src/replication/views-protocol';
+import { stepViews } from '../src/replication/views-step';
+import type { KvTable } from '../src/store/kv-table';
+import type { Target } from '../src/store/local-write';
+import { unreachable } from '../src/unreachable';
+import { type ArcsRow, type Call, type Cast, type Left, NAME, TABLE } from './handoff';
+import { report } from './handoff-log';
+import * as keptTable from './kept-table';
+import type { RpcOutcome } from './peer-link';
+import { registered } from './registered';
+import { type ReplyAddress, refuseRpc, replyRpc } from './rpc-reply';
+import { SurplusDrop } from './surplus-drop';
+
+// API
+
+/** What handoff sees of its node, and what it can ask of it. The real one is in handoff-surroundings.ts. */
+export interface Surroundings {
+  /** The ring's pointers; undefined while they are in nobody's hands. */
+  ring(): RingView | undefined;
+  /** The key-value table; undefined while it is being restarted. */
+  store(): Target | undefined;
+  /** Asks another node; the outcome comes to the running process. */
+  ask(
+    to: Peer,
+    question: ViewQuestion | PutReplica,
+    options: { readonly tag: Tag; readonly timeoutMs: number | undefined },
+  ): void;
+  /** Has an arc fetched; how that ends comes by {@link synced}. */
+  sync(job: SyncJob): void;
+  /** Nobody wants to hear any more how this ends. */
+  cancelSync(job: number): void;
+  /** From 0 up to 1. */
+  random(): number;
+}
+
+export interface Args {
+  readonly self: Peer;
+  /** How many copies there are to be of each key. */
+  readonly replicas: number;
+  readonly around: Surroundings;
+}
+
+export const startLink = (args: Args) => genServer.startLink(callbacks, args, registered(NAME));
+
+// State and messages
+
+interface State {
+  readonly args: Args;
+  readonly views: Views;
+  /** Who wrote what the key-value table has; undefined before it was first seen. */
+  readonly writer: ArcsRow['writer'];
+  /** What waits for the key-value table. */
+  readonly held: readonly Held[];
+  /** Who waits to hear that this node may leave. */
+  readonly leavers: readonly From<Left>[];
+  /** What the replica syncer is to fetch. */
+  readonly jobs: ReadonlyMap<number, SyncJob>;
+  /** Mutable. */
+  readonly surplus: SurplusDrop;
+}
+
+interface Held {
+  readonly event: ViewsEvent;
+  readonly replyAddress: ReplyAddress | undefined;
+}
+
+/** Which question an outcome is about. */
+export type Tag =
+  | { readonly type: 'view'; readonly request: number }
+  | { readonly type: 'stray'; readonly batch: number; readonly index: number };
+
+type Info =
+  | { readonly type: 'tick' }
+  | { readonly type: 'go_on'; readonly event: ViewsEvent }
+  | { readonly type: 'rpc_asked'; readonly question: ViewsQuestion; readonly replyTo: ReplyAddress }
+  | RpcOutcome<Tag>
+  | keptTable.KeptMessage;
+
+/** Whoever makes a view waits no longer for its members. */
+const QUESTION_TIMEOUT_MS = 1000;
+
+/** How much may wait for the key-value table; what comes then is not done, as if it had been lost on its way. */
+const HELD_MAX = 1024;
+
+/** How long to wait after somebody has not taken records that are to be dropped here. */
+const STRAYS_PAUSE_MS = 1000;
+
+// Callbacks
+
+const callbacks: GenServer<Args, State, Call, Cast, Info> = {
+  async init(args, self) {
+    const row = await keptTable.keep(TABLE, 'arcs', self);
+    return self.run(() => {
+      const mine = row?.views.self.inc === args.self.inc ? row : undefined;
+      const nowMs = self.nowMs();
+      const views = mine ? afterCrash(mine.views, nowMs) : noViews(args.self, args.replicas, nowMs);
+      const nothing = { held: [], leavers: [], jobs: new Map(), surplus: new SurplusDrop() };
+      const state: State = { args, views, writer: mine?.writer, ...nothing };
+      publish(state);
+      self.sendEvery(BEAT_INTERVAL_MS, { type: 'tick' });
+      return started(happened({ type: 'tick' }, state, self));
+    });
+  },
+
+  handleCall(request, from, state, self): Answered<Left | true, State> {
+    const nowMs = self.nowMs();
+    switch (request.type) {
+      case 'create':
+        return reply(true, happened({ type: 'create' }, state, self));
+      case 'move_out':
+        return reply(true, happened({ type: 'move_out', untilMs: nowMs + request.forMs }, state, self));
+      case 'leave': {
+        const waiting = { ...state, leavers: [...state.leavers, from as From<Left>] };
+        return noReply(happened({ type: 'leave', deadlineMs: nowMs + request.withinMs }, waiting, self));
+      }
+      default:
+        return unreachable(request);
+    }
+  },
+
+  handleCast(message, state, self) {
+    switch (message.type) {
+      case 'ring_changed':
+        return noReply(happened({ type: 'tick' }, state, self));
+      case 'syncer_started':
+        for (const job of state.jobs.values()) state.args.around.sync(job);
+        return noReply(state);
+      default:
+        return noReply(happened(message, state, self));
+    }
+  },
+
+  handleInfo(message, state, self): Handled<State> {
+    switch (message.type) {
+      case 'tick':
+        return noReply(happened(message, state, self));
+      case 'rpc_asked':
+        return noReply(asked(message.question, message.replyTo, state, self));
+      case 'rpc_answered':
+      case 'rpc_failed':
+        return noReply(outcome(message, state, self));
+      case 'go_on':
+        return noReply(happened(message.event, state, self));
+      case 'DOWN':
+      case 'find_heir':
+      case 'ETS-TRANSFER':
+        keptTable.attend(TABLE, message, self);
+        return noReply(state);
+      default:
+        return unreachable(message);
+    }
+  },
+
+  formatStatus: ({ views, held, jobs, leavers }) => ({
+    ...views,
+    ring: undefined,
+    held: held.length,
+    jobs: [...jobs.values()],
+    leavers: leavers.length,
+  }),
+};
+
+// What comes
+
+function asked(question: ViewsQuestion, replyAddress: ReplyAddress, state: State, self: Self<Info>): State {
+  if (state.args.around.store() === undefined) {
+    refuseRpc(replyAddress, 'overloaded', 'Cannot answer: the key-value table is being restarted');
+    return state;
+  }
+  return happened({ type: 'asked', from: replyAddress.from, question }, state, self, replyAddress);
+}
+
+function outcome(message: RpcOutcome<Tag>, state: State, self: Self<Info>): State {
+  const { tag } = message;
+  if (tag.type === 'stray') return strayOutcome(message, tag, state, self);
+  const { request } = tag;
+  if (message.type === 'rpc_failed') {
+    return happened({ type: 'failed', request, isRefused: message.failure.isRefused === true }, state, self);
+  }
+  const { answer, from } = message;
+  // A link lets nothing through but an answer to what was asked.
+  return happened({ type: 'answered', request, from, answer: answer as ViewAnswer }, state, self);
+}
+
+/** What happens while the key-value table is being restarted waits for it, in its order. */
+function happened(event: ViewsEvent, state: State, self: Self<Info>, replyAddress?: ReplyAddress): State {
+  const target = state.args.around.store();
+  if (target !== undefined) {
+    const { held } = state;
+    const ready = looked(target, held.length === 0 ? state : { ...state, held: [] }, self);
+    const caughtUp = held.reduce((at, each) => advance(each.event, at, self, target, each.replyAddress), ready);
+    return advance(event, caughtUp, self, target, replyAddress);
+  }
+  if (event.type === 'tick' || state.held.length >= HELD_MAX) return state;
+  return { ...state, held: [...state.held, { event, replyAddress }] };
+}
+
+/** Whoever writes into the table now has not written what was in it when it was last seen: all of that is lost. */
+function looked(target: Target, state: State, self: Self<Info>): State {
+  const { writer } = target.clock.stamp;
+  if (state.writer === writer) return state;
+  const next = { ...state, writer };
+  if (state.writer !== undefined) return advance({ type: 'store_lost' }, next, self, target);
+  publish(next);
+  return next;
+}
+
+/** One event, and those that its effects bring about at once. The pointers are looked at first: they move by themselves. */
+function advance(
+  event: ViewsEvent,
+  before: State,
+  self: Self<Info>,
+  target: Target,
+  replyAddress?: ReplyAddress,
+): State {
+  const { around } = before.args;
+  const ring = around.ring();
+  const random = () => around.random();
+  const isNews = ring !== undefined && !isSameRing(ring, before.views.ring);
+  const events: ViewsEvent[] = isNews ? [{ type: 'ring', ring }, event] : [event];
+  let state = before;
+  for (let next = events.shift(); next; next = events.shift()) {
+    const [views, effects] = stepViews(state.views, next, self.nowMs(), random, target.clock.stamp);
+    if (views !== state.views) {
+      state = { ...state, views };
+      publish(state);
+    }
+    const way: Way = { target, self, question: next.type === 'asked' ? next.question : undefined, replyAddress };
+    if (next.type === 'synced') state = { ...state, jobs: without(state.jobs, next.job) };
+    for (const effect of effects) {
+      const [performed, follows] = perform(effect, state, way);
+      state = performed;
+      if (follows) events.push(follows);
+    }
+  }
+  return state;
+}
+
+function publish({ views, writer }: State): void {
+  ets.insert(TABLE, { id: 'arcs', views, beatMs: views.beatMs, writer });
+}
+
+// What is to be done
+
+interface Way {
+  readonly target: Target;
+  readonly self: Self<Info>;
+  /** What this is the answer to. */
+  readonly question: ViewsQuestion | undefined;
+  readonly replyAddress: ReplyAddress | undefined;
+}
+
+type Performed = readonly [State, (ViewsEvent | undefined)?];
+
+function perform(effect: ViewsEffect, state: State, way: Way): Performed {
+  const { around } = state.args;
+  const { target, self } = way;
+  switch (effect.type) {
+    case 'ask': {
+      const tag: Tag = { type: 'view', request: effect.request };
+      around.ask(effect.to, effect.question, { tag, timeoutMs: QUESTION_TIMEOUT_MS });
+      return [state];
+    }
+    case 'answer':
+    case 'answer_sealed':
+      if (way.replyAddress) replyRpc(way.replyAddress, answerOf(effect, way));
+      return [state];
+    case 'observe':
+      for (const version of effect.versions) target.clock.observe(version, self.systemMs());
+      return [state];
+    case 'sync':
+      around.sync(effect.job);
+      return [{ ...state, jobs: new Map(state.jobs).set(effect.job.id, effect.job) }];
+    case 'cancel_sync':
+      around.cancelSync(effect.job);
+      return [{ ...state, jobs: without(state.jobs, effect.job) }];
+    case 'drop':
+      return [state, drop(effect, state, way)];
+    case 'report':
+      report(effect, self.runtime.logger);
+      return [state];
+    case 'left':
+      return [sayLeft(effect.outcome, state, target)];
+    default:
+      return unreachable(effect);
+  }
+}
+
+function answerOf(effect: Extract<ViewsEffect, { type: 'answer' | 'answer_sealed' }>, way: Way): RpcAnswer {
+  const { target, question } = way;
+  if (effect.type === 'answer_sealed') return { type: 'sealed', pieces: effect.pieces, clock: target.clock.latest };
+  const { answer } = effect;
+  return answer.type === 'opened' ? openedFor(target, question, answer) : answer;
+}
+
+function openedFor({ table, clock }: Target, question: ViewsQuestion | undefined, answer: Opened): RpcAnswer {
+  if (question?.type !== 'sync_open') throw new Error('Only who begins to fetch an arc is told what is in it');
+  const digest = table.digest(question.arc);
+  return { ...answer, floor: clock.stamp, digest, bytes: bytesOf(table, digest.count) };
+}
+
+type Opened = Extract<ViewsAnswer, { type: 'opened' }>;
+
+/** About how many bytes so many records have, as records of this table go. For whoever watches the progress. */
+function bytesOf(table: KvTable, count: number): number {
+  const { keys, tombstones, bytes } = table.stats();
+  return keys + tombstones === 0 ? 0 : Math.round((bytes * count) / (keys + tombstones));
+}
+
+/** What is to be dropped, and may be nowhere else, goes to somebody first. */
+function drop(
+  { arc, to }: Extract<ViewsEffect, { type: 'drop' }>,
+  state: State,
+  { target }: Way,
+): ViewsEvent | undefined {
+  const { surplus, args } = state;
+  const dropped = surplus.drop(target.table, arc, to);
+  if (dropped.type === 'dropped') return { ...dropped, arc };
+  if (dropped.type === 'waiting' || to === undefined) return undefined;
+  for (const [index, record] of dropped.records.entries()) {
+    const tag: Tag = { type: 'stray', batch: surplus.number, index };
+    args.around.ask(to, { type: 'put_replica', epoch: NO_EPOCH, record }, { tag, timeoutMs: QUESTION_TIMEOUT_MS });
+  }
+  return undefined;
+}
+
+/** Nothing was dropped yet: whether it still may be is asked anew. */
+function strayOutcome(message: RpcOutcome<Tag>, { batch, index }: StrayTag, state: State, self: Self<Info>): State {
+  const answer = message.type === 'rpc_answered' ? message.answer.type : undefined;
+  const over = state.surplus.settle(batch, index, answer === 'stored' || answer === 'superseded');
+  if (over === undefined) return state;
+  const event: ViewsEvent = { type: 'dropped', arc: over.arc, isAll: false };
+  if (over.areAllThere) return happened(event, state, self);
+  self.sendAfter(STRAYS_PAUSE_MS, self.pid, { type: 'go_on', event });
+  return state;
+}
+
+type StrayTag = Extract<Tag, { type: 'stray' }>;
+
+/** Of no view: what was written in eventual mode is taken whatever the epoch. */
+const NO_EPOCH: Epoch = { n: 0, by: 0n };
+
+function sayLeft(outcome: LeaveOutcome, state: State, { table }: Target): State {
+  const { keys, tombstones } = table.stats();
+  const isElsewhere = outcome === 'handed_over' || outcome === 'nothing';
+  const left: Left = { outcome, recordsLeft: isElsewhere ? 0 : keys + tombstones };
+  for (const from of state.leavers) replyTo(from, left);
+  return { ...state, leavers: [] };
+}
+
+// Parts
+
+function without<Key, Value>(map: ReadonlyMap<Key, Value>, key: Key): ReadonlyMap<Key, Value> {
+  return map.has(key) ? new Map([...map].filter(([other]) => other !== key)) : map;
+}
