@@ -6,7 +6,7 @@
  */
 import type { Peer } from '../src/chord/peer';
 import { isAlone } from '../src/chord/ring-member';
-import { type Runtime, sys } from '../src/otp';
+import type { Runtime } from '../src/otp';
 import { err, ok, type Result } from '../src/result';
 import * as handoff from './handoff';
 import { join, type JoinError } from './joiner';
@@ -26,8 +26,8 @@ export async function create({ runtime }: Host): Promise<Result<undefined, JoinE
   const isCreated = await runtime.run(ringState.create).catch(() => false);
   const member = runtime.run(ringState.read);
   const isFirst = isCreated || (member?.phase === 'member' && isAlone(member));
-  // It has been told before: once it has answered this, it has done what there was to do about it.
-  await runtime.run(() => sys.getState(handoff.NAME)).catch(() => undefined);
+  // The first view of a ring is made when a ring is made, and never because nobody else can be seen.
+  if (isFirst) await runtime.run(handoff.create).catch(() => undefined);
   return isFirst ? ok(undefined) : err({ code: 'in_a_ring', message: `Cannot create a ring: ${whyNot(member)}` });
 }
 

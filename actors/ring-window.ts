@@ -11,6 +11,7 @@ import { isAlone } from '../src/chord/ring-member';
 import { estimateRingSize } from '../src/chord/ring-size';
 import type { Runtime } from '../src/otp';
 import type { Described } from '../src/protocol/rpc-description';
+import { holdingAt } from '../src/replication/holding';
 import { askOnce } from './ask-once';
 import * as handoff from './handoff';
 import * as ringState from './ring-state';
@@ -54,9 +55,15 @@ export function place(view: RingView, runtime: Runtime): RingPlace {
     successorList: successors.map(peerInfo),
     fingers: (view.fingers()?.fingers.peers ?? []).map(peerInfo),
     arc: arc && { lo: arc[0], hi: arc[1] },
-    epoch: runtime.run(handoff.read)?.ownership.owned?.epoch.n ?? null,
+    epoch: runtime.run(epochHere),
     ...runtime.run(sizeOf),
   };
+}
+
+/** How often who keeps the last keys before this node has been agreed anew, or more. */
+function epochHere(): number | null {
+  const views = handoff.read()?.views;
+  return (views && holdingAt(views.holdings, views.self.id)?.view?.epoch.n) ?? null;
 }
 
 /** A ring holds for sure once more nodes are in it than a successor list is long, and this node's list is full. */

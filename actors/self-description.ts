@@ -5,6 +5,7 @@
  * is put together in the turn in which somebody wants it.
  */
 import type { Described, MemberState } from '../src/protocol/rpc-description';
+import { ledArc } from '../src/replication/led-arc';
 import * as handoff from './handoff';
 import * as kvStore from './kv-store';
 import * as ringState from './ring-state';
@@ -16,6 +17,7 @@ import * as routes from './routes';
 export function describeSelf(life: { readonly state: MemberState }): Described | undefined {
   const member = ringState.read();
   if (member === undefined) return undefined;
+  const row = handoff.read();
   const { keys = 0, bytes = 0, tombstones = 0 } = kvStore.open()?.table.stats() ?? {};
   return {
     type: 'described',
@@ -24,7 +26,7 @@ export function describeSelf(life: { readonly state: MemberState }): Described |
     predecessor: member.phase === 'member' ? member.predecessor : undefined,
     successors: member.phase === 'member' ? member.successors : [],
     fingers: routes.read()?.fingers.peers ?? [],
-    arc: handoff.read()?.ownership.owned?.arc,
+    arc: row && ledArc(row.views),
     keys,
     bytes,
     tombstones,

@@ -7,7 +7,7 @@
  * What handoff knows outlives it in a table, so it is restarted as often as anybody kills it: twenty
  * times in ten seconds, like the ring's actors. What other nodes say was checked before it came to it.
  */
-import * as handoff from '../actors/handoff';
+import * as handoff from '../actors/handoff-process';
 import { registered } from '../actors/registered';
 import { type Supervisor, supervisor } from '../src/otp';
 
