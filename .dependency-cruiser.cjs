@@ -79,8 +79,8 @@ module.exports = {
     {
       name: 'nothing-imports-the-edges',
       severity: 'error',
-      from: { pathNot: '^(test|demos|bench)/' },
-      to: { path: '^(test|demos|bench)/' },
+      from: { pathNot: '^(test|demos|bench|chaos)/' },
+      to: { path: '^(test|demos|bench|chaos)/' },
     },
     {
       name: 'no-dev-dependency-at-run-time',

@@ -11,12 +11,13 @@ MODULE ?=
 PHASE ?= 1
 JEST_ARGS ?=
 BENCH_ARGS ?=
+CHAOS_ARGS ?=
 SIMULATE_ARGS ?= --quick
 
 BIN := node_modules/.bin
 DEPS := node_modules/.package-lock.json
 BUILT := dist/.built
-SOURCES := $(shell find src actors supervisors demos bench -name '*.ts')
+SOURCES := $(shell find src actors supervisors demos bench chaos -name '*.ts')
 PHASES := $(patsubst demos/phase%.ts,%,$(sort $(wildcard demos/phase*.ts)))
 # Options of run-node that are passed on only when they are given.
 NODE_FLAGS = $(if $(HOST),--host $(HOST)) $(if $(JOIN),--join $(JOIN)) $(if $(ADMIN_PORT),--admin-port $(ADMIN_PORT)) \
@@ -27,7 +28,7 @@ RING_FLAGS = $(if $(HOST),--host $(HOST)) $(if $(JOIN),--join $(JOIN)) $(if $(LO
 
 .DEFAULT_GOAL := all
 .PHONY: all deps build test test-module run-node run-ring client demo demos check static types lint format-check \
-        dependencies unused format bench simulate coverage watch shell clean help
+        dependencies unused format bench chaos simulate coverage watch shell clean help
 
 ## all: install dependencies from the lock file and compile
 all: build
@@ -94,7 +95,7 @@ format-check: $(DEPS)
 	node $(BIN)/biome format .
 
 dependencies: $(DEPS)
-	node $(BIN)/depcruise --config .dependency-cruiser.cjs src actors supervisors demos bench test
+	node $(BIN)/depcruise --config .dependency-cruiser.cjs src actors supervisors demos bench chaos test
 
 unused: $(DEPS)
 	node $(BIN)/knip
@@ -106,6 +107,10 @@ format: $(DEPS)
 ## bench: benchmarks, every figure beside its yardstick (BENCH_ARGS=--quick)
 bench: build
 	@node dist/bench/main.js $(BENCH_ARGS)
+
+## chaos: rings of processes under load while they are broken, and a verdict (CHAOS_ARGS="--kind kill --seed 1 --seconds 60")
+chaos: build
+	@node dist/chaos/main.js $(CHAOS_ARGS)
 
 ## simulate: the experiments of the Chord papers in virtual time (SIMULATE_ARGS=--quick)
 simulate: build

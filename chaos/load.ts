@@ -1,0 +1,168 @@
+/**
+ * Load: clients that put, get and delete at a steady rate, and write down what came of it.
+ *
+ * Operations begin when it is their time, whether or not others are under way, up to a bound for each node
+ * and each key: a node that hangs holds up only what it was asked. A few hot keys take most operations and are
+ * written by all; besides, keys are written once and read again and again.
+ */
+import { type Client, connect } from '../src/client';
+import type { ChaosNode } from './chaos-node';
+import type { History, Operation, Outcome } from './history';
+
+/** What a load is. */
+export interface LoadOptions {
+  readonly history: History;
+  readonly targets: () => readonly ChaosNode[];
+  readonly random: () => number;
+  readonly nowMs: () => number;
+  readonly perSecond: number;
+  readonly hotKeys: number;
+  /** Most keys that are written once. */
+  readonly onceKeys: number;
+}
+
+/** What is to be done. */
+export type Ask = Pick<Operation, 'op' | 'key'> & { readonly value?: string };
+
+const TICK_MS = 4;
+/** What begins late, begins in small groups. */
+const PER_TICK_MAX = 10;
+const PER_NODE_MAX = 16;
+const PER_KEY_MAX = 5;
+const CLIENTS_PER_NODE = 2;
+const TIMEOUT_MS = 3000;
+const ONCE_PUT_SHARE = 0.2;
+const ONCE_GET_SHARE = 0.15;
+const PUT_SHARE = 0.42;
+const GET_SHARE = 0.43;
+
+/** Clients of every node. */
+export class Clients {
+  private readonly open = new Map<string, Promise<Client | undefined>>();
+
+  /** The nth client of a node; undefined while it cannot be reached. */
+  of(node: ChaosNode, number: number): Promise<Client | undefined> {
+    const name = `${node.name}/${number}`;
+    const known = this.open.get(name);
+    if (known !== undefined) return known;
+    const opened = this.connect(node, number).then((client) => {
+      if (client === undefined) this.open.delete(name);
+      return client;
+    });
+    this.open.set(name, opened);
+    return opened;
+  }
+
+  async close(): Promise<void> {
+    for (const client of await Promise.all(this.open.values())) client?.disconnect();
+    this.open.clear();
+  }
+
+  private async connect({ address }: ChaosNode, number: number): Promise<Client | undefined> {
+    // One takes every answer as it comes, the next asks again where it may.
+    const connected = await connect(address.host, address.port, {
+      timeoutMs: TIMEOUT_MS,
+      consistency: 'quorum',
+      retryRefused: number % 2 === 1,
+    });
+    return connected.ok ? connected.value : undefined;
+  }
+}
+
+/** Does one operation, and says what came of it. */
+export async function perform(
+  client: Client,
+  node: ChaosNode,
+  { op, key, value }: Ask,
+  nowMs: () => number,
+): Promise<Operation> {
+  const invokedMs = nowMs();
+  const answer = await (op === 'put'
+    ? client.put(key, value ?? '')
+    : op === 'get'
+      ? client.get(key)
+      : client.delete(key));
+  const common = { op, key, node: node.name, invokedMs, returnedMs: nowMs() };
+  if (answer.ok) return { ...common, value: op === 'get' ? String(answer.value) : value, outcome: 'ok' };
+  const { code, definite, message } = answer.error;
+  const outcome: Outcome = op === 'get' && code === 'not_found' ? 'not_found' : definite ? 'refused' : 'unknown';
+  const said = outcome === 'not_found' ? {} : { said: message };
+  // A key that was absent is as good as deleted.
+  return { ...common, value, outcome: code === 'not_found' && op === 'delete' ? 'ok' : outcome, ...said };
+}
+
+/** A load that runs. */
+export class Load {
+  /** Keys that are written once, whatever came of it. */
+  readonly once: string[] = [];
+  private readonly clients = new Clients();
+  private readonly perNode = new Map<string, number>();
+  private readonly perKey = new Map<string, number>();
+  private readonly underWay = new Set<Promise<void>>();
+  private readonly timer: NodeJS.Timeout;
+  private readonly startedMs: number;
+  private begun = 0;
+  private values = 0;
+
+  constructor(private readonly options: LoadOptions) {
+    this.startedMs = options.nowMs();
+    this.timer = setInterval(() => this.tick(), TICK_MS);
+  }
+
+  /** Begins nothing more, and waits for the answers. */
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await Promise.all(this.underWay);
+    await this.clients.close();
+  }
+
+  private tick(): void {
+    const elapsedMs = this.options.nowMs() - this.startedMs;
+    const due = Math.floor((elapsedMs / 1000) * this.options.perSecond - this.begun);
+    for (let i = 0; i < Math.min(due, PER_TICK_MAX); i += 1) this.begin();
+    // What could not begin in time is not made up for.
+    this.begun += due;
+  }
+
+  private begin(): void {
+    const { targets, random } = this.options;
+    const free = targets().filter(({ name }) => (this.perNode.get(name) ?? 0) < PER_NODE_MAX);
+    const node = free[Math.floor(random() * free.length)];
+    if (node === undefined) return;
+    const ask = this.choose();
+    if ((this.perKey.get(ask.key) ?? 0) >= PER_KEY_MAX) return;
+    if (ask.op === 'put' && ask.key.startsWith(ONCE)) this.once.push(ask.key);
+    const done = this.carryOut(ask, node);
+    this.underWay.add(done);
+    void done.then(() => this.underWay.delete(done));
+  }
+
+  private choose(): Ask {
+    const { random, hotKeys, onceKeys } = this.options;
+    const value = () => `v${(this.values += 1)}`;
+    const chance = random();
+    if (chance < ONCE_PUT_SHARE && this.once.length < onceKeys)
+      return { op: 'put', key: `${ONCE}${this.once.length}`, value: value() };
+    if (chance < ONCE_PUT_SHARE + ONCE_GET_SHARE && this.once.length > 0)
+      return { op: 'get', key: this.once[Math.floor(random() * this.once.length)] ?? '' };
+    const key = `hot-${Math.floor(random() * hotKeys)}`;
+    const kind = random();
+    if (kind < PUT_SHARE) return { op: 'put', key, value: value() };
+    return { op: kind < PUT_SHARE + GET_SHARE ? 'get' : 'delete', key };
+  }
+
+  private async carryOut(ask: Ask, node: ChaosNode): Promise<void> {
+    add(this.perNode, node.name, 1);
+    add(this.perKey, ask.key, 1);
+    const client = await this.clients.of(node, Math.floor(this.options.random() * CLIENTS_PER_NODE));
+    if (client !== undefined) this.options.history.add(await perform(client, node, ask, this.options.nowMs));
+    add(this.perNode, node.name, -1);
+    add(this.perKey, ask.key, -1);
+  }
+}
+
+const ONCE = 'once-';
+
+function add(counts: Map<string, number>, name: string, by: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + by);
+}

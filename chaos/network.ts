@@ -1,0 +1,172 @@
+/**
+ * Network: where nodes live, and who can reach whom.
+ *
+ * Without partitions, nodes live on loopback addresses that only this run uses. With partitions, each
+ * has a network namespace of its own, all on one bridge; clients sit on the bridge and reach everybody. A link is
+ * cut in one direction by giving the sender a false hardware address of the receiver: what it sends
+ * arrives nowhere, and nobody is told, as with a cable that is pulled. That needs root and the `ip` program.
+ */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import type { Address } from '../src/client';
+
+/** Where a node lives. */
+export interface Place {
+  /** Stands before the command that runs it. */
+  readonly command: readonly string[];
+  readonly nodeArgs: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly flags: readonly string[];
+  /** What it tells others that it is. */
+  readonly address: Address;
+  /** Where its admin server is reached, and by which name. */
+  readonly admin: Address & { readonly name: string };
+}
+
+/** What nodes live in. Nodes are numbered from 1. */
+export interface Network {
+  place(number: number): Place;
+  /** Lets nothing through from one node to another until it is healed. */
+  cut(from: number, to: number): void;
+  heal(): void;
+  close(): void;
+}
+
+const PORT = 7001;
+const ADMIN_PORT = 7002;
+const RELAY_PORT = 7003;
+const NODES_MAX = 200;
+
+/** Addresses of this machine's own loopback interface. */
+export function loopbackNetwork(): Network {
+  const net = `127.${1 + ((process.pid >> 8) % 250)}.${process.pid & 255}`;
+  return {
+    place(number) {
+      const host = hostOf(net, number);
+      return {
+        command: [],
+        nodeArgs: [],
+        env: {},
+        flags: ['--host', host, '--port', String(PORT), '--admin-host', host, '--admin-port', String(ADMIN_PORT)],
+        address: { host, port: PORT },
+        admin: { host, port: ADMIN_PORT, name: `${host}:${ADMIN_PORT}` },
+      };
+    },
+    cut() {
+      throw new Error('Cannot cut a link: on loopback there is none');
+    },
+    heal() {},
+    close() {},
+  };
+}
+
+/** Why this machine has no namespaces for us; undefined where it has. */
+export function namespacesProblem(): string | undefined {
+  const name = `${OURS}${process.pid}t`;
+  try {
+    ip(`netns add ${name}`);
+    ip(`link add ${name} type bridge`);
+    return undefined;
+  } catch (error) {
+    return `Cannot make network namespaces: ${error instanceof Error ? (error.message.split('\n').at(-2) ?? '') : ''}`;
+  } finally {
+    tryIp(`link del ${name}`);
+    tryIp(`netns del ${name}`);
+  }
+}
+
+/** A namespace for each node. The addresses are those that are set aside for tests of networks. */
+export function namespaceNetwork(): Network {
+  const prefix = `${OURS}${process.pid}`;
+  const bridge = `${prefix}b`;
+  const net = `198.${18 + ((process.pid >> 8) & 1)}.${process.pid & 255}`;
+  const made = new Set<number>();
+  let cuts: { readonly from: number; readonly to: number }[] = [];
+  const nameOf = (number: number) => `${prefix}n${number}`;
+  const close = () => {
+    for (const number of made) tryIp(`netns del ${nameOf(number)}`);
+    tryIp(`link del ${bridge}`);
+    made.clear();
+  };
+  sweep();
+  process.once('exit', close);
+  ip(`link add ${bridge} type bridge`);
+  ip(`addr add ${net}.1/24 dev ${bridge}`);
+  ip(`link set ${bridge} up`);
+
+  const make = (number: number) => {
+    const name = nameOf(number);
+    made.add(number);
+    ip(`netns add ${name}`);
+    ip(`link add ${name} type veth peer name eth0 netns ${name}`);
+    ip(`link set ${name} master ${bridge} up`);
+    ip(`-n ${name} addr add ${hostOf(net, number)}/24 dev eth0`);
+    ip(`-n ${name} link set eth0 up`);
+    ip(`-n ${name} link set lo up`);
+  };
+
+  return {
+    place(number) {
+      if (!made.has(number)) make(number);
+      const host = hostOf(net, number);
+      return {
+        command: ['ip', 'netns', 'exec', nameOf(number)],
+        nodeArgs: ['--require', join(__dirname, 'admin-relay.js')],
+        env: { CHAOS_RELAY_FROM: `${host}:${RELAY_PORT}`, CHAOS_RELAY_TO: `127.0.0.1:${ADMIN_PORT}` },
+        flags: ['--host', host, '--port', String(PORT), '--admin-port', String(ADMIN_PORT)],
+        address: { host, port: PORT },
+        admin: { host, port: RELAY_PORT, name: `127.0.0.1:${ADMIN_PORT}` },
+      };
+    },
+    cut(from, to) {
+      ip(`-n ${nameOf(from)} neigh replace ${hostOf(net, to)} lladdr ${NOBODY} nud permanent dev eth0`);
+      cuts.push({ from, to });
+    },
+    heal() {
+      for (const { from, to } of cuts) tryIp(`-n ${nameOf(from)} neigh del ${hostOf(net, to)} dev eth0`);
+      cuts = [];
+    },
+    close() {
+      process.off('exit', close);
+      close();
+    },
+  };
+}
+
+/** Begins the names of everything that we make. */
+const OURS = 'fkc';
+/** A hardware address that nobody has. */
+const NOBODY = '02:00:00:00:00:ff';
+
+function hostOf(net: string, number: number): string {
+  if (number < 1 || number > NODES_MAX) throw new Error(`Cannot place node ${number}: there is room for ${NODES_MAX}`);
+  return `${net}.${number + 10}`;
+}
+
+/** Takes away what runs have left behind that were killed. */
+function sweep(): void {
+  const leftovers = (list: string) => ip(list).matchAll(new RegExp(`\\b(${OURS}(\\d+)[bn]\\d*)\\b`, 'g'));
+  for (const [, name = '', pid] of leftovers('netns list')) if (!isRunning(Number(pid))) tryIp(`netns del ${name}`);
+  for (const [, name = '', pid] of leftovers('-o link show type bridge'))
+    if (!isRunning(Number(pid))) tryIp(`link del ${name}`);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function ip(line: string): string {
+  return execFileSync('ip', line.split(' '), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+function tryIp(line: string): void {
+  try {
+    ip(line);
+  } catch {
+    // It is gone already.
+  }
+}
