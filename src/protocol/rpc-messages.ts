@@ -6,7 +6,7 @@
  *   request          body                              response
  *   ping             nil                               ["pong", systemMs]
  *   ping_for         peer                              ["pong"] | ["silent"]
- *   describe         nil                               ["described", peer, state, peer | nil, peers, peers, arc | nil, keys, bytes, tombstones]
+ *   describe         nil                               ["described", ...], see rpc-description.ts
  *   get_state        nil                               ["state", peer, peers] | busy | refused
  *   join             nil                               ["admitted", peers] | ["redirect", peer] | busy | refused
  *   find_next        [key: 20 bytes, excluded: bin]    ["owner", peer, peers] | ["candidates", peers]

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import type { Id } from '../../src/chord/id';
 import { type BinaryString, fromUtf8 } from '../../src/octets';
 import { currentSelf, ManualClock, type Pid } from '../../src/otp';
-import type { Described } from '../../src/protocol/rpc-description';
+import { type Described, NO_COPIES } from '../../src/protocol/rpc-description';
 import type { DecodedFrame, Frame, RequestFrame, ResponseFrame } from '../../src/protocol/rpc-frames';
 import { peerOf } from '../../src/protocol/rpc-handshake';
 import { encodeQuestion, type RpcQuestion } from '../../src/protocol/rpc-messages';
@@ -28,10 +28,11 @@ const DESCRIBED: Described = {
   predecessor: undefined,
   successors: [],
   fingers: [],
-  arc: undefined,
+  arcs: [],
   keys: 0,
   bytes: 0,
   tombstones: 0,
+  copies: NO_COPIES,
 };
 
 const request = (correlationId: number, question: RpcQuestion, deadlineMs?: number): RequestFrame => ({

@@ -10,6 +10,7 @@ import * as stabilizer from '../../actors/stabilizer';
 import type { Peer } from '../../src/chord/peer';
 import { createRing, type RingMember } from '../../src/chord/ring-member';
 import { ets, genServer, type Pid, randomFrom, type Self } from '../../src/otp';
+import { NO_COPIES } from '../../src/protocol/rpc-description';
 import { testSettings } from '../support/node';
 import { inWords, peerAt, PlayedPeers, peersInOrder } from '../support/played-peers';
 import { inWorld, type World } from '../support/runtime';
@@ -233,9 +234,11 @@ describe('finger-fixer', () => {
           type: 'described',
           state: 'active',
           fingers: [],
+          arcs: [],
           keys: 0,
           bytes: 0,
           tombstones: 0,
+          copies: NO_COPIES,
         } as const;
         const successorsOf = new Map([
           [C.addr, [D, A]],

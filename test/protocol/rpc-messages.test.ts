@@ -18,6 +18,7 @@ import {
 } from '../../src/protocol/rpc-messages';
 import { EXCLUDED_MAX, PEERS_MAX } from '../../src/protocol/rpc-parts';
 import { decodeTale, encodeTale } from '../../src/protocol/rpc-tales';
+import { NO_COPIES } from '../../src/protocol/rpc-description';
 import { packValue, type RpcValue, unpackValue } from '../../src/protocol/rpc-values';
 import { hex, SEED } from './fixtures';
 import {
@@ -34,6 +35,9 @@ import {
   unknownMethod,
   writers,
 } from './rpc-fixtures';
+
+/** What a node says that keeps copies of nothing. */
+const COUNTS = Object.values(NO_COPIES);
 
 describe(`RPC messages there and back (FC_SEED=${SEED})`, () => {
   it('decodeQuestion() gives back what encodeQuestion() wrote', () => {
@@ -87,12 +91,13 @@ describe(`RPC messages there and back (FC_SEED=${SEED})`, () => {
         state: 'active',
         successors: [P],
         fingers: [],
-        arc: { lo: P.id, hi: P.id },
+        arcs: [{ lo: P.id, hi: P.id }],
         keys: 1,
         bytes: 2,
         tombstones: 3,
+        copies: { ...NO_COPIES, records: 4, led: 1, least: 2, most: 3, hints: 9 },
       }),
-      `9a a9646573637269626564 ${P_BYTES} a6616374697665 c0 91 ${P_BYTES} 90 92 c414${P.id} c414${P.id} 01 02 03`,
+      `9b a9646573637269626564 ${P_BYTES} a6616374697665 c0 91 ${P_BYTES} 90 91 92 c414${P.id} c414${P.id} 01 02 03 9a 04 01 00 00 00 02 03 00 00 09`,
     ],
     ['redirect', encodeAnswer({ type: 'redirect', to: P }), `92 a87265646972656374 ${P_BYTES}`],
     ['owner', encodeAnswer({ type: 'owner', owner: P, rest: [] }), `93 a56f776e6572 ${P_BYTES} 90`],
@@ -169,11 +174,14 @@ describe(`RPC messages that make no sense (FC_SEED=${SEED})`, () => {
     ['ping', [null]],
     ['ping_for', ['busy']],
     ['describe', ['busy']],
-    ['describe', ['described', P_VALUE, 'active', null, [], [], null, 1, 2]],
-    ['describe', ['described', P_VALUE, 'dead', null, [], [], null, 1, 2, 3]],
-    ['describe', ['described', P_VALUE, 'active', [], [], [], null, 1, 2, 3]],
-    ['describe', ['described', P_VALUE, 'active', null, null, [], null, 1, 2, 3]],
-    ['describe', ['described', P_VALUE, 'active', null, [], [], [hex(P.id)], 1, 2, 3]],
+    ['describe', ['described', P_VALUE, 'active', null, [], [], [], 1, 2, 3]],
+    ['describe', ['described', P_VALUE, 'active', null, [], [], [], 1, 2, 3, [0, 0, 0, 0, 0, 0, 0, 0, 0]]],
+    ['describe', ['described', P_VALUE, 'active', null, [], [], [], 1, 2, 3, [0, 0, 0, 0, 0, 0, 0, 0, 0, -1]]],
+    ['describe', ['described', P_VALUE, 'dead', null, [], [], [], 1, 2, 3, COUNTS]],
+    ['describe', ['described', P_VALUE, 'active', [], [], [], [], 1, 2, 3, COUNTS]],
+    ['describe', ['described', P_VALUE, 'active', null, null, [], [], 1, 2, 3, COUNTS]],
+    ['describe', ['described', P_VALUE, 'active', null, [], [], null, 1, 2, 3, COUNTS]],
+    ['describe', ['described', P_VALUE, 'active', null, [], [], [[hex(P.id)]], 1, 2, 3, COUNTS]],
     ['describe', ['described', P_VALUE, 'active', null, [], [], null, -1, 2, 3]],
     ['describe', ['described', P_VALUE, 'active', null, [], [], null, 1.5, 2, 3]],
     ['get_state', ['pong']],
