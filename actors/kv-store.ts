@@ -3,8 +3,9 @@
  *
  * The table is public: connections read it and merge into it without asking, and keep doing so
  * while this process is being restarted. What it does is to keep the table alive (the heir holds
- * it between two owners) and tidy: it forgets tombstones that are old enough and checks digests
- * against records, a bounded slice at a time. A crash loses nothing. What the table does stands
+ * it between two owners) and tidy: it forgets tombstones that all replicas have and that are old enough, and
+ * checks digests against records, a bounded slice at a time. Up to when the replicas agree stands beside the
+ * table, written by whoever finds out (src/replication/horizons.ts). A crash loses nothing. What the table does stands
  * in src/store. Started by supervisors/services-sup.ts.
  */
 import { randomInt } from 'node:crypto';
@@ -12,6 +13,8 @@ import type { Id } from '../src/chord/id';
 import type { Peer } from '../src/chord/peer';
 import type { NodeSettings } from '../src/config';
 import { ets, type GenServer, genServer, type Handled, nameOf, noReply, type Self, started } from '../src/otp';
+import type { Range } from '../src/chord/range';
+import { forgetDead, type Horizons, NO_HORIZONS, withHorizon } from '../src/replication/horizons';
 import { HybridClock } from '../src/replication/hybrid-clock';
 import { type Writers, writerId } from '../src/replication/version';
 import type { Target } from '../src/store/local-write';
@@ -39,15 +42,30 @@ export const startLink = (args: Args) => genServer.startLink(callbacks, args, re
  */
 export const open = (): Target | undefined => ets.find(TABLE, 'store');
 
+/** Up to when the replicas of what is stored here are known to agree. */
+export const horizons = (): Horizons => ets.find(TABLE, 'store')?.horizons ?? NO_HORIZONS;
+
+/** The replicas of an arc have been found to agree up to then, or whoever leads it says so. */
+export function raiseHorizon(arc: Range, horizonMs: number): void {
+  const row = ets.find(TABLE, 'store');
+  if (row === undefined) return;
+  const raised = withHorizon(row.horizons, arc, horizonMs);
+  if (raised !== row.horizons) ets.insert(TABLE, { ...row, horizons: raised });
+}
+
 // State and messages
 
 /** The one row of the table: what must outlive a crash of its owner. */
 interface StoreRow extends Target {
   readonly id: 'store';
+  readonly horizons: Horizons;
 }
 
 interface State {
-  readonly row: StoreRow;
+  readonly graceMs: number;
+  readonly row: Target;
+  /** Where the next slice of forgetting begins. */
+  readonly purgeFrom: number | undefined;
   /** Where the next slice of scrubbing begins. */
   readonly scrubAfter: Id | undefined;
 }
@@ -58,10 +76,9 @@ const TABLE = ets.tableName<StoreRow, 'id'>('kv-store');
 
 const SECOND_MS = 1000;
 
-/** Tombstones are kept this long: a copy that missed a delete must have met it by then. */
-const TOMBSTONE_GRACE_MS = 3600 * SECOND_MS;
 const PURGE_INTERVAL_MS = 10 * SECOND_MS;
 const PURGE_SLICE = 1000;
+const PURGE_PAUSE_MS = 1;
 /** All of a million records are checked in a quarter of an hour, a slice taking well below a millisecond. */
 const SCRUB_INTERVAL_MS = SECOND_MS;
 const SCRUB_SLICE = 1000;
@@ -73,9 +90,10 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
     const inherited = await keptTable.keep(TABLE, 'store', self, 'public');
     return self.run(() => {
       const row = inherited ?? newRow(args, self);
-      self.sendEvery(PURGE_INTERVAL_MS, { type: 'purge' });
+      self.sendAfter(PURGE_INTERVAL_MS, self.pid, { type: 'purge' });
       self.sendEvery(SCRUB_INTERVAL_MS, { type: 'scrub' });
-      return started<State>({ row, scrubAfter: undefined });
+      const { tombstoneGraceMs: graceMs } = args.settings;
+      return started<State>({ graceMs, row, purgeFrom: undefined, scrubAfter: undefined });
     });
   },
 
@@ -103,15 +121,17 @@ function newRow({ self: { id }, settings, writers, life }: Args, self: Self<Info
   if (life.state !== 'joining')
     self.runtime.logger.event('error', 'store_lost', { cause: 'the store and its heir died together' });
   const incarnation = BigInt(self.systemMs()) * 65536n + BigInt(randomInt(65536));
-  const clock = new HybridClock(writers.intern(writerId(id, incarnation)));
-  const row: StoreRow = { id: 'store', table: new MemoryTable({ memoryBytesMax: settings.storeBytesMax }), clock };
+  const clock = new HybridClock(writers.intern(writerId(id, incarnation)), settings);
+  const table = new MemoryTable({ memoryBytesMax: settings.storeBytesMax });
+  const row: StoreRow = { id: 'store', table, clock, horizons: NO_HORIZONS };
   ets.insert(TABLE, row);
   return row;
 }
 
-/** Forgets old tombstones; as long as there are more, the next slice follows at once. */
+/** Forgets the dead; as long as there are more to look at, the next slice follows soon. */
 function purge(state: State, self: Self<Info>): Handled<State> {
-  const purged = state.row.table.purgeTombstones(self.systemMs() - TOMBSTONE_GRACE_MS, PURGE_SLICE);
-  if (purged === PURGE_SLICE) self.send(self.pid, { type: 'purge' });
-  return noReply(state);
+  const { row, graceMs, purgeFrom: from } = state;
+  const { next } = forgetDead(row.table, horizons(), { graceMs, looksMax: PURGE_SLICE, from });
+  self.sendAfter(next === undefined ? PURGE_INTERVAL_MS : PURGE_PAUSE_MS, self.pid, { type: 'purge' });
+  return noReply({ ...state, purgeFrom: next });
 }

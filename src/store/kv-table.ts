@@ -40,6 +40,19 @@ export type WalkLimits = { readonly recordsMax: number; readonly bytesMax: numbe
 /** A slice of a range in ring order, and where the next begins; `after` undefined: this was the last. */
 export type WalkSlice = { readonly records: readonly StoredRecord[]; readonly after: Id | undefined };
 
+/** Which of the dead to forget. */
+export type Purge = {
+  readonly olderThanMs: number;
+  readonly mayGo: (record: StoredRecord) => boolean;
+  /** About how many of the dead to look at before the slice ends. */
+  readonly looksMax: number;
+  /** Where the last slice ended; undefined: at the oldest. */
+  readonly from?: number | undefined;
+};
+
+/** How many were forgotten, and where to go on; `next` undefined: all that are old enough have been looked at. */
+export type Purged = { readonly count: number; readonly next: number | undefined };
+
 /**
  * A table of records by key and by ring order. No call waits, and none fails but by a broken
  * invariant. The records that it gives out are its own, and overwritten by newer ones: use them
@@ -91,11 +104,10 @@ export interface KvTable {
   walk(range: Range, after: Id | undefined, limits: WalkLimits): WalkSlice;
 
   /**
-   * Forgets up to `countMax` tombstones and expired values that have been dead since before
-   * `olderThanMs` (Unix ms), and tells how many; fewer than `countMax` means all. Only safe below
-   * a horizon that every holder of the key has been compared up to: older copies come back else.
+   * Forgets tombstones and expired values that have been dead since before `olderThanMs` (Unix ms) and of which
+   * `mayGo` says so, a slice at a time. Only what every holder of the key has may go: older copies come back else.
    */
-  purgeTombstones(olderThanMs: number, countMax: number): number;
+  purgeTombstones(purge: Purge): Purged;
 
   /**
    * Drops up to `countMax` records of a range without a trace, and tells how many; fewer than

@@ -11,7 +11,7 @@ import type { BinaryString, Octets } from '../octets';
 import { compareVersions, type VersionWords } from '../replication/version';
 import type { Digest } from './digest';
 import { DigestTrie, type RangeDigest, type ScrubSlice } from './digest-trie';
-import type { KvTable, Merged, TableStats, WalkLimits, WalkSlice } from './kv-table';
+import type { KvTable, Merged, Purge, Purged, TableStats, WalkLimits, WalkSlice } from './kv-table';
 import { PurgeQueue } from './purge-queue';
 import { compareRecords, dataBytes, deadSinceMs, isLive, type Record } from './record';
 import { StoredRecord } from './stored-record';
@@ -123,10 +123,11 @@ export class MemoryTable implements KvTable {
     return { records, after: finished ? undefined : records.at(-1)?.keyId };
   }
 
-  purgeTombstones(olderThanMs: number, countMax: number): number {
-    const due = this.waste.dueBefore(olderThanMs, countMax, deadSinceMs);
+  purgeTombstones({ olderThanMs, mayGo, looksMax, from }: Purge): Purged {
+    const isDue = (record: StoredRecord) => (deadSinceMs(record) ?? Infinity) < olderThanMs && mayGo(record);
+    const { due, next } = this.waste.dueBefore(olderThanMs, { from, looksMax, isDue });
     for (const record of due) this.drop(record);
-    return due.length;
+    return { count: due.length, next };
   }
 
   dropRange(range: Range, countMax: number): number {

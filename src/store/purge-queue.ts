@@ -10,6 +10,20 @@ import type { StoredRecord } from './stored-record';
 
 const BUCKET_MS = 1024;
 
+/** How to look through a queue. */
+export interface Looks {
+  /** Where the last look ended; undefined: at the oldest. */
+  readonly from?: number | undefined;
+  readonly looksMax: number;
+  readonly isDue: (record: StoredRecord) => boolean;
+}
+
+/** What was found, and where to go on. */
+export interface Due {
+  readonly due: readonly StoredRecord[];
+  readonly next: number | undefined;
+}
+
 /** The records of one table that will have to be purged. The caller names the same time at adding and removing. */
 export class PurgeQueue {
   private readonly buckets = new Map<number, Set<StoredRecord>>();
@@ -40,23 +54,22 @@ export class PurgeQueue {
   }
 
   /**
-   * Up to `countMax` records that were due before `horizonMs`, about the oldest first. It looks at
-   * no more than these and those of the one second in which the horizon lies.
+   * Those that are due, of the ones that were to be due before `horizonMs`, about the oldest first. It looks at about
+   * `looksMax` records, at whole seconds' worth, and says where to go on; undefined: it has seen all.
    */
-  dueBefore(
-    horizonMs: number,
-    countMax: number,
-    dueMsOf: (record: StoredRecord) => number | undefined,
-  ): StoredRecord[] {
+  dueBefore(horizonMs: number, { from, looksMax, isDue }: Looks): Due {
     const due: StoredRecord[] = [];
-    for (const number of this.order) {
+    let looks = 0;
+    for (let at = from === undefined ? 0 : this.positionOf(from); at < this.order.length; at += 1) {
+      const number = this.order[at] ?? Infinity;
       if (number * BUCKET_MS >= horizonMs) break;
+      if (looks >= looksMax) return { due, next: number };
       for (const record of this.buckets.get(number) ?? []) {
-        if (due.length >= countMax) return due;
-        if ((dueMsOf(record) ?? Infinity) < horizonMs) due.push(record);
+        looks += 1;
+        if (isDue(record)) due.push(record);
       }
     }
-    return due;
+    return { due, next: undefined };
   }
 
   /** Where `number` stands, or would stand, in `order`. Searched from the end: most are the newest. */

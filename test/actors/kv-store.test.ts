@@ -18,6 +18,8 @@ const args = {
   life: { state: 'active' as const },
 };
 
+const WHOLE = { lo: args.self.id, hi: args.self.id };
+
 /** These trees are begun in a node that is active: the first table is reported as a loss, and so is the next. */
 const STARTS_WITHOUT_TABLE = 2;
 
@@ -117,7 +119,7 @@ describe('kv-store', () => {
   );
 
   it(
-    'forgets tombstones after an hour, all of them, and nothing else',
+    'forgets tombstones that all replicas have for an hour, all of them, and nothing else, also after a crash',
     inWorld(
       async (world) => {
         await startTree(world);
@@ -125,9 +127,18 @@ describe('kv-store', () => {
         for (let i = 0; i < 2500; i += 1) ask(world, PUT(`k${i}`, 'v'));
         for (let i = 1; i < 2500; i += 1) ask(world, DELETE(`k${i}`));
         // In one leap: what happens every second meanwhile is not what this is about.
-        world.scheduler.clock.advanceTo(world.runtime.clock.nowMs() + HOUR_MS - 20 * SECOND_MS);
-        await world.idle();
+        world.scheduler.clock.advanceTo(world.runtime.clock.nowMs() + 2 * HOUR_MS);
+        await world.advance(30 * SECOND_MS);
         expect(tombstones()).toBe(2499);
+        const agreeUntil = (ms: number) => world.run(() => kvStore.raiseHorizon(WHOLE, ms));
+        const nowMs = world.runtime.clock.systemMs();
+        await agreeUntil(nowMs - HOUR_MS - 10 * SECOND_MS);
+        world.kill(pidOf(world, kvStore.NAME));
+        await world.advance(30 * SECOND_MS);
+        expect(tombstones()).toBe(2499);
+        await agreeUntil(nowMs - HOUR_MS + 30 * SECOND_MS);
+        await agreeUntil(nowMs - HOUR_MS - 20 * SECOND_MS);
+        world.kill(pidOf(world, kvStore.NAME));
         await world.advance(30 * SECOND_MS);
         expect(tombstones()).toBe(0);
         expect(ask(world, GET('k0'))).toBe('success v');

@@ -7,8 +7,11 @@ import { digestOf, EMPTY_DIGEST, union } from '../../src/store/digest';
 import { MemoryTable } from '../../src/store/memory-table';
 import { compareVersions } from '../../src/replication/version';
 import { compareRecords, deadSinceMs, newer, Record } from '../../src/store/record';
+import type { StoredRecord } from '../../src/store/stored-record';
 import { ROOT, type TrieNodes } from '../../src/store/trie-nodes';
 import { anyRange, anyRecord, recordOf, WHOLE } from './arbitraries';
+
+const all = () => true;
 
 const KEYS = 150;
 const TIMES = 20;
@@ -88,9 +91,7 @@ function perform(step: Step, table: MemoryTable, naive: NaiveTable): void {
       }
       return;
     case 'purge':
-      expect(inSlices((countMax) => table.purgeTombstones(step.olderThanMs, countMax))).toBe(
-        naive.purge(step.olderThanMs),
-      );
+      expect(purgeAll(table, step.olderThanMs, 3)).toBe(naive.purge(step.olderThanMs));
       return;
     case 'drop':
       expect(inSlices((countMax) => table.dropRange(step.range, countMax))).toBe(naive.drop(step.range));
@@ -104,6 +105,23 @@ function perform(step: Step, table: MemoryTable, naive: NaiveTable): void {
         );
       }
   }
+}
+
+/** Purges slice by slice until all are looked at; gives how many have gone. */
+function purgeAll(
+  table: MemoryTable,
+  olderThanMs: number,
+  looksMax: number,
+  mayGo: (record: StoredRecord) => boolean = () => true,
+): number {
+  let total = 0;
+  let from: number | undefined;
+  do {
+    const { count, next } = table.purgeTombstones({ olderThanMs, mayGo, looksMax, from });
+    total += count;
+    from = next;
+  } while (from !== undefined);
+  return total;
 }
 
 /** Calls until a slice comes back short; gives the sum. */
@@ -307,17 +325,31 @@ describe('walk()', () => {
 describe('purgeTombstones()', () => {
   test('purgeTombstones() forgets what is older than the horizon, in slices, and nothing else', () => {
     const table = new MemoryTable();
-    for (let n = 0; n < 10; n += 1) table.merge(recordOf(n, { ms: 5000 + n }));
+    for (let n = 0; n < 10; n += 1) table.merge(recordOf(n, { ms: 5000 * n + 1 }));
     table.merge(recordOf(10, { ms: 1, value: 'v' }));
-    expect([1, 2, 3].map(() => table.purgeTombstones(5005, 2))).toEqual([2, 2, 1]);
+    const slice = (from?: number) => table.purgeTombstones({ olderThanMs: 25_001, mayGo: all, looksMax: 2, from });
+    const first = slice();
+    const second = slice(first.next);
+    const third = slice(second.next);
+    expect([first.count, second.count, third.count, third.next]).toEqual([2, 2, 1, undefined]);
     expect(table.stats()).toMatchObject({ keys: 1, tombstones: 5 });
+  });
+
+  test('purgeTombstones() keeps what may not go yet, and is not held up by it', () => {
+    const table = new MemoryTable();
+    for (let n = 0; n < 20; n += 1) table.merge(recordOf(n, { ms: 5000 * n + 1 }));
+    const isOdd = ({ key }: StoredRecord) => Number(key.slice(1)) % 2 === 1;
+    expect(purgeAll(table, 50_001, 3, isOdd)).toBe(5);
+    expect(purgeAll(table, 50_001, 3, isOdd)).toBe(0);
+    expect(purgeAll(table, 50_001, 3)).toBe(5);
+    expect(table.stats()).toMatchObject({ tombstones: 10 });
   });
 
   test('purgeTombstones() is not held up by a tombstone from the future', () => {
     const table = new MemoryTable();
     table.merge(recordOf(1, { ms: 9e12 }));
     table.merge(recordOf(2, { ms: 10 }));
-    expect(table.purgeTombstones(11, 10)).toBe(1);
+    expect(purgeAll(table, 11, 10)).toBe(1);
     expect(table.get(fromUtf8('k1'))?.kind).toBe('tombstone');
   });
 
@@ -325,14 +357,14 @@ describe('purgeTombstones()', () => {
     const table = new MemoryTable();
     table.merge(recordOf(1, { ms: 10 }));
     table.merge(recordOf(1, { ms: 20, value: 'v' }));
-    expect(table.purgeTombstones(1e12, 10)).toBe(0);
+    expect(purgeAll(table, 1e12, 10)).toBe(0);
     expect(table.stats()).toMatchObject({ keys: 1, tombstones: 0 });
   });
 
   test('purgeTombstones() takes expired values too, by the time at which they expired', () => {
     const table = new MemoryTable();
     table.merge(recordOf(1, { ms: 10, value: 'v', expireAtMs: 500 }));
-    expect([table.purgeTombstones(500, 10), table.purgeTombstones(501, 10)]).toEqual([0, 1]);
+    expect([purgeAll(table, 500, 10), purgeAll(table, 501, 10)]).toEqual([0, 1]);
     expect(table.stats()).toMatchObject({ keys: 0, bytes: 0, memoryBytes: 0 });
   });
 });

@@ -1,0 +1,117 @@
+/**
+ * Horizons: up to when every replica of an arc is known to have everything, so that deletions may be forgotten.
+ *
+ * A tombstone that is gone from one replica while another still has the older value would bring that value
+ * back. So it may go only once all who may have the value have been found to have the tombstone: after a
+ * comparison that was begun later than it was written, and that ended in agreement with every member of a
+ * view all of whose members vote, and which has as many as it should. The primary finds that out and tells
+ * the others; what a horizon says stays true for ever, as new members get everything from old ones. To
+ * lose a horizon is harmless: nothing is forgotten until the next comparison.
+ *
+ * How old a tombstone must be is counted back from the horizon, not from now, so that all replicas which
+ * know the same horizon have forgotten the same, whatever their clocks say.
+ */
+import type { KeyId } from '../chord/id';
+import { inRange, type Range, rangesOverlap, withoutRange } from '../chord/range';
+import type { KvTable, Purged } from '../store/kv-table';
+import { deadSinceMs, type Record } from '../store/record';
+import { commonParts } from './holding';
+import { allVote, type View } from './view';
+
+/** A piece of the ring, and up to when its replicas agree: everything written before has been compared. */
+export interface Horizon {
+  readonly arc: Range;
+  /** Unix milliseconds, by the clock of the primary that has found it out. */
+  readonly horizonMs: number;
+}
+
+/** Disjoint pieces; where there is none nothing may be forgotten. */
+export type Horizons = readonly Horizon[];
+
+/** No piece of the ring has been compared. */
+export const NO_HORIZONS: Horizons = [];
+
+/** More pieces than these are not remembered: the lowest are given up. */
+export const HORIZONS_MAX = 512;
+
+/** Whether agreement in this view means anything for the horizon: all its members vote, and it has as many as it should. */
+export function isComplete(view: View, replicas: number, ringSize: number): boolean {
+  return allVote(view) && view.members.length >= Math.min(replicas, ringSize);
+}
+
+/** A comparison that was begun at this time has ended in agreement with every member of a view for which {@link isComplete} holds. */
+export function withAgreement(horizons: Horizons, arc: Range, startedAtMs: number): Horizons {
+  return withHorizon(horizons, arc, startedAtMs);
+}
+
+/** Somebody who knows has said so. A horizon is only ever raised. */
+export function withHorizon(horizons: Horizons, arc: Range, horizonMs: number): Horizons {
+  if (horizonMs <= 0 || lowestIn(horizons, arc) >= horizonMs) return horizons;
+  const higher = horizons.filter((each) => each.horizonMs >= horizonMs && rangesOverlap(each.arc, arc));
+  const raised = higher.reduce<readonly Range[]>(
+    (parts, each) => parts.flatMap((part) => withoutRange(part, each.arc)),
+    [arc],
+  );
+  const others = horizons.flatMap((each) => {
+    if (each.horizonMs >= horizonMs || !rangesOverlap(each.arc, arc)) return [each];
+    return withoutRange(each.arc, arc).map((part) => ({ ...each, arc: part }));
+  });
+  return bounded([...others, ...raised.map((part) => ({ arc: part, horizonMs }))]);
+}
+
+/** The horizons of these arcs only: a node that has nothing more to do with the others forgets theirs. */
+export function horizonsOf(horizons: Horizons, arcs: readonly Range[]): Horizons {
+  return horizons.flatMap((each) =>
+    arcs.flatMap((arc) => commonParts(each.arc, arc)).map((part) => ({ ...each, arc: part })),
+  );
+}
+
+/** Up to when the replicas of a key agree; 0: nothing is known. */
+export function horizonAt(horizons: Horizons, id: KeyId): number {
+  for (const { arc, horizonMs } of horizons) if (inRange(id, arc)) return horizonMs;
+  return 0;
+}
+
+/** Up to when the replicas of all keys of an arc agree; 0: of some of them nothing is known. */
+export function lowestIn(horizons: Horizons, arc: Range): number {
+  let lowestMs = Infinity;
+  let unknown: readonly Range[] = [arc];
+  for (const each of horizons) {
+    if (!rangesOverlap(each.arc, arc)) continue;
+    lowestMs = Math.min(lowestMs, each.horizonMs);
+    unknown = unknown.flatMap((part) => withoutRange(part, each.arc));
+  }
+  return unknown.length > 0 ? 0 : lowestMs;
+}
+
+/** Whether a record that has been dead for a while may be forgotten here. */
+export function mayForget(horizons: Horizons, record: Record, graceMs: number): boolean {
+  const deadSince = deadSinceMs(record);
+  return deadSince !== undefined && deadSince < horizonAt(horizons, record.keyId) - graceMs;
+}
+
+/**
+ * Whether a record that comes from elsewhere, of a key of which nothing is here, is older than all that may have been
+ * forgotten: whoever keeps it has missed a deletion, and it is not to be taken.
+ */
+export function isForgotten(horizons: Horizons, record: Record, graceMs: number): boolean {
+  return record.version.ms < horizonAt(horizons, record.keyId) - graceMs;
+}
+
+/** Forgets, in a slice of a table, what may be forgotten. `from` as {@link Purged} has it. */
+export function forgetDead(
+  table: KvTable,
+  horizons: Horizons,
+  { graceMs, looksMax, from }: { graceMs: number; looksMax: number; from?: number | undefined },
+): Purged {
+  const highestMs = horizons.reduce((highest, { horizonMs }) => Math.max(highest, horizonMs), 0);
+  const mayGo = (record: Record): boolean => mayForget(horizons, record, graceMs);
+  return table.purgeTombstones({ olderThanMs: highestMs - graceMs, mayGo, looksMax, from });
+}
+
+// Internal
+
+function bounded(horizons: Horizons): Horizons {
+  if (horizons.length <= HORIZONS_MAX) return horizons;
+  return horizons.toSorted((a, b) => b.horizonMs - a.horizonMs).slice(0, HORIZONS_MAX);
+}
