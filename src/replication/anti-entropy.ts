@@ -172,8 +172,9 @@ export function withDue(schedule: Schedule, nowMs: number, member?: Peer): Sched
 }
 
 /** Up to when (Unix ms) every member of a led arc, all of them voting, has what this node had; 0: not known. */
-export function horizonOf({ pairs }: Schedule, { arc, epoch, isWhole }: LedArc): number {
-  const agreed = pairs.filter((pair) => isSameArc(pair, { arc, epoch })).map(({ agreedAt }) => agreedAt?.systemMs ?? 0);
+export function horizonOf({ arcs, pairs }: Schedule, arc: Agreed): number {
+  const isWhole = arcs.some((led) => led.isWhole && isSameArc(led, arc));
+  const agreed = pairs.filter((pair) => isSameArc(pair, arc)).map(({ agreedAt }) => agreedAt?.systemMs ?? 0);
   return isWhole && agreed.length > 0 ? Math.min(...agreed) : 0;
 }
 

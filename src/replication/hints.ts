@@ -13,9 +13,6 @@ import type { Peer } from '../chord/peer';
 /** Most keys that are kept for one member. */
 export const HINTS_MAX = 100_000;
 
-/** How long they are kept. Well below half of the time for which deletions are remembered. */
-export const HINT_TTL_MS = 600_000;
-
 /** Most members that they are kept for. */
 export const TARGETS_MAX = 256;
 
@@ -30,6 +27,9 @@ interface HintSet {
 export class Hints {
   private readonly sets = new Map<NodeId, HintSet>();
   private dropped = 0;
+
+  /** With `ttlMs`, how long they are kept: well below half of the time for which deletions are remembered. */
+  constructor(private readonly ttlMs: number) {}
 
   /** How many are kept. */
   get pending(): number {
@@ -90,7 +90,7 @@ export class Hints {
 
   /** Gives up what is too old, and says whose that was. */
   expire(nowMs: number): readonly Peer[] {
-    const late = [...this.sets.values()].filter(({ sinceMs }) => nowMs - sinceMs >= HINT_TTL_MS);
+    const late = [...this.sets.values()].filter(({ sinceMs }) => nowMs - sinceMs >= this.ttlMs);
     for (const { target } of late) this.drop(target.id);
     return late.map(({ target }) => target);
   }

@@ -1,0 +1,157 @@
+/**
+ * Hint desk: tells members what they have missed, as soon as they can be reached again.
+ *
+ * What is sent is the record as it is by then, under the view of that moment, so nothing old travels; and
+ * whoever is no member any more need not be told. It does not count for any write.
+ */
+import type { KeyId } from '../src/chord/id';
+import type { Peer } from '../src/chord/peer';
+import { inRange } from '../src/chord/range';
+import { CHUNK_BYTES, CHUNK_RECORDS_MAX, recordsBytes, type SyncAnswer } from '../src/protocol/rpc-sync';
+import { compareEpochs } from '../src/replication/epoch';
+import { Hints } from '../src/replication/hints';
+import { holdingAt } from '../src/replication/holding';
+import { copyOf } from '../src/replication/sync-source';
+import { fullBucket, taken, type TokenBucket, waitMs } from '../src/replication/token-bucket';
+import { isMember, type View } from '../src/replication/view';
+import type { KvTable } from '../src/store/kv-table';
+import type { Record } from '../src/store/record';
+import type { Outbox, SyncerOutcome, Tag } from './syncer-words';
+
+// API
+
+type HintsTag = Extract<Tag, { type: 'hints' }>;
+
+/** Mutable: it belongs to the replica syncer. */
+export class HintDesk {
+  /** How many keys have been told of. */
+  replayed = 0;
+  readonly hints: Hints;
+  private readonly sending = new Map<string, Sending>();
+  private readonly restingUntilMs = new Map<string, number>();
+  private records: TokenBucket;
+  private bytes: TokenBucket;
+
+  constructor(
+    private readonly out: Outbox,
+    ttlMs: number,
+    /** This member has to be compared, for hints have been given up. */
+    private readonly givenUp: (target: Peer) => void,
+  ) {
+    const nowMs = out.self.nowMs();
+    this.hints = new Hints(ttlMs);
+    this.records = fullBucket(RECORDS_PER_SECOND, nowMs);
+    this.bytes = fullBucket(BYTES_PER_SECOND, nowMs);
+  }
+
+  /** A write has not reached this member. */
+  add(target: Peer, id: KeyId): void {
+    if (!this.hints.add(target, id, this.out.self.nowMs())) this.givenUp(target);
+  }
+
+  /** A node is there again. */
+  heardOf(peer: Peer): void {
+    this.hints.replaced(peer);
+    this.restingUntilMs.delete(peer.id);
+    this.tick();
+  }
+
+  /** Tells whoever can be told. */
+  tick(): void {
+    const nowMs = this.out.self.nowMs();
+    for (const target of this.hints.expire(nowMs)) this.givenUp(target);
+    for (const target of this.hints.targets) {
+      const isResting = (this.restingUntilMs.get(target.id) ?? nowMs) > nowMs;
+      const isTooFast = waitMs(this.records, nowMs) > 0 || waitMs(this.bytes, nowMs) > 0;
+      if (isResting || isTooFast || this.sending.has(target.id)) continue;
+      if (this.out.around.isTrusted(target)) this.send(target, nowMs);
+    }
+  }
+
+  outcome(message: SyncerOutcome, { to, request }: HintsTag): void {
+    const sent = this.sending.get(to.id);
+    if (sent?.request !== request) return;
+    this.sending.delete(to.id);
+    const answer = message.type === 'rpc_answered' ? message.answer : undefined;
+    if (answer?.type !== 'pushed') {
+      this.restingUntilMs.set(to.id, this.out.self.nowMs() + RETRY_MS);
+      return this.notTaken(answer, to, sent.view);
+    }
+    this.restingUntilMs.delete(to.id);
+    this.hints.done(to, sent.ids);
+    this.replayed += sent.ids.length;
+    this.tick();
+  }
+
+  /** Sends what belongs to one arc; the rest has its turn later. */
+  private send(target: Peer, nowMs: number): void {
+    const { around } = this.out;
+    const [views, table] = [around.views(), around.store()?.table];
+    if (views === undefined || table === undefined) return;
+    for (
+      let ids = this.hints.next(target, CHUNK_RECORDS_MAX);
+      ids[0];
+      ids = this.hints.next(target, CHUNK_RECORDS_MAX)
+    ) {
+      const [first] = ids;
+      const holding = holdingAt(views.holdings, first);
+      const view = holding?.role === 'none' ? undefined : holding?.view;
+      const [told, records] = view ? recordsOf(table, ids, view) : [[first], []];
+      if (view !== undefined && isMember(view, target) && records.length > 0) {
+        return this.push(target, view, told, records, nowMs);
+      }
+      // It is no member and has no use for the records, or there are none any more.
+      this.hints.done(target, told);
+    }
+  }
+
+  private push(target: Peer, view: View, ids: readonly KeyId[], records: readonly Record[], nowMs: number): void {
+    const request = this.out.nextRequest();
+    this.sending.set(target.id, { request, ids, view });
+    this.records = taken(this.records, records.length, nowMs);
+    this.bytes = taken(this.bytes, recordsBytes(records), nowMs);
+    const question = { type: 'push', arc: view.arc, epoch: view.epoch, records } as const;
+    this.out.ask(target, question, { type: 'hints', to: target, request });
+  }
+
+  private notTaken(answer: SyncAnswer | undefined, to: Peer, view: View): void {
+    if (answer?.type !== 'stale') return;
+    const { handoff } = this.out.around;
+    const order = answer.view ? compareEpochs(answer.view.epoch, view.epoch) : -1;
+    if (answer.view && order > 0) handoff.heardOf(answer.view);
+    if (order < 0) handoff.unaware(to, view.arc);
+  }
+}
+
+// Internal
+
+interface Sending {
+  readonly request: number;
+  readonly ids: readonly KeyId[];
+  readonly view: View;
+}
+
+const RECORDS_PER_SECOND = 2000;
+const BYTES_PER_SECOND = 4_000_000;
+/** A member that has not taken what it was told is told again after this. */
+const RETRY_MS = 1000;
+
+/** What there is of the keys in the arc of a view, as much as travels together, and which keys that is about. */
+function recordsOf(
+  table: KvTable,
+  ids: readonly KeyId[],
+  { arc }: View,
+): readonly [readonly KeyId[], readonly Record[]] {
+  const told: KeyId[] = [];
+  const records: Record[] = [];
+  let bytes = 0;
+  for (const id of ids) {
+    if (!inRange(id, arc)) continue;
+    const found = table.recordsAt(id);
+    bytes += recordsBytes(found);
+    if (records.length > 0 && bytes > CHUNK_BYTES) break;
+    told.push(id);
+    records.push(...found.map(copyOf));
+  }
+  return [told, records];
+}

@@ -1,0 +1,133 @@
+/**
+ * Job desk: the arcs that a node is fetching. Two at a time, and no faster than the node may fetch; those that
+ * save what is left of an arc go first, for nobody serves it meanwhile.
+ */
+import { recordsBytes, type SyncAnswer } from '../src/protocol/rpc-sync';
+import { type JobEffect, type JobEvent, jobOf, type JobState, stepSync } from '../src/replication/sync-job';
+import { fullBucket, taken, type TokenBucket, waitMs } from '../src/replication/token-bucket';
+import type { SyncJob } from '../src/replication/views-protocol';
+import { unreachable } from '../src/unreachable';
+import type { JobProgress } from './repair-table';
+import type { Outbox, SyncerOutcome, Tag } from './syncer-words';
+
+// API
+
+/** Most jobs that are under way. */
+export const JOBS_MAX = 2;
+
+type JobTag = Extract<Tag, { type: 'job' }>;
+
+/** Mutable: it belongs to the replica syncer. */
+export class JobDesk {
+  private readonly running = new Map<number, { readonly state: JobState; readonly request: number }>();
+  private waiting: readonly SyncJob[] = [];
+  private bucket: TokenBucket;
+
+  constructor(
+    private readonly out: Outbox,
+    bytesPerSecond: number,
+  ) {
+    this.bucket = fullBucket(bytesPerSecond, out.self.nowMs());
+  }
+
+  get progress(): readonly JobProgress[] {
+    const nowMs = this.out.self.nowMs();
+    const states = [...this.running.values()].map(({ state }) => state);
+    return [...states, ...this.waiting.map((job) => jobOf(job, nowMs))].map(({ job, fetched, total }) => {
+      const { id, arc, source, purpose } = job;
+      return { id, arc, source: source.addr, purpose, fetched, total };
+    });
+  }
+
+  /** Begins a job, now or when there is room. One that fetches the same from the same node for the same end is given up. */
+  add(job: SyncJob): void {
+    if (this.running.has(job.id) || this.waiting.some(({ id }) => id === job.id)) return;
+    const isReplaced = (old: SyncJob) =>
+      old.purpose === job.purpose &&
+      old.source.id === job.source.id &&
+      old.arc.lo === job.arc.lo &&
+      old.arc.hi === job.arc.hi;
+    this.waiting = this.waiting.filter((old) => !isReplaced(old));
+    for (const [id, { state }] of this.running) if (isReplaced(state.job)) this.running.delete(id);
+    this.waiting = job.purpose === 'rescue' ? [job, ...this.waiting] : [...this.waiting, job];
+    this.beginNext();
+  }
+
+  /** Gives a job up. Nobody hears of it any more. */
+  cancel(id: number): void {
+    this.running.delete(id);
+    this.waiting = this.waiting.filter((job) => job.id !== id);
+    this.beginNext();
+  }
+
+  /** What a job had to wait for has come. */
+  due(tag: JobTag): void {
+    if (this.running.get(tag.id)?.request === tag.request) this.step(tag.id, { type: 'woken' });
+  }
+
+  outcome(message: SyncerOutcome, tag: JobTag): void {
+    const entry = this.running.get(tag.id);
+    if (entry?.request !== tag.request) return;
+    if (message.type === 'rpc_failed') {
+      const isLost = !this.out.around.isTrusted(entry.state.job.source);
+      return this.step(tag.id, { type: 'failed', isLost });
+    }
+    const { answer } = message;
+    this.bucket = taken(this.bucket, bytesIn(answer), this.out.self.nowMs());
+    this.step(tag.id, { type: 'answered', answer });
+  }
+
+  private beginNext(): void {
+    while (this.running.size < JOBS_MAX) {
+      const [job, ...rest] = this.waiting;
+      if (job === undefined) return;
+      this.waiting = rest;
+      this.running.set(job.id, { state: jobOf(job, this.out.self.nowMs()), request: 0 });
+      this.step(job.id, { type: 'begun' });
+    }
+  }
+
+  private step(id: number, event: JobEvent): void {
+    const entry = this.running.get(id);
+    if (entry === undefined) return;
+    const { around, self } = this.out;
+    const table = around.store()?.table;
+    const nowMs = self.nowMs();
+    const request = this.out.nextRequest();
+    const tag: Tag = { type: 'job', id, request };
+    const pauseMs = table === undefined ? STORE_WAIT_MS : waitMs(this.bucket, nowMs);
+    if (table === undefined) {
+      // The question will be asked again: whatever this was an answer to.
+      this.running.set(id, { ...entry, request });
+      return this.out.later(pauseMs, tag);
+    }
+    const [state, effect] = stepSync(entry.state, event, table, nowMs);
+    this.running.set(id, { state, request });
+    if (effect.type === 'ask' && pauseMs > 0) return this.out.later(pauseMs, tag);
+    this.perform(effect, state.job, tag);
+  }
+
+  private perform(effect: JobEffect, { id, source }: SyncJob, tag: Tag): void {
+    switch (effect.type) {
+      case 'ask':
+        return this.out.ask(source, effect.question, tag);
+      case 'wait':
+        return this.out.later(effect.ms, tag);
+      case 'ended':
+        this.running.delete(id);
+        this.out.around.handoff.synced(id, effect.outcome);
+        return this.beginNext();
+      default:
+        return unreachable(effect);
+    }
+  }
+}
+
+// Internal
+
+/** The table is back by then, as a rule. */
+const STORE_WAIT_MS = 200;
+
+function bytesIn(answer: SyncAnswer): number {
+  return answer.type === 'chunk' || answer.type === 'records' ? recordsBytes(answer.records) : 0;
+}
