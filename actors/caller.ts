@@ -9,7 +9,7 @@ import { fromUtf8 } from '../src/octets';
 import { Port, type Runtime, type Self, spawn } from '../src/otp';
 import type { Response } from '../src/protocol/client-protocol';
 import type { Done } from '../src/protocol/rpc-data';
-import { isAwake, ownsWholeRing } from '../src/replication/ownership';
+import { holdsWholeRing, waitedMs } from '../src/replication/views';
 import { answerRequest } from '../src/store/local-coordinator';
 import { responseOf } from './client-session';
 import { Coordinator, type Surroundings } from './coordinator';
@@ -44,8 +44,9 @@ const STOPPED: Done = {
 function answerHere({ runtime: { clock }, surroundings }: Called, asked: KeyRequest): Response | undefined {
   const [arcs, store] = [surroundings.arcs(), surroundings.store()];
   if (arcs === undefined || store === undefined) return undefined;
-  const isSole = isAwake(arcs.beatMs, clock.nowMs()) && ownsWholeRing(arcs.ownership);
-  return isSole ? answerRequest(asked, store, clock.systemMs()) : undefined;
+  const { views, beatMs } = arcs;
+  if (waitedMs(views, beatMs, clock.nowMs()) > 0 || !holdsWholeRing(views)) return undefined;
+  return answerRequest(asked, store, clock.systemMs(), { copies: 1, degraded: views.replicas > 1 });
 }
 
 function inProcess({ runtime, settings, surroundings }: Called, asked: KeyRequest): Promise<Response> {

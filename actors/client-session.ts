@@ -1,7 +1,7 @@
 /**
  * Client session: the conversation with a client, in either version of its protocol.
  *
- * All requests of a chunk whose keys are this node's are answered in the same turn, and their
+ * All requests of a chunk for which nobody else need be asked are answered in the same turn, and their
  * answers leave in one write: such a request costs no hop and no promise. Others are the coordinator's
  * (coordinator.ts), and are answered when it has an answer: those of version 1 in the order of the
  * requests (answer-line.ts), those of version 2 at once. Decoding is in src/protocol.
@@ -137,7 +137,7 @@ class ClientSession implements Session {
 
   private take(request: Request, sole: Target | undefined, nowMs: number): void {
     if (sole === undefined) this.route(request, nowMs);
-    else encodeResponse(answerRequest(request, sole, nowMs), this.line.writer);
+    else encodeResponse(answerRequest(request, sole, nowMs, this.coordinator.alone), this.line.writer);
   }
 
   private refuse({ answer, fatal }: Refusal): void {
@@ -152,11 +152,12 @@ class ClientSession implements Session {
     return bytes > writtenBytesMax || answers.length >= UNDER_WAY_MAX || coordinator.isFull;
   }
 
-  /** Answers now, if the key is this node's; else begins to find out who has it. */
+  /** Answers now, if nobody else need be asked; else begins to bring it to whoever has the key. */
   private route(request: Request, nowMs: number): void {
     if (!isForKey(request)) return this.answer(this.answerHere(request, nowMs));
-    const table = this.coordinator.tableFor(request);
-    if (table !== undefined) this.answer(answerRequest(request, table, nowMs, false));
+    const { coordinator } = this;
+    const copies = coordinator.copiesFor(request);
+    if (copies && coordinator.table) this.answer(answerRequest(request, coordinator.table, nowMs, copies));
     else if (request.version === 1) this.begin(request, inVersion2(request), this.answers.reserve());
     else if (request.deadlineMs === 0) this.answer(responseOf(request, TOO_LATE, 0));
     else this.begin(request, request, undefined);

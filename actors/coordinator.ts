@@ -2,10 +2,10 @@
  * Coordinator: brings requests for single keys to the node that has the key, and the answers back.
  *
  * No process but an object in the process of a connection, as an Erlang library call runs in its
- * caller: where the key is this node's, a request is answered in the turn in which it has come, without
+ * caller: where nobody else need be asked, a request is answered in the turn in which it has come, without
  * a hop and without a promise. How any other request goes its way is decided in src/replication/route.ts;
- * here its effects become questions to other nodes, and their outcomes its events. When the process
- * ends, all of it ends with it.
+ * here its effects become questions to other nodes, and their outcomes its events. What this node serves
+ * together with other members of a view is done in quorums.ts. When the process ends, all of it ends with it.
  *
  * Requests of one connection for one key take effect in the order in which they came, even where
  * one had to be sent twice: while one is under way, the next waits for it. Only gets run beside gets.
@@ -13,70 +13,49 @@
  * Bounds: `isFull` says when to stop decoding. Each request ends by its deadline; one alarm, for the
  * request that is due first, wakes those whose answer was lost with the process that should have sent it.
  */
-import type { KeyId, NodeId } from '../src/chord/id';
+import type { KeyId } from '../src/chord/id';
 import type { Peer } from '../src/chord/peer';
 import type { Self, TimerRef } from '../src/otp';
 import type { Request } from '../src/protocol/client-protocol';
-import type { DataQuestion, Done, NotOwner } from '../src/protocol/rpc-data';
-import { isAwake, type Ownership, ownsWholeRing, standingOf, waitedMs } from '../src/replication/ownership';
+import type { Done, NotOwner } from '../src/protocol/rpc-data';
 import { type Place, routeOf, type RouteEffect, type RouteEvent, stepRoute } from '../src/replication/route';
-import { carryOut } from '../src/store/local-coordinator';
+import { isMember, primaryOf } from '../src/replication/view';
+import { holdsWholeRing, type Standing } from '../src/replication/views';
+import { carryOut, type Copies, isEventual } from '../src/store/local-coordinator';
 import type { Target } from '../src/store/local-write';
 import { unreachable } from '../src/unreachable';
 import { Allowance } from './allowance';
-import {
-  type Asker,
-  bytesOf,
-  doneOf,
-  type Errand,
-  idOf,
-  isDataAnswer,
-  isOutcome,
-  type KeyRequest,
-  questionOf,
-  type Tag,
-} from './errand';
+import { type Asker, bytesOf, doneOf, type Errand, idOf, isOutcome, type KeyRequest, questionOf, Tag } from './errand';
 import { KeyOrder } from './key-order';
 import type { Lookups } from './lookups';
 import type { RpcOutcome } from './peer-link';
+import { LOST_MS, Quorums, type Replicas } from './quorums';
+import { type Tables, Turn } from './turn';
 
 // API
 
 /** What a coordinator sees of its node, and what it can ask of it. The real one is in surroundings.ts. */
-export interface Surroundings {
-  /** Who this node is. */
-  readonly self: NodeId;
-  /** The key-value table; undefined while it is being restarted. */
-  store(): Target | undefined;
-  /** What this node owns; undefined while that is not known. */
-  arcs(): { readonly ownership: Ownership; readonly beatMs: number } | undefined;
+export interface Surroundings extends Tables, Replicas {
   /** Who has the key, by all that is known without asking. */
   primaryOf(key: KeyId): Peer | undefined;
   /** Whether a node is not worth asking just now. @default none is */
   isSuspect?(peer: Peer): boolean;
-  /** Asks another node; the outcome comes to the running process. */
-  ask(to: Peer, question: DataQuestion, options: { readonly tag: Tag; readonly timeoutMs: number }): void;
-  /** A write could not be brought to the node that takes the arc over. */
-  mirrorFailed(to: Peer): void;
   /** Lookups for the process that is given. */
   lookups(self: Self<unknown>): Pick<Lookups, 'begin' | 'handle' | 'expire'>;
-  /** From 0 up to 1. */
-  random(): number;
 }
 
 // State
 
-/** An answer that has not come by then was lost on its way inside this node. */
-const LOST_MS = 100;
 /** How often it is seen to that a lookup goes on. */
 const LOOKUP_CARE_MS = 250;
 /** The requests of one process. */
 export class Coordinator {
-  private readonly errands = new Map<number, Errand>();
+  private readonly errands = new Set<Errand>();
   private readonly order = new KeyOrder<Errand>();
   private readonly lookups: ReturnType<Surroundings['lookups']>;
-  private lastNumber = 0;
   private readonly allowance = new Allowance();
+  private readonly turn: Turn;
+  private readonly quorums: Quorums;
   private alarmAtMs = Number.POSITIVE_INFINITY;
   private alarmTimer: TimerRef | undefined;
   private readonly alarm = { type: 'coordinator_alarm' };
@@ -84,20 +63,16 @@ export class Coordinator {
   private readonly ready: Errand[] = [];
   private isStarting = false;
 
-  // What this turn has found in the tables.
-  private target: Target | undefined;
-  private ownership: Ownership | undefined;
-  private isAwake = false;
-  /** How long a write that is read now may have waited already. */
-  private waitedMs = 0;
-  private nowMs = 0;
-  private systemMs = 0;
-
   constructor(
     private readonly self: Self<unknown>,
     private readonly around: Surroundings,
   ) {
     this.lookups = around.lookups(self);
+    this.turn = new Turn(self, around);
+    this.quorums = new Quorums(this.turn, around, this.allowance, {
+      report: (errand, event) => this.advance(errand, event),
+      wakeAt: (errand, atMs) => this.wakeAt(errand, atMs),
+    });
   }
 
   /** How many requests are under way. */
@@ -117,12 +92,17 @@ export class Coordinator {
 
   /** The time of day of this turn, in Unix milliseconds. */
   get unixMs(): number {
-    return this.systemMs;
+    return this.turn.systemMs;
   }
 
   /** The key-value table, as this turn has found it. */
   get table(): Target | undefined {
-    return this.target;
+    return this.turn.target;
+  }
+
+  /** How keys are kept while `look` has given a table. */
+  get alone(): Copies {
+    return this.turn.copiesOf(1);
   }
 
   /**
@@ -131,33 +111,31 @@ export class Coordinator {
    * @returns the table from which every request may be answered in this turn; undefined where each key needs a look
    */
   look(): Target | undefined {
-    const { self, around } = this;
-    const arcs = around.arcs();
-    this.target = around.store();
-    this.ownership = arcs?.ownership;
-    this.nowMs = self.nowMs();
-    this.systemMs = self.systemMs();
-    this.isAwake = arcs !== undefined && isAwake(arcs.beatMs, this.nowMs);
-    this.waitedMs = arcs === undefined ? 0 : waitedMs(arcs.ownership, arcs.beatMs, this.nowMs);
-    const isSole = arcs && this.waitedMs === 0 && this.errands.size === 0 && ownsWholeRing(arcs.ownership);
-    return isSole ? this.target : undefined;
+    const { turn, errands } = this;
+    turn.look();
+    const { views, waitedMs, target } = turn;
+    const isSole = views !== undefined && waitedMs === 0 && errands.size === 0 && holdsWholeRing(views);
+    return isSole ? target : undefined;
   }
 
-  /** The table, where a request for this key may be answered from it in this turn. */
-  tableFor({ op, key }: Request): Target | undefined {
-    const { target, ownership } = this;
-    if (target === undefined || ownership === undefined || !this.isAwake) return undefined;
-    if (this.waitedMs > 0 && op !== 'get') return undefined;
+  /** Whether a request may be answered from the table in this turn, and how its key is kept then. */
+  copiesFor(request: Request): Copies | undefined {
+    const { turn } = this;
+    const { op, key } = request;
+    if (turn.waitedMs > 0 && op !== 'get') return undefined;
     if (this.order.has(key)) return undefined;
-    const standing = standingOf(ownership, idOf(key, target));
-    if (standing.type !== 'mine' || (op !== 'get' && standing.mirror !== undefined)) return undefined;
-    return target;
+    const standing = turn.standingOf(idOf(key, turn.target));
+    if (standing === undefined || !('view' in standing) || standing.view === undefined) return undefined;
+    const { members } = standing.view;
+    const isSole = standing.type === 'primary' && members.length === 1 && standing.listeners.length === 0;
+    const isGood = isSole || (op === 'get' && isEventual(request) && isCopyHere(request, standing, turn));
+    return isGood ? turn.copiesOf(members.length) : undefined;
   }
 
   /** Begins what cannot be answered at once. */
   begin(request: KeyRequest, asker: Asker): void {
     const errand = this.newErrand(request, asker);
-    this.errands.set(errand.number, errand);
+    this.errands.add(errand);
     this.allowance.began(errand.isGet, bytesOf(request));
     if (this.order.add(errand)) this.advance(errand, { type: 'begun' });
     else this.wakeAt(errand, errand.route.deadlineMs);
@@ -165,9 +143,10 @@ export class Coordinator {
 
   /** Serves what another node asks: at once, as far as it can be. */
   serve(request: KeyRequest, asker: Asker): void {
-    const target = this.tableFor(request);
-    if (target === undefined) this.begin(request, asker);
-    else asker.answer(doneOf(carryOut(request, target, this.systemMs, false)), 0);
+    const { target, systemMs } = this.turn;
+    const copies = this.copiesFor(request);
+    if (target === undefined || copies === undefined) return this.begin(request, asker);
+    asker.answer(doneOf(carryOut(request, target, systemMs, copies.copies === 1), copies, 1), 0);
   }
 
   /** A message that is for one of the requests. False: it is for somebody else. */
@@ -187,7 +166,7 @@ export class Coordinator {
 
   /** Forgets everything: whoever waits for it is told nothing. */
   abandon(): void {
-    for (const errand of this.errands.values()) errand.stage = 'ended';
+    for (const errand of this.errands) errand.stage = 'ended';
     this.errands.clear();
     this.order.clear();
     this.allowance.clear();
@@ -197,7 +176,7 @@ export class Coordinator {
 
   private advance(errand: Errand, event: RouteEvent): void {
     if (errand.stage === 'ended') return;
-    const [route, effect] = stepRoute(errand.route, event, this.nowMs, this.around.random());
+    const [route, effect] = stepRoute(errand.route, event, this.turn.nowMs, this.around.random());
     errand.route = route;
     errand.attempt += 1;
     errand.stage = 'moving';
@@ -205,19 +184,16 @@ export class Coordinator {
   }
 
   private onOutcome(outcome: RpcOutcome<Tag>): void {
-    const { errand: number, attempt } = outcome.tag;
-    const errand = this.errands.get(number);
-    if (errand === undefined || errand.attempt !== attempt || errand.stage !== 'sending') return;
-    const to = errand.route.sentTo;
-    const isStored = outcome.type === 'rpc_answered' && outcome.answer.type === 'stored';
-    if (errand.record && to && !isStored) this.around.mirrorFailed(to);
+    const { errand, turn: attempt, purpose } = outcome.tag;
+    if (purpose !== 'request') return this.quorums.handle(outcome);
+    if (errand.attempt !== attempt || errand.stage !== 'sending') return;
     if (outcome.type === 'rpc_failed') {
-      if (outcome.failure.code === 'overloaded') this.allowance.overloaded(this.nowMs);
+      if (outcome.failure.code === 'overloaded') this.allowance.overloaded(this.turn.nowMs);
       return this.advance(errand, { type: 'failed', failure: outcome.failure });
     }
     this.allowance.answered();
     const { answer } = outcome;
-    if (!isDataAnswer(answer)) return this.advance(errand, NONSENSE);
+    if (answer.type !== 'done' && answer.type !== 'not_owner') return this.advance(errand, NONSENSE);
     if (answer.type === 'done' && errand.isGet) this.allowance.learn(answer.value.length);
     this.advance(errand, { type: 'answered', answer });
   }
@@ -226,22 +202,26 @@ export class Coordinator {
     this.alarmTimer = undefined;
     this.alarmAtMs = Number.POSITIVE_INFINITY;
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const errand of this.errands.values()) {
-      if (errand.wakeAtMs <= this.nowMs) this.wake(errand);
+    const { nowMs } = this.turn;
+    for (const errand of this.errands) {
+      if (errand.wakeAtMs <= nowMs) this.wake(errand);
       else nextMs = Math.min(nextMs, errand.wakeAtMs);
     }
     this.setAlarm(nextMs);
   }
 
   private wake(errand: Errand): void {
-    if (errand.route.deadlineMs <= this.nowMs) return this.advance(errand, { type: 'expired' });
+    const { nowMs } = this.turn;
+    if (errand.route.deadlineMs <= nowMs) return this.advance(errand, { type: 'expired' });
     switch (errand.stage) {
       case 'sending':
         return this.advance(errand, { type: 'failed', failure: { code: 'timeout', wasSent: true } });
+      case 'serving':
+        return this.quorums.wake(errand);
       case 'resting':
         return this.advance(errand, { type: 'rested' });
       case 'looking_up':
-        this.wakeAt(errand, this.nowMs + LOOKUP_CARE_MS);
+        this.wakeAt(errand, nowMs + LOOKUP_CARE_MS);
         return this.lookups.expire();
       case 'queued':
       case 'moving':
@@ -259,14 +239,14 @@ export class Coordinator {
       case 'place':
         return this.advance(errand, { type: 'placed', place: this.placeOf(errand) });
       case 'serve':
-        return this.serveHere(errand, effect.mirror);
+        return this.quorums.serve(errand);
       case 'send':
         return this.send(errand, effect);
       case 'look_up':
         return this.lookUp(errand);
       case 'rest':
         errand.stage = 'resting';
-        return this.wakeAt(errand, this.nowMs + effect.ms);
+        return this.wakeAt(errand, this.turn.nowMs + effect.ms);
       case 'finish':
         return this.end(errand, effect.answer, effect.hops);
       default:
@@ -274,61 +254,56 @@ export class Coordinator {
     }
   }
 
-  private placeOf({ keyId: id }: Errand): Place {
-    const { ownership, target } = this;
-    if (ownership === undefined || target === undefined) return NOT_YET;
-    const standing = standingOf(ownership, id);
+  private placeOf(errand: Errand): Place {
+    const { turn, around } = this;
+    const standing = turn.standingOf(errand.keyId);
+    if (standing === undefined) return NOT_YET;
+    if (isCopyHere(errand.request, standing, turn)) return HERE;
     switch (standing.type) {
-      case 'mine':
-        return this.isAwake ? { type: 'here', mirror: standing.mirror, sealed: standing.sealed } : NOT_YET;
-      case 'arriving':
+      case 'primary':
+        return HERE;
+      case 'member': {
+        const primary = primaryOf(standing.view);
+        // While it seems to be dead there will soon be another.
+        return around.isTrusted(primary) ? { type: 'elsewhere', peer: primary } : NOT_YET;
+      }
+      case 'changing':
         return NOT_YET;
       case 'elsewhere':
-        return this.elsewhere(standing.hint, ownership, id);
+        return this.elsewhere(standing.hint, errand.keyId);
       default:
         return unreachable(standing);
     }
   }
 
-  private elsewhere(hint: Peer | undefined, ownership: Ownership, id: KeyId): Place {
+  private elsewhere(hint: Peer | undefined, id: KeyId): Place {
     const primary = this.around.primaryOf(id);
-    // Whoever was given the key may have passed it on since, or have died: the list of members knows, once it names others.
+    // Whoever led the arc may have passed it on since, or have died: the list of members knows, once it names others.
     const isOfUse = hint !== undefined && this.around.isSuspect?.(hint) !== true;
     const peer = isOfUse && (primary === undefined || primary.id === this.around.self) ? hint : primary;
-    if (peer === undefined && !ownership.ring.isMember) return { type: 'outside' };
+    if (peer === undefined && this.turn.views?.ring.isMember !== true) return { type: 'outside' };
     return { type: 'elsewhere', peer };
   }
 
-  private serveHere(errand: Errand, mirror: Peer | undefined): void {
-    const { request } = errand;
-    // It was placed here in this turn: the table is there.
-    if (this.target === undefined) return this.advance(errand, { type: 'placed', place: NOT_YET });
-    const answer = carryOut(request, this.target, this.systemMs, false);
-    const done = doneOf(answer);
-    const isDone = answer.record !== undefined && request.op !== 'get';
-    if (mirror === undefined || !isDone) return this.advance(errand, { type: 'served', done });
-    errand.record = answer.record;
-    this.advance(errand, { type: 'written', done, mirror });
-  }
-
   private send(errand: Errand, { what, to, timeoutMs }: RouteEffect & { type: 'send' }): void {
-    const { request, record, number, attempt } = errand;
-    const question: DataQuestion = what === 'record' && record ? { type: 'put_replica', record } : questionOf(request);
+    const { request, attempt } = errand;
+    // Whether a write has been done is for a majority to say.
+    const asked: KeyRequest = what === 'check' ? { ...request, op: 'get', consistency: 'quorum' } : request;
     errand.stage = 'sending';
-    this.wakeAt(errand, this.nowMs + timeoutMs + LOST_MS);
-    this.around.ask(to, question, { tag: { errand: number, attempt }, timeoutMs });
+    this.wakeAt(errand, this.turn.nowMs + timeoutMs + LOST_MS);
+    this.around.ask(to, questionOf(asked), { tag: new Tag(errand, attempt, 'request'), timeoutMs });
   }
 
   private lookUp(errand: Errand): void {
     const { attempt } = errand;
     errand.stage = 'looking_up';
-    this.wakeAt(errand, this.nowMs + LOOKUP_CARE_MS);
+    this.wakeAt(errand, this.turn.nowMs + LOOKUP_CARE_MS);
     const done: Parameters<Lookups['begin']>[1] = (outcome) => {
       if (errand.attempt !== attempt) return;
       this.look();
       this.advance(errand, { type: 'looked_up', owner: outcome.ok ? outcome.owner : undefined });
     };
-    this.lookups.begin(errand.keyId, done, { timeoutMs: Math.max(1, errand.route.deadlineMs - this.nowMs) });
+    this.lookups.begin(errand.keyId, done, { timeoutMs: Math.max(1, errand.route.deadlineMs - this.turn.nowMs) });
   }
 
   /** Sees to the request at this moment, or at its deadline, if that is sooner. */
@@ -342,40 +317,42 @@ export class Coordinator {
     if (atMs >= this.alarmAtMs) return;
     if (this.alarmTimer) this.self.cancelTimer(this.alarmTimer);
     this.alarmAtMs = atMs;
-    this.alarmTimer = this.self.sendAfter(Math.max(0, Math.ceil(atMs - this.nowMs)), this.self.pid, this.alarm);
+    this.alarmTimer = this.self.sendAfter(Math.max(0, Math.ceil(atMs - this.turn.nowMs)), this.self.pid, this.alarm);
   }
 
   // Beginnings and ends
 
   private newErrand(request: KeyRequest, asker: Asker): Errand {
     const { op, key, value, direct } = request;
-    this.lastNumber += 1;
     const route = routeOf({
       op,
       self: this.around.self,
       isDirect: direct,
       isForwarded: asker.isForwarded,
-      deadlineMs: op === 'get' ? asker.deadlineAtMs : asker.deadlineAtMs - this.waitedMs,
+      deadlineMs: op === 'get' ? asker.deadlineAtMs : asker.deadlineAtMs - this.turn.waitedMs,
       valueBytes: value.length,
     });
     return {
-      number: this.lastNumber,
       request,
       key,
       isGet: op === 'get',
-      keyId: idOf(key, this.target),
+      keyId: idOf(key, this.turn.target),
       asker,
       route,
       attempt: 0,
       stage: 'queued',
       wakeAtMs: Number.POSITIVE_INFINITY,
+      round: 0,
+      write: undefined,
+      read: undefined,
       record: undefined,
+      spreadTo: 0,
     };
   }
 
   private end(errand: Errand, answer: Done | NotOwner, hops: number): void {
     errand.stage = 'ended';
-    this.errands.delete(errand.number);
+    this.errands.delete(errand);
     this.allowance.ended(errand.isGet, bytesOf(errand.request));
     errand.asker.answer(answer, hops);
     for (const next of this.order.remove(errand)) if (next.stage === 'queued') this.ready.push(next);
@@ -395,5 +372,26 @@ export class Coordinator {
 
 // Internal
 
+/** Whether this node has a copy that is all that the client wants. */
+function isCopyHere(request: Request, standing: Standing, { views }: Turn): boolean {
+  if (!isEventual(request) || views === undefined) return false;
+  switch (standing.type) {
+    case 'primary':
+      return true;
+    case 'member':
+      return request.op !== 'get' || standing.isVoter;
+    case 'changing': {
+      const { view } = standing;
+      if (view === undefined || !isMember(view, views.self)) return false;
+      return request.op !== 'get' || view.voters.includes(views.self.id);
+    }
+    case 'elsewhere':
+      return false;
+    default:
+      return unreachable(standing);
+  }
+}
+
+const HERE: Place = { type: 'here' };
 const NOT_YET: Place = { type: 'not_yet' };
 const NONSENSE: RouteEvent = { type: 'failed', failure: { code: 'bad_answer', wasSent: true } };

@@ -1,16 +1,18 @@
 /**
  * Errand: one request on its way, as a coordinator keeps it, and the words in which it travels.
  *
- * Where it goes next is decided in src/replication/route.ts; coordinator.ts takes it there.
+ * Where it goes next is decided in src/replication/route.ts, and coordinator.ts takes it there; how it is
+ * served together with the other members of a view in quorum-write.ts and quorum-read.ts there, and quorums.ts does that.
  */
 import { type KeyId, keyId } from '../src/chord/id';
 import type { BinaryString } from '../src/octets';
 import type { RequestV2 } from '../src/protocol/client-protocol';
-import type { DataAnswer, DataQuestion, Done, NotOwner } from '../src/protocol/rpc-data';
-import type { RpcAnswer } from '../src/protocol/rpc-messages';
+import type { Done, NotOwner, RequestQuestion } from '../src/protocol/rpc-data';
+import type { QuorumRead } from '../src/replication/quorum-read';
+import type { QuorumWrite } from '../src/replication/quorum-write';
 import type { Route } from '../src/replication/route';
 import { encodeVersion } from '../src/replication/version';
-import type { Answer } from '../src/store/local-coordinator';
+import type { Answer, Copies } from '../src/store/local-coordinator';
 import type { Target } from '../src/store/local-write';
 import type { Record } from '../src/store/record';
 import type { Ordered } from './key-order';
@@ -28,15 +30,21 @@ export interface Asker {
   answer(answer: Done | NotOwner, hops: number): void;
 }
 
-/** Comes back with the outcome of an ask. */
-export interface Tag {
-  readonly errand: number;
-  readonly attempt: number;
+/** What an errand has asked another node for; see {@link Tag}. */
+export type Purpose = 'request' | 'write' | 'read' | 'fetch' | 'write_back' | 'spread' | 'repair';
+
+/** Comes back with the outcome of an ask. One for all who were asked the same. */
+export class Tag {
+  constructor(
+    readonly errand: Errand,
+    /** Which attempt, or which round, it belongs to: what is of an earlier one comes too late. */
+    readonly turn: number,
+    readonly purpose: Purpose,
+  ) {}
 }
 
-/** A request on its way. */
+/** A request on its way. Mutable. */
 export interface Errand extends Ordered {
-  readonly number: number;
   readonly request: KeyRequest;
   readonly keyId: KeyId;
   readonly asker: Asker;
@@ -44,11 +52,17 @@ export interface Errand extends Ordered {
   /** Counts what it was waiting for: an outcome of anything earlier is none of its business. */
   attempt: number;
   /** `queued`: behind another one for its key. */
-  stage: 'queued' | 'moving' | 'sending' | 'looking_up' | 'resting' | 'ended';
+  stage: 'queued' | 'moving' | 'sending' | 'serving' | 'looking_up' | 'resting' | 'ended';
   /** When to see to it again, whatever comes. */
   wakeAtMs: number;
-  /** What it has written here and others must have too. */
+  /** Counts what the other members of the view were asked: see {@link Tag}. */
+  round: number;
+  write: QuorumWrite | undefined;
+  read: QuorumRead | undefined;
+  /** What it has written here and others must have too, or what was found and will be told. */
   record: Record | undefined;
+  /** How many have been sent it behind the client's back, and have not answered. */
+  spreadTo: number;
 }
 
 /** A known key brings its identifier along: hashing costs more than all the rest. */
@@ -57,21 +71,19 @@ export const idOf = (key: BinaryString, target: Target | undefined): KeyId =>
 
 export const bytesOf = ({ key, value }: KeyRequest) => key.length + value.length;
 
-/** What to tell of something that was carried out here. */
-export function doneOf({ status, value, record }: Answer): Done {
-  const done = { type: 'done', status, value, acks: 1, copies: 1, degraded: true } as const;
+/** What to tell of something that was carried out here, and confirmed by so many. */
+export function doneOf({ status, value, record }: Answer, { copies, degraded }: Copies, acks: number): Done {
+  const done = { type: 'done', status, value, acks, copies, degraded } as const;
   return record === undefined ? done : { ...done, version: encodeVersion(record) };
 }
 
-export function questionOf({ op, key, value, consistency }: KeyRequest): DataQuestion {
+/** What to pass on. */
+export function questionOf({ op, key, value, consistency }: KeyRequest): RequestQuestion {
   return op === 'put' ? { type: op, key, value, consistency } : { type: op, key, consistency };
 }
 
 export function isOutcome(message: unknown): message is RpcOutcome<Tag> {
   if (typeof message !== 'object' || message === null || !('type' in message) || !('tag' in message)) return false;
   if (message.type !== 'rpc_answered' && message.type !== 'rpc_failed') return false;
-  return typeof message.tag === 'object' && message.tag !== null && 'errand' in message.tag;
+  return message.tag instanceof Tag;
 }
-
-export const isDataAnswer = (answer: RpcAnswer): answer is DataAnswer =>
-  answer.type === 'done' || answer.type === 'not_owner' || answer.type === 'stored';

@@ -48,7 +48,8 @@ export class HybridClock {
   private last: Version = ABSENT;
 
   constructor(
-    private readonly writer: Writer,
+    /** Who mints here. */
+    readonly writer: Writer,
     { maxDriftMs = MAX_DRIFT_MS_DEFAULT }: HybridClockOptions = {},
   ) {
     this.maxDriftMs = maxDriftMs;

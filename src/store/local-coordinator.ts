@@ -1,10 +1,11 @@
 /**
- * Local coordinator: answers the requests of clients from the node's own table.
+ * Local coordinator: carries requests out on the node's own table.
  *
- * A key has one owner. Where that is this node, each request is complete in one synchronous step:
- * quorum and eventual mean the same, nothing is routed, and no other write can come in between.
- * What a client is told is either done or definitely not done. Whether it is this node is for the
- * coordinator to know (actors/coordinator.ts).
+ * Each is complete in one synchronous step, so that no other write of the key can come in between.
+ * Where nobody else keeps the key, that is all there is to it, and what a client is told is either
+ * done or definitely not done; so it is with a get for which any copy will do. A write of which
+ * others have copies is only begun by this. Which of these it is, is for the coordinator to know
+ * (actors/coordinator.ts).
  */
 import { EMPTY, fromUtf8, type Octets } from '../octets';
 import type { Request, Response, Status } from '../protocol/client-protocol';
@@ -23,23 +24,35 @@ export interface Answer {
   readonly record?: Record | undefined;
 }
 
+/** How many nodes keep a key. */
+export interface Copies {
+  /** Members of its view. */
+  readonly copies: number;
+  /** They are fewer than there should be. */
+  readonly degraded: boolean;
+}
+
+/** Nobody else keeps the key, and others should. */
+export const ALONE: Copies = { copies: 1, degraded: true };
+
 const NOT_FOUND: Answer = { status: 'not_found', value: EMPTY };
 const PONG: Answer = { status: 'success', value: fromUtf8('pong') };
 const FULL: Answer = { status: 'server_error', value: fromUtf8('Cannot store the value: the store is full') };
 const EXPIRED: Answer = { status: 'timeout', value: fromUtf8('Cannot answer: the deadline has passed') };
 
 /**
- * Carries a request out.
+ * Answers a request, all of it.
  *
  * @param nowMs Unix milliseconds, an integer
  */
-export function answerRequest(request: Request, target: Target, nowMs: number, isSoleHolder = true): Response {
+export function answerRequest(request: Request, target: Target, nowMs: number, copies = ALONE): Response {
+  const isSole = copies.copies === 1;
   if (request.version === 1) {
-    const { status, value } = carryOut(request, target, nowMs, isSoleHolder);
+    const { status, value } = carryOut(request, target, nowMs, isSole);
     return { type: 'response', version: 1, status, value };
   }
-  const { status, value, record } = request.deadlineMs === 0 ? EXPIRED : carryOut(request, target, nowMs, isSoleHolder);
-  const meta = request.wantsMeta ? metaOf(record) : undefined;
+  const { status, value, record } = request.deadlineMs === 0 ? EXPIRED : carryOut(request, target, nowMs, isSole);
+  const meta = request.wantsMeta ? metaOf(record, copies) : undefined;
   return { type: 'response', version: 2, requestId: request.requestId, status, value, meta };
 }
 
@@ -51,9 +64,9 @@ export function unavailable(request: Request): Response {
 }
 
 /**
- * Carries out a request that somebody else puts into words: one that another node has passed on.
+ * Carries out a request that somebody else puts into words.
  *
- * @param isSoleHolder as in {@link answerRequest}
+ * @param isSoleHolder whether no other node keeps the key, or is about to
  */
 export function carryOut(request: Request, target: Target, nowMs: number, isSoleHolder: boolean): Answer {
   switch (request.op) {
@@ -73,7 +86,11 @@ export function carryOut(request: Request, target: Target, nowMs: number, isSole
 }
 
 function get({ key }: Request, { table }: Target, nowMs: number): Answer {
-  const record = table.read(key, nowMs);
+  return found(table.read(key, nowMs));
+}
+
+/** What to tell of a record that a client may see; undefined: there is none. */
+export function found(record: Record | undefined): Answer {
   return record?.value === undefined ? NOT_FOUND : { status: 'success', value: record.value, record };
 }
 
@@ -103,10 +120,11 @@ function skewed({ aheadMs }: ClockSkew): Answer {
   return { status: 'server_error', value: fromUtf8(`Cannot write: this node's clock is ${aheadMs} ms behind`) };
 }
 
-const isEventual = (request: Request) => request.version === 2 && request.consistency === 'eventual';
+/** Whether one copy is enough for the client. */
+export const isEventual = (request: Request) => request.version === 2 && request.consistency === 'eventual';
 
-/** One node holds one copy: `degraded`, and said so. */
-function metaOf(record: Record | undefined): Octets {
-  const standing = { acks: 1, copies: 1, degraded: true, hops: 0 };
+/** What was done here alone has one confirmation. */
+function metaOf(record: Record | undefined, { copies, degraded }: Copies): Octets {
+  const standing = { acks: 1, copies, degraded, hops: 0 };
   return encodeMeta(record === undefined ? standing : { ...standing, version: encodeVersion(record) });
 }
