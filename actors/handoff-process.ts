@@ -138,9 +138,10 @@ const callbacks: GenServer<Args, State, Call, Cast, Info> = {
       const mine = row?.views.self.inc === args.self.inc ? row : undefined;
       const nowMs = self.nowMs();
       const views = mine ? afterCrash(mine.views, nowMs) : noViews(args.self, args.replicas, nowMs);
-      const nothing = { held: [], leavers: [], jobs: new Map(), surplus: new SurplusDrop() };
-      const state: State = { args, views, writer: mine?.writer, ...nothing };
+      const state = stateWith(args, views, mine?.writer);
       publish(state);
+      // What was to be fetched is asked for anew.
+      for (const { job } of mine?.views.lessons ?? []) if (job) args.around.cancelSync(job.id);
       self.sendEvery(BEAT_INTERVAL_MS, { type: 'tick' });
       return started(happened({ type: 'tick' }, state, self));
     });
@@ -203,6 +204,16 @@ const callbacks: GenServer<Args, State, Call, Cast, Info> = {
     leavers: leavers.length,
   }),
 };
+
+const stateWith = (args: Args, views: Views, writer: State['writer']): State => ({
+  args,
+  views,
+  writer,
+  held: [],
+  leavers: [],
+  jobs: new Map(),
+  surplus: new SurplusDrop(),
+});
 
 // What comes
 
@@ -337,13 +348,15 @@ function answerOf(effect: Extract<ViewsEffect, { type: 'answer' | 'answer_sealed
   return answer.type === 'opened' ? openedFor(target, question, answer) : answer;
 }
 
-function openedFor({ table, clock }: Target, question: ViewsQuestion | undefined, answer: Opened): RpcAnswer {
+function openedFor(
+  { table, clock }: Target,
+  question: ViewsQuestion | undefined,
+  answer: Extract<ViewsAnswer, { type: 'opened' }>,
+): RpcAnswer {
   if (question?.type !== 'sync_open') throw new Error('Only who begins to fetch an arc is told what is in it');
   const digest = table.digest(question.arc);
   return { ...answer, floor: clock.stamp, digest, bytes: bytesOf(table, digest.count) };
 }
-
-type Opened = Extract<ViewsAnswer, { type: 'opened' }>;
 
 /** About how many bytes so many records have, as records of this table go. For whoever watches the progress. */
 function bytesOf(table: KvTable, count: number): number {

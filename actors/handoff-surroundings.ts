@@ -2,9 +2,10 @@
  * Handoff surroundings: what handoff sees of its node, outside of tests.
  */
 import { ringView } from '../src/replication/ring-view';
-import type { Surroundings } from './handoff';
+import type { Surroundings } from './handoff-process';
 import * as kvStore from './kv-store';
 import * as peerLink from './peer-link';
+import * as replicaSyncer from './replica-syncer';
 import * as ringState from './ring-state';
 
 /** The tables of the running node, and its links. */
@@ -15,5 +16,7 @@ export const handoffSurroundings = (random: () => number): Surroundings => ({
   },
   store: kvStore.open,
   ask: peerLink.ask,
+  sync: replicaSyncer.sync,
+  cancelSync: replicaSyncer.cancel,
   random,
 });

@@ -22,6 +22,7 @@ import { peerSessions } from '../actors/peer-session';
 import * as routes from '../actors/routes';
 import { describeSelf } from '../actors/self-description';
 import { surroundingsOf } from '../actors/surroundings';
+import { syncerSurroundings } from '../actors/syncer-surroundings';
 import * as rootSup from '../supervisors/root-sup';
 import type { NodeInfo } from './admin/routes';
 import { formatAddress } from './client/address';
@@ -141,7 +142,7 @@ class RunningNode implements Node {
     private readonly tree: Tree,
   ) {
     this.id = self.id;
-    this.surroundings = surroundingsOf(self);
+    this.surroundings = surroundingsOf(self, settings);
     this.ended = tree.ended;
   }
 
@@ -208,7 +209,7 @@ function partsOf(settings: NodeSettings, self: Peer, life: Life, { client, admin
   const writers = new Writers();
   const tally = new FrameTally();
   const seeds = contactsOf(settings).map((addr) => ({ id: addressId(addr), addr, inc: 0n }));
-  const surroundings = surroundingsOf(self);
+  const surroundings = surroundingsOf(self, settings);
   const openPeerSession = peerSessions({
     hello,
     writers,
@@ -221,7 +222,10 @@ function partsOf(settings: NodeSettings, self: Peer, life: Life, { client, admin
     store: { self, settings, writers, life },
     peers: { hello, writers, random: Math.random, tally },
     ring: { self, settings, seeds, life, random: Math.random },
-    replication: { self, around: handoffSurroundings(Math.random) },
+    replication: {
+      handoff: { self, replicas, around: handoffSurroundings(Math.random) },
+      syncer: { settings, around: syncerSurroundings(Math.random) },
+    },
     listener: {
       settings,
       takeDoor: once(client),

@@ -58,6 +58,9 @@ function said(frame: DecodedFrame | undefined): unknown {
 const answersOf = (peer: RawPeer): { readonly [id: number]: unknown } =>
   Object.fromEntries(peer.received.map((frame) => [(frame as ResponseFrame).correlationId, said(frame)] as const));
 
+const EPOCH = { n: 1, by: 1n };
+const EMPTY_DIGEST = { count: 0, fp0: 0, fp1: 0 };
+
 async function withGuest(options: Parameters<typeof PeerNode.start>[0] = {}) {
   const node = await PeerNode.start(options);
   const guest = await RawPeer.dial(node.hello.port, GUEST);
@@ -73,19 +76,21 @@ describe('a question', () => {
       node.actor(name, (message: ActorMessage) => void asked.push([name, message]));
     }
     const arc = { lo: GUEST.id as Id, hi: GUEST.id as Id };
-    const epoch = { n: 1, by: 1n };
+    const epoch = EPOCH;
     const questions: readonly [string, RpcQuestion][] = [
       ['ring-state', { type: 'ping' }],
       ['ring-state', { type: 'get_state' }],
       ['ring-state', { type: 'join' }],
       ['failure-detector', { type: 'ping_for', target: node.peer }],
-      ['handoff', { type: 'sync_open', after: GUEST.id, kind: 'join' }],
-      ['handoff', { type: 'sync_push', session: 1, records: [R] }],
-      ['handoff', { type: 'sync_next', session: 1, bytesMax: 1 }],
-      ['handoff', { type: 'sync_seal', session: 1 }],
-      ['handoff', { type: 'sync_take', session: 1 }],
-      ['handoff', { type: 'take_over', arc, epoch }],
-      ['handoff', { type: 'claim', arc, epoch }],
+      ['handoff', { type: 'sync_open', arc, epoch, purpose: 'listen' }],
+      ['handoff', { type: 'sync_ready', arc, epoch }],
+      ['handoff', { type: 'seal', arc, epoch, members: [node.peer], since: epoch }],
+      ['handoff', { type: 'view_get', arc }],
+      ['handoff', { type: 'view_voter', arc, epoch }],
+      ['handoff', { type: 'invite', arc, epoch }],
+      ['handoff', { type: 'depart' }],
+      ['handoff', { type: 'death_of', target: node.peer }],
+      ['handoff', { type: 'clean_up', arc, epoch }],
     ];
     guest.send(...questions.map(([, question], index) => request(index + 1, question)));
     await until('all have come', () => asked.length === questions.length);
@@ -113,7 +118,7 @@ describe('a question', () => {
     const { guest } = await withGuest();
     guest.send(
       request(1, { type: 'ping' }),
-      request(2, { type: 'sync_seal', session: 1 }),
+      request(2, { type: 'depart' }),
       request(3, { type: 'find_next', key: GUEST.id, excluded: new Set() }),
       request(4, { type: 'describe' }),
     );
@@ -128,7 +133,7 @@ describe('a question', () => {
     expect(answersOf(guest)).toEqual({ 1: ['candidates', []] });
   });
 
-  it('about a single key is served in the process of the connection, at once or later', async () => {
+  it('about records is served in the process of the connection, at once or later', async () => {
     const waiting: DataAsked[] = [];
     let opened = 0;
     const { guest } = await withGuest({
@@ -138,6 +143,7 @@ describe('a question', () => {
           serve(question, asked) {
             expect(asked.from).toEqual(peerOf(GUEST));
             if (question.type === 'put_replica') return asked.answer({ type: 'stored' });
+            if ('arc' in question) return asked.answer({ type: 'stale' });
             waiting.push(asked);
             const self = currentSelf();
             expect(self.pid).toBe(line.self.pid);
@@ -152,13 +158,26 @@ describe('a question', () => {
       },
     });
     const key = 'k' as BinaryString;
+    const under = { arc: { lo: GUEST.id as Id, hi: GUEST.id as Id }, epoch: EPOCH };
     guest.send(
       request(1, { type: 'get', key, consistency: 'default' }),
-      request(2, { type: 'put_replica', record: R }),
+      request(2, { type: 'put_replica', epoch: EPOCH, record: R }),
       request(3, { type: 'put', key, value: fromUtf8('v'), consistency: 'default' }, 500),
+      request(4, { type: 'sync_next', ...under, bytesMax: 1 }),
+      request(5, { type: 'ranges', ...under, horizonMs: 0, ranges: [{ range: under.arc, digest: EMPTY_DIGEST }] }),
+      request(6, { type: 'fetch', ...under, ids: [] }),
+      request(7, { type: 'push', ...under, records: [R] }),
+      request(8, { type: 'get_replica', epoch: EPOCH, key, wantsValue: true }),
     );
-    await guest.framesCount(3);
-    expect(answersOf(guest)).toEqual({ 1: ['not_owner', null], 2: ['stored'], 3: ['not_owner', null] });
+    await guest.framesCount(8);
+    const [notOwner, stale] = [
+      ['not_owner', null],
+      ['stale', null],
+    ];
+    expect(answersOf(guest)).toEqual({
+      ...{ 1: notOwner, 2: ['stored'], 3: notOwner },
+      ...{ 4: stale, 5: stale, 6: stale, 7: stale, 8: notOwner },
+    });
     expect(opened).toBe(1);
   });
 
@@ -233,13 +252,13 @@ describe('a slow reader', () => {
     const { node, guest } = await withGuest({ settings: { pendingAnswerBytesMax: 1_000_000 } });
     const long = new Record(R.keyId, R.key, R, Buffer.alloc(100_000, 1), undefined, false);
     let served = 0;
-    node.actor('handoff', (message: ActorMessage) => {
+    node.actor('ring-state', (message: ActorMessage) => {
       if (message.type !== 'rpc_asked') return;
       served += 1;
-      replyRpc(message.replyTo, { type: 'chunk', records: [long] });
+      replyRpc(message.replyTo, { type: 'records', records: [long], left: 0 });
     });
     guest.socket.pause();
-    const next = { type: 'sync_next', session: 1, bytesMax: 1 } as const;
+    const next = { type: 'get_state' } as const;
     guest.send(request(1, next));
     await until('the first is answered', () => served === 1);
     // The rest does not come in one piece, for what has been decoded is under way already.
@@ -390,7 +409,7 @@ describe('nonsense', () => {
         fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes)),
         fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.concat([lengthOf(bytes), bytes])),
         fc.tuple(fc.nat(100), fc.nat(255)).map(([at, byte]) => {
-          const bytes = frames(request(3, { type: 'put_replica', record: R }));
+          const bytes = frames(request(3, { type: 'put_replica', epoch: EPOCH, record: R }));
           bytes[4 + (at % (bytes.length - 4))] = byte;
           return bytes;
         }),
