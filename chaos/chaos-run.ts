@@ -13,6 +13,7 @@ import { Load } from './load';
 import { loopbackNetwork, namespaceNetwork } from './network';
 import { Nemesis } from './nemesis';
 import type { Verdict } from './verdict';
+import { later } from './later';
 
 /** What can be run: one fault, or all of them in turn. */
 export type RunKind = FaultName | 'mixed';
@@ -89,7 +90,7 @@ class Run {
       onceKeys: options.onceKeys,
     });
     const loadStartMs = nowMs();
-    await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+    await later(QUIET_MS);
     await nemesis.run(nowMs() + seconds * 1000);
     await nemesis.mend();
     await load.stop();
@@ -121,7 +122,7 @@ class Run {
       const nodes = this.cluster.up;
       const copies = await countCopies(nodes, keys, Math.min(REPLICAS, nodes.length));
       if (copies === undefined || copies.wrong.length === 0 || this.nowMs() - sinceMs > COPIES_BOUND_MS) return copies;
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await later(500);
     }
   }
 

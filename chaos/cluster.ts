@@ -5,6 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { ChaosNode } from './chaos-node';
 import type { Span } from './judgement';
 import type { Network } from './network';
+import { later } from './later';
 
 /** What a cluster is made of. */
 export interface ClusterOptions {
@@ -33,8 +34,10 @@ interface LogLine {
 }
 
 const LOOK_EVERY_MS = 50;
-/** A ring without views has no word for being settled: it is given this long after it has become whole. */
-const GRACE_MS = 1500;
+/** Nodes need a moment to notice what has happened: so long must the ring be settled without a break. */
+const STEADY_MS = 300;
+/** The same where nodes cannot tell whether they are safe to stop. */
+const STEADY_UNTOLD_MS = 1500;
 /** What a change of a view did before it was told. */
 const CHANGE_MS = 250;
 const COMPLAINTS_MAX = 1000;
@@ -102,9 +105,11 @@ export class Cluster {
       const problem = await this.problem();
       const nowMs = performance.now();
       wholeSinceMs = problem === undefined ? (wholeSinceMs ?? nowMs) : undefined;
-      const isSettled = wholeSinceMs !== undefined && nowMs - wholeSinceMs >= (this.knowsSafety ? 0 : GRACE_MS);
-      if (isSettled || nowMs - sinceMs > boundMs) return { tookMs: nowMs - sinceMs, problem };
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      const steadyMs = this.knowsSafety === false ? STEADY_UNTOLD_MS : STEADY_MS;
+      if (wholeSinceMs !== undefined && nowMs - wholeSinceMs >= steadyMs)
+        return { tookMs: wholeSinceMs - sinceMs, problem };
+      if (nowMs - sinceMs > boundMs) return { tookMs: nowMs - sinceMs, problem: problem ?? 'it goes to and fro' };
+      await later(LOOK_EVERY_MS);
     }
   }
 

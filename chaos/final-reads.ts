@@ -6,6 +6,7 @@ import { fromUtf8 } from '../src/octets';
 import type { ChaosNode } from './chaos-node';
 import type { History, Operation } from './history';
 import { Clients, perform } from './load';
+import { later } from './later';
 
 const AT_ONCE = 50;
 const ATTEMPTS_MAX = 40;
@@ -45,7 +46,7 @@ async function readOne(clients: Clients, node: ChaosNode, key: string, nowMs: ()
     const client = await clients.of(node, 0);
     if (client !== undefined) last = { ...(await perform(client, node, { op: 'get', key }, nowMs)), isFinal: true };
     if (last !== undefined && last.outcome !== 'refused' && last.outcome !== 'unknown') return last;
-    await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
+    await later(AGAIN_AFTER_MS);
   }
   const never = {
     op: 'get',

@@ -4,6 +4,7 @@
 import type { ChaosNode } from './chaos-node';
 import type { Cluster } from './cluster';
 import { type FaultName, type FaultStep, planBeyond, planRound } from './faults';
+import { later } from './later';
 
 /** What a nemesis goes by. */
 export interface NemesisOptions {
@@ -66,7 +67,7 @@ export class Nemesis {
     this.tell(step);
     switch (step.type) {
       case 'wait':
-        return new Promise((resolve) => setTimeout(resolve, step.ms));
+        return later(step.ms);
       case 'kill':
         return cluster.node(step.node).kill();
       case 'pause':
@@ -102,7 +103,7 @@ export class Nemesis {
       // A clock that is too wrong keeps a node out of the ring, as it should. It comes back with a better one.
       if (clockOffsetMs !== undefined) return this.start(name, 0.01 * clockOffsetMs);
       if (attempt === START_ATTEMPTS_MAX) return this.note(failure);
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await later(500);
     }
   }
 

@@ -5,6 +5,7 @@ import Table from 'cli-table3';
 import type { Copies } from './final-reads';
 import { lineOf, type Operation, type Outcome } from './history';
 import type { Anomaly, AnomalyKind, KeyJudgement } from './judgement';
+import { quantile } from './quantile';
 
 /** Everything that is known about a run that is over. */
 export interface Verdict {
@@ -124,11 +125,6 @@ export function tableOf(verdicts: readonly Verdict[]): string {
     ]);
   }
   return table.toString();
-}
-
-/** The value below which this share of the sorted values lies. */
-export function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
 
 function outcomes(operations: readonly Operation[]): string {
