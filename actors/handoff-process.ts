@@ -38,19 +38,18 @@ import {
   BEAT_INTERVAL_MS,
   type LeaveOutcome,
   type SyncJob,
-  type ViewsAnswer,
   type ViewsEffect,
   type ViewsEvent,
   type ViewsQuestion,
 } from '../src/replication/views-protocol';
 import { stepViews } from '../src/replication/views-step';
-import type { KvTable } from '../src/store/kv-table';
 import type { Target } from '../src/store/local-write';
 import { unreachable } from '../src/unreachable';
 import { type ArcsRow, type Call, type Cast, type Left, NAME, TABLE } from './handoff';
 import { report } from './handoff-log';
 import * as keptTable from './kept-table';
 import type { RpcOutcome } from './peer-link';
+import { openingFor } from './opening';
 import { registered } from './registered';
 import { type ReplyAddress, refuseRpc, replyRpc } from './rpc-reply';
 import { SurplusDrop } from './surplus-drop';
@@ -345,23 +344,7 @@ function answerOf(effect: Extract<ViewsEffect, { type: 'answer' | 'answer_sealed
   const { target, question } = way;
   if (effect.type === 'answer_sealed') return { type: 'sealed', pieces: effect.pieces, clock: target.clock.latest };
   const { answer } = effect;
-  return answer.type === 'opened' ? openedFor(target, question, answer) : answer;
-}
-
-function openedFor(
-  { table, clock }: Target,
-  question: ViewsQuestion | undefined,
-  answer: Extract<ViewsAnswer, { type: 'opened' }>,
-): RpcAnswer {
-  if (question?.type !== 'sync_open') throw new Error('Only who begins to fetch an arc is told what is in it');
-  const digest = table.digest(question.arc);
-  return { ...answer, floor: clock.stamp, digest, bytes: bytesOf(table, digest.count) };
-}
-
-/** About how many bytes so many records have, as records of this table go. For whoever watches the progress. */
-function bytesOf(table: KvTable, count: number): number {
-  const { keys, tombstones, bytes } = table.stats();
-  return keys + tombstones === 0 ? 0 : Math.round((bytes * count) / (keys + tombstones));
+  return answer.type === 'opened' ? openingFor(target, question, answer) : answer;
 }
 
 /** What is to be dropped, and may be nowhere else, goes to somebody first. */

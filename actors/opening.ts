@@ -1,0 +1,24 @@
+/**
+ * Opening: what whoever begins to fetch an arc is told of what there is, for which the key-value table is needed.
+ */
+import type { SyncOpened } from '../src/protocol/rpc-sync';
+import type { ViewsAnswer, ViewsQuestion } from '../src/replication/views-protocol';
+import type { KvTable } from '../src/store/kv-table';
+import type { Target } from '../src/store/local-write';
+
+/** The answer to a question, completed from the table and the clock. */
+export function openingFor(
+  { table, clock }: Target,
+  question: ViewsQuestion | undefined,
+  answer: Extract<ViewsAnswer, { type: 'opened' }>,
+): SyncOpened {
+  if (question?.type !== 'sync_open') throw new Error('Only who begins to fetch an arc is told what is in it');
+  const digest = table.digest(question.arc);
+  return { ...answer, floor: clock.stamp, digest, bytes: bytesOf(table, digest.count) };
+}
+
+/** About how many bytes so many records have, as records of this table go. For whoever watches the progress. */
+function bytesOf(table: KvTable, count: number): number {
+  const { keys, tombstones, bytes } = table.stats();
+  return keys + tombstones === 0 ? 0 : Math.round((bytes * count) / (keys + tombstones));
+}
