@@ -45,6 +45,8 @@ export interface Lesson {
   readonly merged: readonly NodeId[];
   /** From whom it may be fetched; the first one first. */
   readonly sources: readonly Peer[];
+  /** Everything here was lost: it has to be merged from everybody else who votes. */
+  readonly isAll: boolean;
   /** From how many of them it has to be. */
   readonly needed: number;
   readonly job: SyncJob | undefined;
@@ -86,7 +88,6 @@ export interface Tell {
 /** Whether a silent node is dead: it refuses every connection, and others have seen that too. */
 export interface Trial {
   readonly peer: Peer;
-  readonly sinceMs: number;
   /** How often it has refused in a row, and since when. */
   readonly refusals: number;
   readonly refusedSinceMs: number;
@@ -107,16 +108,15 @@ export type Matter =
   | { readonly type: 'invite'; readonly to: Peer; readonly arc: Range; readonly epoch: Epoch }
   | { readonly type: 'vote'; readonly to: Peer; readonly arc: Range; readonly epoch: Epoch }
   | { readonly type: 'depart'; readonly to: Peer }
-  | { readonly type: 'check'; readonly to: Peer; readonly arc: Range }
   | { readonly type: 'look'; readonly to: Peer; readonly arc: Range }
   | { readonly type: 'probe'; readonly to: Peer }
   | { readonly type: 'death_of'; readonly to: Peer; readonly target: Peer }
-  | { readonly type: 'clean_up'; readonly to: Peer; readonly arc: Range; readonly epoch: Epoch };
+  | { readonly type: 'clean_up'; readonly to: Peer; readonly arc: Range };
 
-/** An arc of which no view with a living member is known here. */
-export interface Orphan {
-  readonly arc: Range;
+/** Parts of this node's own arc have no view, as far as is known here, or one whose members are all dead. */
+export interface Orphaned {
   readonly sinceMs: number;
+  /** When others are asked (again). */
   readonly dueAtMs: number;
 }
 
@@ -126,6 +126,8 @@ export interface Leaving {
   /** Who has noted it. */
   readonly noted: readonly NodeId[];
   readonly dueAtMs: number;
+  /** When those who have noted it are told again, before they forget. */
+  readonly renewAtMs: number;
   /** Arcs that it had, whose views without it have not been seen to be complete. */
   readonly arcs: readonly Range[];
   readonly left: LeaveOutcome | undefined;
@@ -136,6 +138,8 @@ export interface Views {
   readonly self: Peer;
   /** How many copies there should be. */
   readonly replicas: number;
+  /** How long records stay that need not be kept. */
+  readonly cleanUpDelayMs: number;
   readonly ring: RingView;
   readonly holdings: Holdings;
   /** Follows from all the rest: what is to be done with a request for a key. */
@@ -147,17 +151,18 @@ export interface Views {
   readonly leads: readonly Lead[];
   readonly tells: readonly Tell[];
   readonly trials: readonly Trial[];
-  readonly orphans: readonly Orphan[];
+  readonly orphaned: Orphaned | undefined;
   readonly surplus: readonly Surplus[];
   readonly matters: ReadonlyMap<number, Matter>;
   /** Who is leaving, and until when that is remembered. */
   readonly departing: ReadonlyMap<NodeId, number>;
   /** The incarnations that the failure detector has called dead, and nothing has been heard of since. */
-  readonly dead: ReadonlyMap<NodeId, bigint>;
+  readonly dead: ReadonlyMap<NodeId, Peer>;
   /** The incarnations that are dead for certain, and their forerunners: nobody can have what they had. */
   readonly gone: ReadonlyMap<NodeId, bigint>;
-  /** Since when each piece has been due for a change, by its end; attempts that failed wait until `dueAtMs`. */
   readonly dues: readonly Due[];
+  readonly holdOffs: readonly HoldOff[];
+  readonly votes: readonly Vote[];
   readonly leaving: Leaving | undefined;
   /** It gives up a ring of its own, and must not make a view of its own until then. */
   readonly onItsWayUntilMs: number | undefined;
@@ -173,22 +178,39 @@ export interface Views {
 /** A piece that should get a new view. */
 export interface Due {
   readonly arc: Range;
-  readonly sinceMs: number;
+  readonly reason: 'sealed' | 'primary' | 'members' | 'merge';
+  readonly rank: number;
   /** Not before that. */
+  readonly dueAtMs: number;
+}
+
+/** A piece in which an attempt has failed a moment ago. */
+export interface HoldOff {
+  readonly arc: Range;
+  readonly untilMs: number;
+}
+
+/** A piece in which this node votes, which its primary has not heard yet. */
+export interface Vote {
+  readonly arc: Range;
+  readonly epoch: Epoch;
   readonly dueAtMs: number;
 }
 
 /** A node that was stopped for longer has not seen what happened meanwhile. */
 const BEAT_AGE_MS_MAX = 4 * BEAT_INTERVAL_MS;
 
+const CLEAN_UP_DELAY_MS = 30_000;
+
 /** So long after a pause there may be something left to read that came during it. */
 const PAUSE_MEMORY_MS = 500;
 
 /** A node that has no view and knows of none. */
-export function noViews(self: Peer, replicas: number, nowMs: number): Views {
+export function noViews(self: Peer, replicas: number, nowMs: number, cleanUpDelayMs = CLEAN_UP_DELAY_MS): Views {
   return {
     self,
     replicas,
+    cleanUpDelayMs,
     ring: { isMember: false, predecessor: self, successors: [self], isSettled: true, isComplete: true },
     holdings: [],
     places: [],
@@ -198,13 +220,16 @@ export function noViews(self: Peer, replicas: number, nowMs: number): Views {
     leads: [],
     tells: [],
     trials: [],
-    orphans: [],
+    orphaned: undefined,
     surplus: [],
     matters: new Map(),
     departing: new Map(),
     dead: new Map(),
-    gone: new Map(),
+    // Whatever was here before it was restarted is dead.
+    gone: new Map([[self.id, self.inc - 1n]]),
     dues: [],
+    holdOffs: [],
+    votes: [],
     leaving: undefined,
     onItsWayUntilMs: undefined,
     highestN: 0,
@@ -309,6 +334,8 @@ export function afterCrash(views: Views, nowMs: number): Views {
     attempts: [],
     matters: new Map(),
     dues: [],
+    holdOffs: [],
+    votes: [],
     trials: [],
     lessons: views.lessons.flatMap((lesson) =>
       lesson.kind === 'rescue' ? [] : [{ ...lesson, job: undefined, dueAtMs: nowMs }],

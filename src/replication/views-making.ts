@@ -1,0 +1,283 @@
+/**
+ * Views, how one is made: this node wants another view of a piece, and drives the attempt to its end.
+ *
+ * It seals itself first, so the piece is not served here until the attempt has come true or somebody has made
+ * another view. An attempt that does not get what it needs is given up, and begun again after a random while with a
+ * higher epoch; two that attempt the same thing get out of each other's way like that.
+ */
+import type { Peer } from '../chord/peer';
+import { type Range, rangesOverlap } from '../chord/range';
+import type { Nack, Sealed } from '../protocol/rpc-views';
+import { compareEpochs } from './epoch';
+import { cutAt, holdingsIn } from './holding';
+import type { Due, Views } from './views';
+import {
+  ask,
+  andEach,
+  andThen,
+  concede,
+  isGone,
+  isSame,
+  isDead,
+  meetEpoch,
+  nextEpoch,
+  type Now,
+  type Outcome,
+  quiet,
+  report,
+  takeOver,
+  tellAll,
+} from './views-changes';
+import {
+  asked,
+  type Attempt,
+  beginAttempt,
+  clocksSeen,
+  judge,
+  sealedBy,
+  sealOf,
+  toAsk,
+  type Verdict,
+  viewMade,
+} from './views-attempt';
+import { mergersOf, type Plan } from './views-desire';
+import { dropRescue, rescued, startRescue } from './views-learning';
+import { suspect } from './views-proofs';
+import { sealPieces } from './views-sealing';
+import { isMember } from './view';
+import type { ViewsEffect } from './views-protocol';
+
+/** How long an attempt waits for answers. */
+export const ATTEMPT_MS = 1000;
+
+/** How long it waits for further voters that it could do without. */
+const LATE_VOTERS_MS = 150;
+
+/** How long a piece stays sealed before somebody else acts for whoever has sealed it. */
+const SEALED_MS = 1000;
+
+/** How long neighbours that could be one piece have to be quiet. */
+const MERGE_MS = 1000;
+
+/** How long the next in rank waits for the one before it. */
+const RANK_MS = 1500;
+
+/** How long a failed attempt is not repeated. */
+const RETRY_MS = { least: 200, most: 1000 };
+
+/** A member that was made one a moment ago is not thrown out and taken in again by every change of mind. */
+const delayOf = ({ reason, rank }: Plan, random: () => number): number => {
+  const first = reason === 'sealed' ? SEALED_MS + 200 * random() : reason === 'merge' ? MERGE_MS : 0;
+  return first + rank * RANK_MS;
+};
+
+/** Begins whatever attempts have become due. */
+export function attemptWhenDue(before: Views, plans: readonly Plan[], now: Now): Outcome {
+  const merging = plans.every(
+    ({ reason, desired, members }) => reason === undefined && desired.length === members.length,
+  )
+    ? mergersOf(before, plans)
+    : [];
+  const wanted = [...plans, ...merging].filter(({ reason }) => reason !== undefined);
+  const dues = wanted.map((plan) => dueOf(before, plan, now));
+  const isOver = ({ untilMs }: { untilMs: number }) => untilMs <= now.nowMs;
+  const holdOffs = before.holdOffs.some(isOver) ? before.holdOffs.filter((each) => !isOver(each)) : before.holdOffs;
+  const isUnchanged = dues.length === 0 && before.dues.length === 0;
+  const state = { ...before, dues: isUnchanged ? before.dues : dues, holdOffs };
+  return wanted.reduce<Outcome>((outcome, plan, at) => {
+    const due = dues[at];
+    return andThen(outcome, (next) =>
+      due && due.dueAtMs <= now.nowMs && isFree(next, plan.arc)
+        ? begin(next, plan.arc, plan.members, now)
+        : quiet(next),
+    );
+  }, quiet(state));
+}
+
+function dueOf({ dues }: Views, plan: Plan, { nowMs, random }: Now): Due {
+  const { arc, reason, rank } = plan;
+  const known = dues.find(
+    (due) => due.arc.lo === arc.lo && due.arc.hi === arc.hi && due.reason === reason && due.rank === rank,
+  );
+  return known ?? { arc, reason: reason ?? 'members', rank, dueAtMs: nowMs + delayOf(plan, random) };
+}
+
+function isFree({ attempts, holdOffs }: Views, arc: Range): boolean {
+  return ![...attempts, ...holdOffs].some((each) => rangesOverlap(each.arc, arc));
+}
+
+function begin(before: Views, arc: Range, members: readonly Peer[], now: Now): Outcome {
+  const { self } = before;
+  const { nowMs, clock } = now;
+  const epoch = nextEpoch(before);
+  const own = holdingsIn(before.holdings, arc);
+  const id = before.lastAttempt + 1;
+  const attempt = beginAttempt({ id, arc, epoch, members, self, own, clock, nowMs });
+  const sealed = sealPieces(before.holdings, sealOf(attempt));
+  if (sealed.type === 'nack') return quiet(holdOff(before, arc, now));
+  const state = { ...before, lastAttempt: id, highestN: epoch.n, holdings: sealed.holdings };
+  return advance({ ...state, attempts: [...state.attempts, attempt] }, id, now);
+}
+
+/** Asks whoever there is to ask, and sees whether that is enough. */
+function advance(state: Views, id: number, now: Now): Outcome {
+  const attempt = state.attempts.find((each) => each.id === id);
+  if (attempt === undefined) return quiet(state);
+  const outcome = andEach(quiet(state), toAsk(attempt), (next, to) =>
+    ask(
+      withAttempt(next, id, (each) => asked(each, to)),
+      to,
+      sealOf(attempt),
+      { type: 'attempt', id, to },
+    ),
+  );
+  return andThen(outcome, (next) => decide(next, id, now));
+}
+
+function decide(state: Views, id: number, now: Now): Outcome {
+  const attempt = state.attempts.find((each) => each.id === id);
+  if (attempt === undefined) return quiet(state);
+  const verdict = judge(attempt, (peer) => isGone(state, peer));
+  const ageMs = now.nowMs - attempt.startedAtMs;
+  switch (verdict.type) {
+    case 'wait':
+      return quiet(state);
+    case 'made':
+      return ageMs < LATE_VOTERS_MS && isWorthWaiting(state, verdict)
+        ? quiet(state)
+        : make(state, attempt, verdict, now);
+    case 'rescue':
+      if (ageMs < LATE_VOTERS_MS && isWorthWaiting(state, verdict)) return quiet(state);
+      return rescue(state, attempt, verdict, now);
+    case 'hopeless':
+      return giveUp(state, attempt, verdict, now);
+  }
+}
+
+/** Whether somebody who has not answered yet may be expected to. */
+function isWorthWaiting(state: Views, { silent }: { readonly silent: readonly Peer[] }): boolean {
+  return silent.some((peer) => !isDead(state, peer));
+}
+
+function rescue(state: Views, attempt: Attempt, verdict: Extract<Verdict, { type: 'rescue' }>, now: Now): Outcome {
+  const missing = verdict.from.filter((peer) => !rescued(state, attempt, peer));
+  if (missing.length > 0) return startRescue(state, attempt, missing, now);
+  const { isLoss } = verdict;
+  return make(state, attempt, { voters: [state.self.id], syncs: 1, isLoss }, now);
+}
+
+/** The view comes true. */
+function make(
+  before: Views,
+  attempt: Attempt,
+  { voters, syncs, isLoss }: Pick<Extract<Verdict, { type: 'made' }>, 'voters' | 'syncs' | 'isLoss'>,
+  now: Now,
+): Outcome {
+  const view = viewMade(attempt, now.clock, { voters, syncs });
+  const { arc, epoch, members, asked: exMembers } = attempt;
+  const seen: ViewsEffect = { type: 'observe', versions: clocksSeen(attempt) };
+  const without = endAttempt(before, attempt);
+  return andThen(
+    andThen(
+      andThen(without, (state) => [state, [seen]]),
+      (state) => takeOver(state, view, now).outcome,
+    ),
+    (state) => {
+      const lead = { arc, epoch, sinceMs: now.nowMs, isAgreed: members.length === 1 };
+      const loss = isLoss ? [report('possible_loss', arc, members)] : [];
+      const previous = before.holdings.flatMap(({ view: known, arc: piece }) =>
+        known && rangesOverlap(piece, arc) ? known.members : [],
+      );
+      const others = [...exMembers, ...previous].filter((peer) => !isMember(view, peer) && !isDead(state, peer));
+      const told = tellAll({ ...state, leads: [...state.leads, lead] }, arc, distinct(others), now.nowMs);
+      return [told, [report('view_made', arc, view.members), ...loss]];
+    },
+  );
+}
+
+/** It is not for this node, or not like this. */
+function giveUp(before: Views, attempt: Attempt, verdict: Extract<Verdict, { type: 'hopeless' }>, now: Now): Outcome {
+  const ended = endAttempt(before, attempt);
+  if (verdict.isTooWide) {
+    const points = attempt.answers.flatMap(({ sealed }) => sealed.pieces.flatMap(({ arc }) => [arc.lo, arc.hi]));
+    const parts = cutAt(attempt.arc, points);
+    if (parts.length > 1) return andEach(ended, parts, (state, part) => begin(state, part, attempt.members, now));
+  }
+  const { newer } = verdict;
+  return andThen(ended, (state) => {
+    const later = holdOff(state, attempt.arc, now);
+    return newer ? concede(later, newer, now) : quiet(later);
+  });
+}
+
+/** Somebody has promised, or refused to. */
+export function sealAnswered(before: Views, id: number, from: Peer, answer: Sealed | Nack, now: Now): Outcome {
+  const attempt = before.attempts.find((each) => each.id === id);
+  if (attempt === undefined) return quiet(before);
+  if (answer.type === 'sealed') {
+    const epochs = answer.pieces.flatMap(({ view, pending }) => [
+      ...(view ? [view.epoch] : []),
+      ...pending.map(({ epoch }) => epoch),
+    ]);
+    const state = epochs.reduce(meetEpoch, before);
+    return advance(
+      withAttempt(state, id, (each) => sealedBy(each, from, answer)),
+      id,
+      now,
+    );
+  }
+  const { promised, view } = answer;
+  const ended = endAttempt(meetEpoch(before, promised), attempt);
+  return andThen(ended, (state) => {
+    const later = holdOff(state, attempt.arc, now);
+    return view ? concede(later, view, now) : quiet(later);
+  });
+}
+
+/** Attempts that have waited for long enough are given up; whoever kept silent may be dead. */
+export function mindAttempts(before: Views, now: Now): Outcome {
+  return andEach(quiet(before), before.attempts, (state, { id }) => {
+    const attempt = state.attempts.find((each) => each.id === id);
+    if (attempt === undefined) return quiet(state);
+    if (now.nowMs - attempt.startedAtMs >= ATTEMPT_MS) {
+      const verdict = judge(attempt, (peer) => isGone(state, peer));
+      if (verdict.type === 'wait') {
+        const suspecting = verdict.silent.reduce((next, peer) => suspect(next, peer, now), state);
+        return andThen(endAttempt(suspecting, attempt), (next) => quiet(holdOff(next, attempt.arc, now)));
+      }
+    }
+    return decide(state, id, now);
+  });
+}
+
+/** Somebody else is making a newer view, or has made one. */
+export function endAttempts(before: Views, arc: Range, now: Now): Outcome {
+  const ended = before.attempts.filter((attempt) => rangesOverlap(attempt.arc, arc));
+  return andEach(quiet(before), ended, (state, attempt) =>
+    andThen(endAttempt(state, attempt), (next) => quiet(holdOff(next, attempt.arc, now))),
+  );
+}
+
+/** What could not be rescued is tried again from the beginning. */
+export function rescueFailed(before: Views, epochOf: Attempt['epoch'], now: Now): Outcome {
+  const attempt = before.attempts.find(({ epoch }) => compareEpochs(epoch, epochOf) === 0);
+  if (attempt === undefined) return quiet(before);
+  return andThen(endAttempt(before, attempt), (state) => quiet(holdOff(state, attempt.arc, now)));
+}
+
+function endAttempt(state: Views, { id, epoch }: Attempt): Outcome {
+  const attempts = state.attempts.filter((each) => each.id !== id);
+  return dropRescue({ ...state, attempts }, epoch);
+}
+
+function holdOff(state: Views, arc: Range, { nowMs, random }: Now): Views {
+  const untilMs = nowMs + RETRY_MS.least + (RETRY_MS.most - RETRY_MS.least) * random();
+  return { ...state, holdOffs: [...state.holdOffs, { arc, untilMs }] };
+}
+
+function withAttempt(state: Views, id: number, change: (attempt: Attempt) => Attempt): Views {
+  return { ...state, attempts: state.attempts.map((attempt) => (attempt.id === id ? change(attempt) : attempt)) };
+}
+
+const distinct = (peers: readonly Peer[]) =>
+  peers.filter((peer, index) => peers.findIndex((other) => isSame(other, peer)) === index);

@@ -1,0 +1,118 @@
+/**
+ * Views, the first one and the last resort: a new ring's view is made out of nothing, and so is that of an arc
+ * all of whose members have died.
+ *
+ * Nobody else may make a view out of nothing, for there would be two of them. So a node that finds no view of its own
+ * arc asks around for a while; and as long as anybody who may have one is only silent, it waits for him.
+ */
+import type { Peer } from '../chord/peer';
+import type { Range } from '../chord/range';
+import { type Holding, holdingsIn, uncovered } from './holding';
+import type { View } from './view';
+import { isAlone, noViews, type Views } from './views';
+import {
+  andEach,
+  andThen,
+  ask,
+  isDead,
+  isGone,
+  isSame,
+  nextEpoch,
+  type Now,
+  type Outcome,
+  quiet,
+  report,
+  takeOver,
+} from './views-changes';
+import { suspect } from './views-proofs';
+
+/** How long a node asks around before it makes a view out of nothing. */
+export const ORPHAN_GRACE_MS = 10_000;
+
+/** How often it asks. */
+const LOOK_MS = 500;
+
+/** How many are asked at a time. */
+const ASKED_MAX = 4;
+
+/** This node is the first of a new ring. */
+export function create(state: Views, now: Now): Outcome {
+  return makeFresh(state, { lo: state.self.id, hi: state.self.id }, 1, now);
+}
+
+/** Were it to bring its views along, the ring that it joins would have two of them. */
+export function moveOut(state: Views, untilMs: number, { nowMs }: Now): Outcome {
+  const isForeign = state.holdings.some(({ view }) => view?.members.some((peer) => !isSame(peer, state.self)));
+  if (isForeign || (state.ring.isMember && !isAlone(state))) return quiet(state);
+  const { self, replicas, cleanUpDelayMs, ring, lastRequest, lastJob, lastAttempt, beatMs, pause, matters } = state;
+  const fresh = noViews(self, replicas, nowMs, cleanUpDelayMs);
+  const kept = { ring, lastRequest, lastJob, lastAttempt, beatMs, pause, matters };
+  return quiet({ ...fresh, ...kept, onItsWayUntilMs: untilMs });
+}
+
+/** Looks for views of its own arc, and makes one where there is nobody left who could have any. */
+export function mindOrphans(before: Views, now: Now): Outcome {
+  const { ring, onItsWayUntilMs, leaving } = before;
+  if (!ring.isMember || leaving !== undefined || now.nowMs < (onItsWayUntilMs ?? 0)) return quiet(before);
+  if (isAlone(before) && !ring.isSettled) return quiet(before);
+  if (onItsWayUntilMs !== undefined) return endMove(before, now);
+  const parts = orphansOf(before);
+  if (parts.length === 0) return quiet(before.orphaned ? { ...before, orphaned: undefined } : before);
+  const orphaned = before.orphaned ?? { sinceMs: now.nowMs, dueAtMs: now.nowMs };
+  const state = { ...before, orphaned };
+  const silent = whoMayHave(state, parts).filter((peer) => !isGone(state, peer));
+  if (silent.length === 0 && now.nowMs - orphaned.sinceMs >= ORPHAN_GRACE_MS) return adoptOrphans(state, parts, now);
+  const suspecting = silent.reduce<Views>((next, peer) => suspect(next, peer, now), state);
+  return orphaned.dueAtMs <= now.nowMs ? look(suspecting, now) : quiet(suspecting);
+}
+
+/** It has come back to its own ring, or is in another by now. */
+function endMove(before: Views, now: Now): Outcome {
+  const state = { ...before, onItsWayUntilMs: undefined };
+  return isAlone(state) && state.holdings.length === 0 ? create(state, now) : quiet(state);
+}
+
+/** The parts of its own arc in which nobody who lives is known to be a member. */
+function orphansOf(state: Views): readonly Range[] {
+  const own = { lo: state.ring.predecessor.id, hi: state.self.id };
+  const kept = holdingsIn(state.holdings, own).filter((piece) => hasLife(state, piece));
+  return uncovered(kept, own);
+}
+
+function hasLife(state: Views, { view }: Holding): boolean {
+  return view?.members.some((peer) => isSame(peer, state.self) || !isDead(state, peer)) ?? false;
+}
+
+/** Members of the views that are known, and everybody who has died without proof: any of them may have been one. */
+function whoMayHave(state: Views, parts: readonly Range[]): readonly Peer[] {
+  const known = parts.flatMap((part) => holdingsIn(state.holdings, part).flatMap(({ view }) => view?.members ?? []));
+  return [...known, ...state.dead.values()];
+}
+
+function look(state: Views, { nowMs }: Now): Outcome {
+  const { ring, self } = state;
+  const others = [...ring.successors.slice(0, ASKED_MAX - 1), ring.predecessor].filter(({ id }) => id !== self.id);
+  const arc = { lo: ring.predecessor.id, hi: self.id };
+  const dueAtMs = nowMs + LOOK_MS;
+  const next = { ...state, orphaned: { sinceMs: state.orphaned?.sinceMs ?? nowMs, dueAtMs } };
+  return andEach(quiet(next), others, (each, to) =>
+    ask(each, to, { type: 'view_get', arc }, { type: 'look', to, arc }),
+  );
+}
+
+function adoptOrphans(before: Views, parts: readonly Range[], now: Now): Outcome {
+  const n = Math.max(now.clock.ms, nextEpoch(before).n);
+  return andEach(quiet({ ...before, orphaned: undefined }), parts, (state, arc) =>
+    andThen([state, [report('arc_orphaned', arc, []), report('possible_loss', arc, [])]], (next) =>
+      makeFresh(next, arc, n, now),
+    ),
+  );
+}
+
+function makeFresh(state: Views, arc: Range, n: number, now: Now): Outcome {
+  const { self } = state;
+  const epoch = { n, by: self.inc };
+  const view: View = { epoch, arc, members: [self], primary: self.id, voters: [self.id], syncs: 1, floor: now.clock };
+  const lead = { arc, epoch, sinceMs: now.nowMs, isAgreed: true };
+  return takeOver({ ...state, leads: [...state.leads, lead] }, view, now).outcome;
+}

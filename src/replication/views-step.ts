@@ -1,0 +1,232 @@
+/**
+ * Views, step by step: an event in, the next state and what is to be done out. Pure.
+ *
+ * What an event means in itself is dealt with first; then whatever has become due since, which may be because of
+ * the event, or because time has passed. Each part has its own page: what should be (views-desire.ts), making a view
+ * (-making), telling others (-telling), newcomers (-newcomers), learning (-learning), proofs of death (-proofs),
+ * views out of nothing (-orphans), leaving (-leave) and what is left over (-surplus).
+ */
+import type { Peer } from '../chord/peer';
+import { unreachable } from '../unreachable';
+import { placesAfter } from './standing';
+import type { Version } from './version';
+import { viewsIn, sealPieces } from './views-sealing';
+import { isAwake, type Matter, type Views } from './views';
+import { andEach, andThen, answer, meet, meetEpoch, type Now, type Outcome, quiet, takeOver } from './views-changes';
+import { plansOf } from './views-desire';
+import { departNoted, askedToLetGo, forgetDeparted, leaveWhenDue, startLeaving } from './views-leave';
+import { learnWhenDue, lessonEnded, loseStore } from './views-learning';
+import { attemptWhenDue, endAttempts, mindAttempts, rescueFailed, sealAnswered } from './views-making';
+import {
+  askedToCome,
+  askedToOpen,
+  askedToTakeIn,
+  inviteAnswered,
+  inviteWhenDue,
+  listenerSeen,
+} from './views-newcomers';
+import { create, mindOrphans, moveOut } from './views-orphans';
+import { askedOfDeath, probeAnswered, probeFailed, tryWhenDue, witnessed } from './views-proofs';
+import type { ViewsEvent, ViewsQuestion } from './views-protocol';
+import { askedToForget, cleanUpAnswered, cleanUpWhenDue, wasDropped } from './views-surplus';
+import { agreed, askedToNote, makeAware, tellWhenDue, toldAnswered } from './views-telling';
+
+/** How many nodes that have been called dead are remembered. */
+const DEAD_MAX = 256;
+
+/** Handles one event. `nowMs` is monotonic; `clock` is the latest version that this node has minted or seen, in its own name. */
+export function stepViews(
+  before: Views,
+  event: ViewsEvent,
+  nowMs: number,
+  random: () => number,
+  clock: Version,
+): Outcome {
+  const now = { nowMs, random, clock };
+  const handled = handle(before, event, now);
+  const [after, effects] = event.type === 'listener_seen' ? handled : andThen(handled, (state) => goOn(state, now));
+  if (after === before) return [after, effects];
+  return [{ ...after, places: placesAfter(before, after) }, effects];
+}
+
+/** What the event means. */
+function handle(state: Views, event: ViewsEvent, now: Now): Outcome {
+  switch (event.type) {
+    case 'tick':
+      return cleanUpWhenDue(forgetDeparted(beat(state, now.nowMs), now), now);
+    case 'ring':
+      return quiet([event.ring.predecessor, ...event.ring.successors].reduce(meet, { ...state, ring: event.ring }));
+    case 'verdict':
+      return quiet(judged(state, event.peer, event.isAlive));
+    case 'asked':
+      return asked(meet(state, event.from), event.from, event.question, now);
+    case 'answered':
+    case 'failed':
+      return settled(state, event, now);
+    case 'synced':
+      return synced(state, event, now);
+    case 'listener_seen':
+      return listenerSeen(state, event.peer, event.arc, now);
+    case 'unaware':
+      return makeAware(state, event.peer, event.arc, now);
+    case 'heard_of':
+      return takeOver(state, event.view, now).outcome;
+    case 'agreed':
+      return agreed(state, event.arc, event.epoch, now);
+    case 'dropped':
+      return wasDropped(state, event.arc, event.isAll);
+    case 'store_lost':
+      return loseStore(state, now);
+    case 'create':
+      return create(state, now);
+    case 'move_out':
+      return moveOut(state, event.untilMs, now);
+    case 'leave':
+      return startLeaving(state, event.deadlineMs, now);
+    default:
+      return unreachable(event);
+  }
+}
+
+/** What has become due. */
+function goOn(before: Views, now: Now): Outcome {
+  let outcome = mindAttempts(before, now);
+  outcome = andThen(outcome, (state) => attemptWhenDue(state, plansOf(state), now));
+  outcome = andThen(outcome, (state) => inviteWhenDue(state, plansOf(state), now));
+  outcome = andThen(outcome, (state) => learnWhenDue(state, now));
+  outcome = andThen(outcome, (state) => tellWhenDue(state, now));
+  outcome = andThen(outcome, (state) => tryWhenDue(state, now));
+  outcome = andThen(outcome, (state) => mindOrphans(state, now));
+  return andThen(outcome, (state) => leaveWhenDue(state, now));
+}
+
+function beat(state: Views, nowMs: number): Views {
+  const pause = isAwake(state.beatMs, nowMs) ? state.pause : { endMs: nowMs, ms: nowMs - state.beatMs };
+  return { ...state, beatMs: nowMs, pause };
+}
+
+function judged(before: Views, peer: Peer, isAlive: boolean): Views {
+  const state = isAlive ? meet(before, peer) : before;
+  const known = state.dead.get(peer.id);
+  if (isAlive ? known === undefined : (known?.inc ?? -1n) >= peer.inc) return state;
+  const dead = new Map(state.dead);
+  dead.delete(peer.id);
+  if (!isAlive) dead.set(peer.id, peer);
+  const [oldest] = dead.keys();
+  if (dead.size > DEAD_MAX && oldest !== undefined) dead.delete(oldest);
+  return { ...state, dead };
+}
+
+function asked(state: Views, from: Peer, question: ViewsQuestion, now: Now): Outcome {
+  switch (question.type) {
+    case 'seal': {
+      const sealed = sealPieces(state.holdings, question);
+      if (sealed.type === 'nack') return answer(state, sealed.nack);
+      const next = { ...meetEpoch(state, question.epoch), holdings: sealed.holdings };
+      const [ended, effects] = endAttempts(next, question.arc, now);
+      return [ended, [...effects, { type: 'answer_sealed', pieces: sealed.pieces }]];
+    }
+    case 'view_new': {
+      const { outcome, nack } = takeOver(state, question.view, now);
+      const [next, effects] = nack ? outcome : andThen(outcome, (each) => endAttempts(each, question.view.arc, now));
+      return [next, [...effects, { type: 'answer', answer: nack ?? { type: 'adopted' } }]];
+    }
+    case 'view_get':
+      return answer(state, { type: 'views', views: viewsIn(state.holdings, question.arc) });
+    case 'view_voter':
+      return askedToNote(state, from, question.arc, question.epoch, now);
+    case 'invite':
+      return askedToCome(state, from, question, now);
+    case 'depart':
+      return askedToLetGo(state, from, now);
+    case 'death_of':
+      return askedOfDeath(state, question.target, now);
+    case 'clean_up':
+      return askedToForget(state, question);
+    case 'sync_open':
+      return askedToOpen(state, from, question, now);
+    case 'sync_ready':
+      return askedToTakeIn(state, from, question, now);
+    default:
+      return unreachable(question);
+  }
+}
+
+type Settled = Extract<ViewsEvent, { type: 'answered' | 'failed' }>;
+
+/** A question is answered, or was in vain. */
+function settled(before: Views, event: Settled, now: Now): Outcome {
+  const { request } = event;
+  const matter = before.matters.get(request);
+  if (matter === undefined) return quiet(before);
+  const done = (outcome: Outcome): Outcome =>
+    andThen(outcome, (state) => {
+      const matters = new Map(state.matters);
+      matters.delete(request);
+      return quiet({ ...state, matters });
+    });
+  if (event.type === 'failed') return done(inVain(before, request, matter, event.isRefused, now));
+  return done(answered(meet(before, event.from), event, matter, now));
+}
+
+function answered(
+  state: Views,
+  { request, from, answer: given }: Extract<ViewsEvent, { type: 'answered' }>,
+  matter: Matter,
+  now: Now,
+): Outcome {
+  switch (matter.type) {
+    case 'attempt':
+      return given.type === 'sealed' || given.type === 'nack'
+        ? sealAnswered(state, matter.id, matter.to, given, now)
+        : quiet(state);
+    case 'tell':
+      return toldAnswered(state, request, given.type === 'adopted' || given.type === 'nack' ? given : undefined, now);
+    case 'invite':
+      return inviteAnswered(state, request, now);
+    case 'vote':
+      return given.type === 'stale' && given.view ? takeOver(state, given.view, now).outcome : quiet(state);
+    case 'depart':
+      return departNoted(state, matter.to);
+    case 'look':
+      return given.type === 'views'
+        ? andEach(quiet(state), given.views, (next, view) => takeOver(next, view, now).outcome)
+        : quiet(state);
+    case 'probe':
+      return probeAnswered(state, matter.to, from);
+    case 'death_of':
+      return given.type === 'dead' ? witnessed(state, matter.target, matter.to) : quiet(state);
+    case 'clean_up':
+      return given.type === 'clean' || given.type === 'wait' || given.type === 'stale'
+        ? cleanUpAnswered(state, request, given, now)
+        : quiet(state);
+    default:
+      return unreachable(matter);
+  }
+}
+
+function inVain(state: Views, request: number, matter: Matter, isRefused: boolean, now: Now): Outcome {
+  switch (matter.type) {
+    case 'tell':
+      return toldAnswered(state, request, undefined, now);
+    case 'invite':
+      return inviteAnswered(state, request, now);
+    case 'probe':
+      return probeFailed(state, matter.to, isRefused, now);
+    case 'clean_up':
+      return cleanUpAnswered(state, request, undefined, now);
+    case 'attempt':
+    case 'vote':
+    case 'depart':
+    case 'look':
+    case 'death_of':
+      return quiet(state);
+    default:
+      return unreachable(matter);
+  }
+}
+
+function synced(before: Views, { job, outcome }: Extract<ViewsEvent, { type: 'synced' }>, now: Now): Outcome {
+  const [state, failed] = lessonEnded(before, job, outcome, now);
+  return failed ? rescueFailed(state, failed, now) : quiet(state);
+}

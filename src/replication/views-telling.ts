@@ -1,0 +1,151 @@
+/**
+ * Views, told: whoever has to know of a view that this node leads is told until it has heard, and
+ * again when more of its members vote or fewer need be merged.
+ */
+import type { Peer } from '../chord/peer';
+import { type Range, rangesOverlap } from '../chord/range';
+import type { Nack, Stale } from '../protocol/rpc-views';
+import { compareEpochs, type Epoch } from './epoch';
+import { type Holding, holdingsIn, isSealed, withPieces } from './holding';
+import { allVote, isMember, primaryOf, updated } from './view';
+import type { Tell, Views } from './views';
+import {
+  andEach,
+  andThen,
+  answer,
+  ask,
+  concede,
+  isDead,
+  isSame,
+  meetEpoch,
+  type Now,
+  type Outcome,
+  quiet,
+  tellAll,
+} from './views-changes';
+
+/** How often somebody is told who has not answered. */
+const TELL_MS = 200;
+
+/** Tells whoever has not heard yet. */
+export function tellWhenDue(before: Views, { nowMs }: Now): Outcome {
+  const leads = before.leads.filter((lead) => led(before, lead.arc, lead.epoch).length > 0);
+  const tells = before.tells.filter((tell) => isOpen(before, tell, nowMs));
+  const isSameAsBefore = leads.length === before.leads.length && tells.length === before.tells.length;
+  const state = isSameAsBefore ? before : { ...before, leads, tells };
+  return andEach(
+    quiet(state),
+    state.tells.filter(({ dueAtMs, request }) => request === undefined && dueAtMs <= nowMs),
+    (next, tell) => tellNow(next, tell, nowMs),
+  );
+}
+
+function isOpen(state: Views, { to, arc, epoch, untilMs }: Tell, nowMs: number): boolean {
+  return nowMs < untilMs && !isDead(state, to) && led(state, arc, epoch).length > 0;
+}
+
+/** The view may have been cut since, or be settled differently in different parts of it. */
+function tellNow(before: Views, tell: Tell, nowMs: number): Outcome {
+  const pieces = led(before, tell.arc, tell.epoch);
+  const others = before.tells.filter((each) => each !== tell);
+  return andEach(quiet({ ...before, tells: others }), pieces, (state, { arc, view }) => {
+    if (view === undefined) return quiet(state);
+    const { to, epoch } = tell;
+    const question = { type: 'view_new' as const, view };
+    const [asked, effects] = ask(state, to, question, { type: 'tell', to, arc, epoch });
+    const told = { ...tell, arc, request: asked.lastRequest, dueAtMs: nowMs + TELL_MS };
+    return [{ ...asked, tells: [...asked.tells, told] }, effects];
+  });
+}
+
+/** Somebody has heard of a view, or knows better, or did not answer. */
+export function toldAnswered(
+  state: Views,
+  request: number,
+  given: { readonly type: 'adopted' } | Nack | undefined,
+  now: Now,
+): Outcome {
+  const tell = state.tells.find((each) => each.request === request);
+  if (given?.type === 'adopted') {
+    return quiet(tell ? { ...state, tells: state.tells.filter((each) => each !== tell) } : state);
+  }
+  const dueAtMs = now.nowMs + TELL_MS;
+  const tells = state.tells.map((each) => (each === tell ? { ...each, request: undefined, dueAtMs } : each));
+  const next = { ...state, tells };
+  if (given === undefined) return quiet(next);
+  const known = meetEpoch(next, given.promised);
+  return given.view && tell && compareEpochs(given.view.epoch, tell.epoch) > 0
+    ? concede(known, given.view, now)
+    : quiet(known);
+}
+
+/** A member says that it votes: everybody should know. */
+export function askedToNote(before: Views, from: Peer, arc: Range, epoch: Epoch, { nowMs }: Now): Outcome {
+  const pieces = led(before, arc, epoch).filter(({ view }) => view && isMember(view, from));
+  if (pieces.length === 0) return answer(before, stale(before, arc));
+  const fresh = pieces.filter(({ view }) => !view?.voters.includes(from.id));
+  if (fresh.length === 0) return answer(before, { type: 'noted' });
+  const holdings = withPieces(
+    before.holdings,
+    fresh.map((piece) => changed(piece, [from.id], Infinity)),
+  );
+  return andThen(answer({ ...before, holdings }, { type: 'noted' }), (state) =>
+    quiet(tellAll(settle(state, arc, epoch), arc, [], nowMs)),
+  );
+}
+
+/** All members of a view that this node leads have what it has, twice over. */
+export function agreed(before: Views, arc: Range, epoch: Epoch, { nowMs }: Now): Outcome {
+  const leads = before.leads.map((lead) =>
+    compareEpochs(lead.epoch, epoch) === 0 && rangesOverlap(lead.arc, arc) ? { ...lead, isAgreed: true } : lead,
+  );
+  const state = settle({ ...before, leads }, arc, epoch);
+  return quiet(state.holdings === before.holdings ? state : tellAll(state, arc, [], nowMs));
+}
+
+/** Where all members vote and have the same, whoever comes next need merge only one of them. */
+function settle(state: Views, arc: Range, epoch: Epoch): Views {
+  const isAgreed = state.leads.some(
+    (lead) => lead.isAgreed && compareEpochs(lead.epoch, epoch) === 0 && rangesOverlap(lead.arc, arc),
+  );
+  if (!isAgreed) return state;
+  const loose = led(state, arc, epoch).filter(({ view }) => view && view.syncs > 1 && allVote(view));
+  if (loose.length === 0) return state;
+  const pieces = loose.map((piece) => changed(piece, [], 1));
+  return { ...state, holdings: withPieces(state.holdings, pieces) };
+}
+
+/** A member has missed a view. */
+export function makeAware(before: Views, peer: Peer, arc: Range, { nowMs }: Now): Outcome {
+  const fresh = before.holdings.flatMap((piece) => {
+    const { view } = piece;
+    if (!view || !rangesOverlap(piece.arc, arc) || !isLed(before, piece)) return [];
+    const isTold = before.tells.some((tell) => isSame(tell.to, peer) && rangesOverlap(tell.arc, piece.arc));
+    if (isTold || isSame(peer, before.self)) return [];
+    const untilMs = isMember(view, peer) ? Infinity : nowMs + TELL_MS;
+    return [{ to: peer, arc: piece.arc, epoch: view.epoch, dueAtMs: nowMs, untilMs, request: undefined }];
+  });
+  return quiet(fresh.length === 0 ? before : { ...before, tells: [...before.tells, ...fresh] });
+}
+
+/** What is answered to a question under a view that is not the one here. */
+export function stale(state: Views, arc: Range): Stale {
+  const [piece] = holdingsIn(state.holdings, arc).filter(({ view }) => view !== undefined);
+  return { type: 'stale', view: piece?.view };
+}
+
+/** The pieces in an arc that this node leads under this epoch. */
+export function led(state: Views, arc: Range, epoch: Epoch): readonly Holding[] {
+  return holdingsIn(state.holdings, arc).filter(
+    (piece) => isLed(state, piece) && piece.view !== undefined && compareEpochs(piece.view.epoch, epoch) === 0,
+  );
+}
+
+function isLed({ self }: Views, { view, role }: Holding): boolean {
+  return role === 'voter' && view !== undefined && isSame(primaryOf(view), self);
+}
+
+function changed(piece: Holding, voters: Parameters<typeof updated>[1]['voters'], syncs: number): Holding {
+  const { view } = piece;
+  return view && !isSealed(piece) ? { ...piece, view: updated(view, { voters, syncs }) } : piece;
+}
