@@ -7,8 +7,7 @@
 import type { KeyId } from '../src/chord/id';
 import type { Peer } from '../src/chord/peer';
 import { inRange } from '../src/chord/range';
-import { CHUNK_BYTES, CHUNK_RECORDS_MAX, recordsBytes, type SyncAnswer } from '../src/protocol/rpc-sync';
-import { compareEpochs } from '../src/replication/epoch';
+import { CHUNK_BYTES, CHUNK_RECORDS_MAX, recordsBytes } from '../src/protocol/rpc-sync';
 import { Hints } from '../src/replication/hints';
 import { holdingAt } from '../src/replication/holding';
 import { copyOf } from '../src/replication/sync-source';
@@ -75,7 +74,8 @@ export class HintDesk {
     const answer = message.type === 'rpc_answered' ? message.answer : undefined;
     if (answer?.type !== 'pushed') {
       this.restingUntilMs.set(to.id, this.out.self.nowMs() + RETRY_MS);
-      return this.notTaken(answer, to, sent.view);
+      if (answer?.type === 'stale') this.out.stale(to, sent.view, answer.view);
+      return;
     }
     this.restingUntilMs.delete(to.id);
     this.hints.done(to, sent.ids);
@@ -112,14 +112,6 @@ export class HintDesk {
     this.bytes = taken(this.bytes, recordsBytes(records), nowMs);
     const question = { type: 'push', arc: view.arc, epoch: view.epoch, records } as const;
     this.out.ask(target, question, { type: 'hints', to: target, request });
-  }
-
-  private notTaken(answer: SyncAnswer | undefined, to: Peer, view: View): void {
-    if (answer?.type !== 'stale') return;
-    const { handoff } = this.out.around;
-    const order = answer.view ? compareEpochs(answer.view.epoch, view.epoch) : -1;
-    if (answer.view && order > 0) handoff.heardOf(answer.view);
-    if (order < 0) handoff.unaware(to, view.arc);
   }
 }
 

@@ -2,6 +2,7 @@
  * Repair desk: the comparisons of the arcs that a node leads with their members, as the schedule wants them
  * (src/replication/anti-entropy.ts), and no faster than may be repaired.
  */
+import type { KeyId } from '../src/chord/id';
 import type { Peer } from '../src/chord/peer';
 import { type From, replyTo } from '../src/otp';
 import { recordsBytes, type SyncQuestion } from '../src/protocol/rpc-sync';
@@ -10,6 +11,7 @@ import {
   duePairs,
   horizonOf,
   idleSchedule,
+  type Known,
   ledArcs,
   type Pair,
   type Schedule,
@@ -26,12 +28,11 @@ import {
   type ComparisonOutcome,
   stepComparison,
 } from '../src/replication/comparison';
-import { compareEpochs } from '../src/replication/epoch';
-import type { Holdings } from '../src/replication/holding';
+import { horizonAt } from '../src/replication/horizons';
 import { fullBucket, taken, type TokenBucket, waitMs } from '../src/replication/token-bucket';
 import { unreachable } from '../src/unreachable';
 import type { Horizon, MemberRepairs } from './repair-table';
-import type { Outbox, SyncerOutcome, Tag } from './syncer-words';
+import type { Outbox, SyncerOutcome, SyncerSettings, Tag } from './syncer-words';
 
 // API
 
@@ -52,16 +53,16 @@ export class RepairDesk {
   /** How many comparisons have ended. */
   rounds = 0;
   private schedule: Schedule;
-  private holdings: Holdings | undefined;
+  private seen: Pick<Known, 'holdings' | 'ring'> | undefined;
   private readonly running = new Map<string, Running>();
   private waiters: readonly Waiter[] = [];
   private bucket: TokenBucket;
 
   constructor(
     private readonly out: Outbox,
-    intervalMs: number,
+    private readonly settings: SyncerSettings,
   ) {
-    this.schedule = idleSchedule(intervalMs);
+    this.schedule = idleSchedule(settings.antiEntropyIntervalMs);
     this.bucket = fullBucket(REPAIR_BYTES_PER_SECOND, out.self.nowMs());
   }
 
@@ -72,9 +73,11 @@ export class RepairDesk {
   }
 
   get horizons(): readonly Horizon[] {
-    return this.schedule.arcs.map((led) => {
-      return { arc: led.arc, epoch: led.epoch, horizonMs: horizonOf(this.schedule, led) };
-    });
+    return this.schedule.arcs.map((led) => ({
+      arc: led.arc,
+      epoch: led.epoch,
+      horizonMs: horizonOf(this.schedule, led),
+    }));
   }
 
   /** Begins what is due, after a look at what this node leads now. */
@@ -124,9 +127,9 @@ export class RepairDesk {
 
   private look(): void {
     const views = this.out.around.views();
-    if (views === undefined || views.holdings === this.holdings) return;
-    this.holdings = views.holdings;
-    const [schedule, agreed] = withArcs(this.schedule, ledArcs(views.holdings, views.self), this.out.self.nowMs());
+    if (views === undefined || (views.holdings === this.seen?.holdings && views.ring === this.seen.ring)) return;
+    this.seen = views;
+    const [schedule, agreed] = withArcs(this.schedule, ledArcs(views), this.out.self.nowMs());
     this.schedule = schedule;
     const keys = new Set(schedule.pairs.map(({ key }) => key));
     for (const key of this.running.keys()) if (!keys.has(key)) this.running.delete(key);
@@ -158,7 +161,10 @@ export class RepairDesk {
     const { around, self } = this.out;
     const table = around.store()?.table;
     if (table === undefined) return this.end(running, { type: 'failed' });
-    const [comparison, effect] = stepComparison(running.comparison, event, table, self.systemMs());
+    const horizons = around.horizons();
+    const forgottenBeforeMs = (id: KeyId) => horizonAt(horizons, id) - this.settings.tombstoneGraceMs;
+    const ground = { table, systemMs: self.systemMs(), forgottenBeforeMs };
+    const [comparison, effect] = stepComparison(running.comparison, event, ground);
     this.perform(effect, { ...running, comparison, request: this.out.nextRequest() });
   }
 
@@ -197,11 +203,8 @@ export class RepairDesk {
     this.rounds += 1;
     const [schedule, agreed] = withEnded(this.schedule, key, outcome, comparison, self.nowMs(), around.random());
     this.schedule = schedule;
-    if (outcome.type === 'stale') {
-      const order = outcome.view ? compareEpochs(outcome.view.epoch, pair.epoch) : -1;
-      if (outcome.view && order > 0) around.handoff.heardOf(outcome.view);
-      if (order < 0) around.handoff.unaware(member, arc);
-    }
+    around.raiseHorizon(arc, horizonOf(schedule, pair));
+    if (outcome.type === 'stale') this.out.stale(member, pair, outcome.view);
     const { differences, fetched, pushed } = comparison;
     const isWhole = outcome.type === 'compared' && outcome.isWhole;
     const sum = { compared: 1, differences, repaired: fetched + pushed, failed: isWhole ? 0 : 1 };

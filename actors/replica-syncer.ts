@@ -104,7 +104,7 @@ const callbacks: GenServer<Args, State, Call, Cast, Info> = {
   init({ around, settings }, self) {
     keptTable.create(TABLE);
     const out = new Outbox(around, self);
-    const repairs = new RepairDesk(out, settings.antiEntropyIntervalMs);
+    const repairs = new RepairDesk(out, settings);
     const jobs = new JobDesk(out, settings.syncBytesPerSecond);
     const hints = new HintDesk(out, settings.hintTtlMs, (target) => repairs.due(target));
     const state: State = { out, jobs, repairs, hints, isNews: true };

@@ -12,6 +12,8 @@ export const syncerSurroundings = (random: () => number): Surroundings => ({
   views: () => handoff.read()?.views,
   store: kvStore.open,
   ask: peerLink.ask,
+  horizons: kvStore.horizons,
+  raiseHorizon: kvStore.raiseHorizon,
   isTrusted: ({ id }) => health.isTrusted(id),
   random,
   handoff: {

@@ -6,8 +6,9 @@ import type { Peer } from '../src/chord/peer';
 import type { Range } from '../src/chord/range';
 import type { NodeSettings } from '../src/config';
 import type { Self } from '../src/otp';
-import { type SyncAnswer, type SyncQuestion, syncQuestionBytes } from '../src/protocol/rpc-sync';
-import type { Epoch } from '../src/replication/epoch';
+import { type SyncAnswer, type SyncQuestion, syncQuestionBytes, type UnderView } from '../src/protocol/rpc-sync';
+import { compareEpochs, type Epoch } from '../src/replication/epoch';
+import type { Horizons } from '../src/replication/horizons';
 import type { View } from '../src/replication/view';
 import type { Views } from '../src/replication/views';
 import type { SyncOutcome } from '../src/replication/views-protocol';
@@ -22,6 +23,10 @@ export interface Surroundings {
   store(): Target | undefined;
   /** Asks another node; the outcome comes to the running process. */
   ask(to: Peer, question: SyncQuestion, options: { readonly tag: Tag; readonly timeoutMs: number | undefined }): void;
+  /** Up to when replicas are known to agree, see src/replication/horizons.ts. */
+  horizons(): Horizons;
+  /** The replicas of an arc have been found to agree up to then (Unix ms). */
+  raiseHorizon(arc: Range, horizonMs: number): void;
   /** Whether a node is taken for alive. */
   isTrusted(peer: Peer): boolean;
   /** From 0 up to 1. */
@@ -49,7 +54,10 @@ export type SyncerOutcome = RpcOutcome<Tag, SyncAnswer>;
 export type Info = { readonly type: 'tick' } | { readonly type: 'due'; readonly tag: Tag } | SyncerOutcome;
 
 /** How much may be done in what time. */
-export type SyncerSettings = Pick<NodeSettings, 'antiEntropyIntervalMs' | 'hintTtlMs' | 'syncBytesPerSecond'>;
+export type SyncerSettings = Pick<
+  NodeSettings,
+  'antiEntropyIntervalMs' | 'hintTtlMs' | 'syncBytesPerSecond' | 'tombstoneGraceMs'
+>;
 
 /** What carries records may take longer than a peer's usual answer. */
 const RECORDS_TIMEOUT_MS = 5000;
@@ -77,6 +85,14 @@ export class Outbox {
     const isShort = question.type === 'sync_open' || question.type === 'sync_ready';
     this.bytesSent += syncQuestionBytes(question);
     this.around.ask(to, question, { tag, timeoutMs: isShort ? QUESTION_TIMEOUT_MS : RECORDS_TIMEOUT_MS });
+  }
+
+  /** A member has refused what was asked under a view: one of the two has missed something. */
+  stale(member: Peer, { arc, epoch }: UnderView, view: View | undefined): void {
+    const { handoff } = this.around;
+    const order = view ? compareEpochs(view.epoch, epoch) : -1;
+    if (view && order > 0) handoff.heardOf(view);
+    if (order < 0) handoff.unaware(member, arc);
   }
 
   /** Has the tag come back after a while. */

@@ -16,8 +16,9 @@ import type { Peer } from '../chord/peer';
 import type { Range } from '../chord/range';
 import type { Comparison, ComparisonOutcome } from './comparison';
 import { compareEpochs, type Epoch } from './epoch';
-import type { Holdings } from './holding';
+import { isComplete } from './horizons';
 import { allVote, isSameView, type View } from './view';
+import type { Views } from './views';
 
 /** An arc that this node leads. */
 export interface LedArc {
@@ -27,7 +28,12 @@ export interface LedArc {
   readonly voters: readonly Peer[];
   /** Whether all members vote. */
   readonly isWhole: boolean;
+  /** Whether it has as many members as it should, too. */
+  readonly isComplete: boolean;
 }
+
+/** What this node knows of views and of the ring. */
+export type Known = Pick<Views, 'holdings' | 'self' | 'ring' | 'replicas'>;
 
 /** One member of one led arc. */
 export interface Pair {
@@ -86,14 +92,22 @@ export function idleSchedule(intervalMs: number): Schedule {
 }
 
 /** The arcs that a node leads and may serve. Neighbouring pieces of one view are one arc. */
-export function ledArcs(holdings: Holdings, self: Peer): readonly LedArc[] {
+export function ledArcs({ holdings, self, ring, replicas }: Known): readonly LedArc[] {
   const led = holdings.flatMap(({ view, role, promised }) =>
     view && role === 'voter' && view.primary === self.id && compareEpochs(view.epoch, promised) === 0 ? [view] : [],
   );
+  const ringSize = new Set([self.id, ring.predecessor.id, ...ring.successors.map(({ id }) => id)]).size;
   return joined(led).map((view) => {
     const { arc, epoch, members, voters } = view;
     const others = members.filter(({ id }) => id !== self.id && voters.includes(id));
-    return { arc, epoch, voters: others, isWhole: allVote(view) };
+    const isSure = ring.isSettled && ring.isComplete;
+    return {
+      arc,
+      epoch,
+      voters: others,
+      isWhole: allVote(view),
+      isComplete: isSure && isComplete(view, replicas, ringSize),
+    };
   });
 }
 
@@ -171,11 +185,11 @@ export function withDue(schedule: Schedule, nowMs: number, member?: Peer): Sched
   return { ...schedule, pairs };
 }
 
-/** Up to when (Unix ms) every member of a led arc, all of them voting, has what this node had; 0: not known. */
+/** Up to when (Unix ms) every member of a led arc, all of them voting and as many as there should be, has what this node had; 0: not known. */
 export function horizonOf({ arcs, pairs }: Schedule, arc: Agreed): number {
-  const isWhole = arcs.some((led) => led.isWhole && isSameArc(led, arc));
+  const isKnown = arcs.some((led) => led.isComplete && isSameArc(led, arc));
   const agreed = pairs.filter((pair) => isSameArc(pair, arc)).map(({ agreedAt }) => agreedAt?.systemMs ?? 0);
-  return isWhole && agreed.length > 0 ? Math.min(...agreed) : 0;
+  return isKnown && agreed.length > 0 ? Math.min(...agreed) : 0;
 }
 
 // Internal

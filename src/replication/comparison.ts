@@ -20,9 +20,9 @@ import {
   type UnderView,
 } from '../protocol/rpc-sync';
 import type { KvTable } from '../store/kv-table';
-import type { Record } from '../store/record';
+import { deadSinceMs, type Record } from '../store/record';
 import { unreachable } from '../unreachable';
-import { askNext, compareNext, type Exchange, exchangeOf, isCompared, isSpent } from './exchange';
+import { askNext, compareNext, type Difference, type Exchange, exchangeOf, isCompared, isSpent } from './exchange';
 import { copyOf } from './sync-source';
 import { compareVersions, type Version } from './version';
 import type { View } from './view';
@@ -80,20 +80,30 @@ export function comparisonOf({ arc, epoch }: UnderView, horizonMs: number): Comp
   return { arc, epoch, horizonMs, exchange: exchangeOf([arc]), look: 1, young: new Map(), ...nothing };
 }
 
+/** What a comparison works on. */
+export interface Ground {
+  readonly table: KvTable;
+  readonly systemMs: number;
+  /**
+   * What was deleted before this (Unix ms) all replicas of the key may have forgotten. Where one side has nothing
+   * of the key and the other something as old as that, it need not come back.
+   */
+  readonly forgottenBeforeMs: (id: KeyId) => number;
+}
+
 /** One event, and what follows from it. Records go straight into the table. */
 export function stepComparison(
   state: Comparison,
   event: ComparisonEvent,
-  table: KvTable,
-  systemMs: number,
+  ground: Ground,
 ): readonly [Comparison, ComparisonEffect] {
   switch (event.type) {
     case 'begun':
-      return ask(state, table);
+      return ask(state, ground.table);
     case 'woken':
-      return ask(lookAgain(state), table);
+      return ask(lookAgain(state), ground.table);
     case 'answered':
-      return answered(state, event.answer, table, systemMs);
+      return answered(state, event.answer, ground);
     default:
       return unreachable(event);
   }
@@ -143,17 +153,13 @@ function nextOf(owed: readonly KeyId[], table: KvTable): readonly [number, reado
   return [owed.length, records];
 }
 
-function answered(
-  state: Comparison,
-  answer: SyncAnswer,
-  table: KvTable,
-  systemMs: number,
-): readonly [Comparison, ComparisonEffect] {
+function answered(state: Comparison, answer: SyncAnswer, ground: Ground): readonly [Comparison, ComparisonEffect] {
+  const { table } = ground;
   switch (answer.type) {
     case 'stale':
       return [state, { type: 'ended', outcome: answer.view ? { type: 'stale', view: answer.view } : NO_VIEW }];
     case 'compared':
-      return ask(compared(state, answer.ranges, table, systemMs), table);
+      return ask(compared(state, answer.ranges, ground), table);
     case 'records': {
       const asked = Math.min(state.wanted.length, FETCH_MAX);
       if (answer.left >= asked) return FAILED(state);
@@ -178,17 +184,14 @@ const FAILED = (state: Comparison): readonly [Comparison, ComparisonEffect] => [
   { type: 'ended', outcome: { type: 'failed' } },
 ];
 
-function compared(
-  before: Comparison,
-  ranges: Parameters<typeof compareNext>[1],
-  table: KvTable,
-  systemMs: number,
-): Comparison {
+function compared(before: Comparison, ranges: Parameters<typeof compareNext>[1], ground: Ground): Comparison {
+  const { table, systemMs } = ground;
   const [exchange, differences] = compareNext(before.exchange, ranges, table);
   const young = new Map(before.young);
   const wanted: KeyId[] = [];
   const owed: KeyId[] = [];
   for (const difference of differences) {
+    if (isForgotten(difference, ground)) continue;
     const { id, mine, theirs } = difference;
     const isMineNewer = theirs === undefined || (mine !== undefined && compareVersions(mine, theirs) > 0);
     const [newer, older] = isMineNewer ? [mine, theirs] : [theirs, mine];
@@ -200,6 +203,13 @@ function compared(
   }
   const found = before.differences + wanted.length + owed.length;
   return { ...before, exchange, young, wanted, owed, differences: found };
+}
+
+/** Whether one side has forgotten a deletion already, and the other not yet. */
+function isForgotten({ id, mine, theirs }: Difference, { table, forgottenBeforeMs }: Ground): boolean {
+  const beforeMs = forgottenBeforeMs(id);
+  if (mine === undefined) return theirs !== undefined && theirs.ms < beforeMs;
+  return theirs === undefined && table.recordsAt(id).every((record) => (deadSinceMs(record) ?? Infinity) < beforeMs);
 }
 
 function isSame(a: Version | undefined, b: Version | undefined): boolean {
