@@ -174,10 +174,8 @@ describe('a question', () => {
       ['not_owner', null],
       ['stale', null],
     ];
-    expect(answersOf(guest)).toEqual({
-      ...{ 1: notOwner, 2: ['stored'], 3: notOwner },
-      ...{ 4: stale, 5: stale, 6: stale, 7: stale, 8: notOwner },
-    });
+    const others = { 4: stale, 5: stale, 6: stale, 7: stale, 8: notOwner };
+    expect(answersOf(guest)).toEqual({ 1: notOwner, 2: ['stored'], 3: notOwner, ...others });
     expect(opened).toBe(1);
   });
 
