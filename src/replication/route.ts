@@ -346,7 +346,8 @@ function rest(route: Route, random: number): Step {
 function expired(route: Route): Step {
   if (route.written) return finish(route, unknownEnd(route, route.obstacle));
   if (route.sentTo) return finish(route, unknownEnd(route, obstacleOf('timeout', route.sentTo)));
-  if (route.isForwarded) return finish(route, notOwner(undefined));
+  // Where others have let it wait, nobody else will do better.
+  if (route.isForwarded && route.timeouts === 0) return finish(route, notOwner(undefined));
   // A write that may have been done has ended already.
   const status = !isWrite(route) && route.timeouts > 0 ? 'timeout' : 'server_error';
   return finish(route, refusal(route, status, route.obstacle));

@@ -1,7 +1,7 @@
 /** The way of a request through the ring: what is tried again, what is not, and how it ends. */
 import { addressId, type NodeId } from '../../src/chord/id';
 import type { Peer } from '../../src/chord/peer';
-import { EMPTY, fromUtf8, toBuffer } from '../../src/octets';
+import { type BinaryString, EMPTY, fromUtf8, toBuffer } from '../../src/octets';
 import type { Done } from '../../src/protocol/rpc-data';
 import {
   type Asked,
@@ -25,7 +25,7 @@ const SELF: NodeId = addressId('self:1');
 const DEADLINE_MS = 5000;
 const OPS = ['get', 'put', 'delete'] as const;
 
-const HERE: Place = { type: 'here', mirror: undefined, sealed: false };
+const HERE: Place = { type: 'here' };
 const elsewhere = (at: Peer | undefined): Place => ({ type: 'elsewhere', peer: at });
 const done = (fields: Partial<Done> = {}): Done => ({
   type: 'done',
@@ -106,12 +106,7 @@ describe('stepRoute() by the tables of the node', () => {
     });
   });
 
-  it('serves gets of an arc that is sealed, and lets writes wait', () => {
-    const sealed: Place = { type: 'here', mirror: A, sealed: true };
-    expect(OPS.map((op) => new Trip({ op }).placed(sealed).now)).toEqual(['serve', 'look again', 'look again']);
-  });
-
-  it('waits for a key that is on its way, and then asks the ring', () => {
+  it('waits while it is being settled who leads the arc, and then asks the ring', () => {
     const trip = new Trip().placed({ type: 'not_yet' });
     for (let ms = LOOK_AGAIN_MS; ms < HERE_WAIT_MS; ms += LOOK_AGAIN_MS) {
       expect(trip.now).toBe('look again');
@@ -135,7 +130,7 @@ describe('stepRoute() by the tables of the node', () => {
     expect([trip.now, trip.text]).toEqual(['not_responsible', 'Cannot put: this node is in no ring']);
   });
 
-  it('names the owner to a client that goes there itself', () => {
+  it('names the primary to a client that goes there itself', () => {
     const known = new Trip({ isDirect: true }).placed(elsewhere(A));
     expect([known.now, known.text]).toEqual(['not_responsible', 'a:1']);
     const found = new Trip({ isDirect: true }).placed(elsewhere(undefined)).finds(B);
@@ -306,54 +301,105 @@ describe('stepRoute() and time', () => {
   });
 });
 
-describe('stepRoute() of a write in an arc that is being handed over', () => {
-  const written = (asked: Partial<Asked> = {}) =>
-    new Trip({ op: 'put', ...asked })
-      .placed({ type: 'here', mirror: A, sealed: false })
-      .take({ type: 'written', done: done(), mirror: A });
+describe('stepRoute() of what is served here with too few others', () => {
+  const unavailable = (trip: Trip) => trip.placed(HERE).take({ type: 'unavailable', why: 'unavailable, for a reason' });
 
-  it('is acknowledged when the next owner has it too', () => {
-    const trip = written();
-    expect(trip.now).toBe('send record to a:1');
-    expect(trip.take({ type: 'answered', answer: { type: 'stored' } }).last).toEqual({
-      type: 'finish',
-      answer: done({ acks: 2 }),
-      hops: 0,
+  it.each(OPS)('waits for more of them, and then refuses a %s, which has had no effect', (op) => {
+    const trip = new Trip({ op });
+    for (let ms = 0; ms < HERE_WAIT_MS; ms += LOOK_AGAIN_MS) {
+      expect(unavailable(trip.at(ms)).now).toBe('look again');
+      trip.rests();
+    }
+    expect(unavailable(trip.at(HERE_WAIT_MS)).now).toBe('server_error');
+    expect(trip.text).toBe(`Cannot ${op}: unavailable, for a reason`);
+  });
+
+  it('refuses it at its deadline, if that is sooner', () => {
+    const trip = unavailable(new Trip({ op: 'put' })).take({ type: 'expired' });
+    expect([trip.now, trip.text]).toEqual(['server_error', 'Cannot put: unavailable, for a reason']);
+  });
+
+  it('begins a get again whose members have not answered, and says at its deadline that they have not', () => {
+    const trip = new Trip().placed(HERE).take({ type: 'stuck', written: undefined });
+    expect(trip.now).toBe('rest');
+    expect(trip.rests().now).toBe('place');
+    expect(trip.placed(HERE).now).toBe('serve');
+    expect(trip.take({ type: 'expired' }).now).toBe('timeout');
+    expect(trip.text).toBe('Cannot get: too few of the nodes that have the key have answered');
+  });
+
+  it('does not take a get that is stuck here for one that may be served by another node that was passed it', () => {
+    const trip = new Trip({ isForwarded: true }).placed(HERE).take({ type: 'stuck', written: undefined });
+    expect(trip.rests().placed(elsewhere(A)).now).toBe('not_owner a:1');
+  });
+});
+
+describe('stepRoute() of a write that was made here and is not confirmed', () => {
+  const version = 'sixteen bytes !!' as BinaryString;
+  const WRITTEN = done({ version, acks: 1, copies: 3, degraded: false });
+  const stuck = (asked: Partial<Asked> = {}) =>
+    new Trip({ op: 'put', ...asked }).placed(HERE).take({ type: 'stuck', written: WRITTEN });
+  const moved = (asked: Partial<Asked> = {}) => stuck(asked).rests().placed(elsewhere(A));
+
+  it('goes on for as long as this node leads the arc', () => {
+    const trip = stuck();
+    for (let times = 0; times < 5; times += 1) {
+      expect(trip.now).toBe('rest');
+      expect(trip.rests().placed(HERE).now).toBe('serve');
+      trip.take({ type: 'stuck', written: WRITTEN });
+    }
+    const confirmed = done({ version, acks: 2, copies: 3 });
+    expect(trip.rests().placed(HERE).take({ type: 'served', done: confirmed }).last).toMatchObject({
+      answer: confirmed,
     });
   });
 
-  it('is sent again after any failure: merging keeps the newest', () => {
-    for (const code of ['timeout', 'disconnected', 'unreachable', 'internal']) {
-      const trip = written().fails(code, true);
-      if (trip.now === 'rest') trip.rests();
-      expect(trip.placed({ type: 'here', mirror: A, sealed: false }).now).toBe('send record to a:1');
-      expect(trip.fails('timeout', true).placed({ type: 'here', mirror: A, sealed: true }).now).toBe(
-        'send record to a:1',
-      );
+  it('waits while it is being settled who leads the arc, and does not give up before its deadline', () => {
+    const trip = stuck().rests().placed({ type: 'not_yet' });
+    expect(trip.now).toBe('look again');
+    expect(
+      trip
+        .at(DEADLINE_MS - 1)
+        .rests()
+        .placed({ type: 'not_yet' }).now,
+    ).toBe('look again');
+    expect(trip.take({ type: 'unavailable', why: 'unavailable' }).now).toBe('look again');
+    expect(trip.at(DEADLINE_MS).take({ type: 'expired' }).now).toBe('timeout');
+    expect(trip.text).toMatch(/^Cannot tell whether the put was done: /);
+    expect(trip.last).toMatchObject({ answer: { acks: 1, copies: 3, degraded: false } });
+  });
+
+  it.each(['success', 'not_found'] as const)(
+    'is done where the next primary finds that very version (%s)',
+    (status) => {
+      expect(moved().now).toBe('send check to a:1');
+      const found = done({ status, version, acks: 2, copies: 3 });
+      expect(moved().take({ type: 'answered', answer: found }).last).toMatchObject({ answer: WRITTEN, hops: 0 });
+    },
+  );
+
+  it('is unknown for good where the next primary finds another version, or nothing', () => {
+    const other = done({ version: 'another version!' as BinaryString });
+    const nothing = done({ status: 'not_found' });
+    for (const answer of [other, nothing]) {
+      const trip = moved().take({ type: 'answered', answer });
+      expect([trip.now, trip.text]).toEqual([
+        'timeout',
+        'Cannot tell whether the put was done: another node leads its arc now',
+      ]);
     }
   });
 
-  it('is acknowledged when the hand-over was given up', () => {
-    expect(written().fails('unreachable', false).rests().placed(HERE).last).toMatchObject({ answer: done() });
-  });
-
-  it('follows the arc to its new owner', () => {
-    const trip = written().refers().rests().placed(elsewhere(B));
-    expect(trip.now).toBe('send record to b:1');
-    expect(trip.refers(C).now).toBe('send record to c:1');
-    expect(trip.take({ type: 'answered', answer: { type: 'stored' } }).now).toBe('success');
-    expect(written().refers().rests().placed(elsewhere(undefined)).finds(D).now).toBe('send record to d:1');
-    // A client that wants to be told the owner has its write under way already.
-    expect(written({ isDirect: true }).refers().rests().placed(elsewhere(B)).now).toBe('send record to b:1');
-    expect(written({ isForwarded: true }).refers().rests().placed(elsewhere(B)).now).toBe('send record to b:1');
-  });
-
-  it('is unknown when nobody has confirmed it in time', () => {
-    const trip = written().fails('unreachable', false).rests().placed({ type: 'not_yet' });
-    expect(trip.now).toBe('look again');
-    expect(trip.take({ type: 'expired' }).now).toBe('timeout');
-    expect(trip.text).toBe(
-      'Cannot tell whether the put was done: the node that takes the key over has not confirmed it',
-    );
+  it('asks the next primary again after any failure: asking changes nothing', () => {
+    for (const code of ['timeout', 'disconnected', 'unreachable', 'internal']) {
+      const trip = moved().fails(code, true);
+      if (trip.now === 'rest') trip.rests();
+      expect(trip.placed(elsewhere(B)).now).toBe('send check to b:1');
+    }
+    expect(moved().take({ type: 'answered', answer: done({ status: 'server_error' }) }).now).toBe('rest');
+    expect(moved().refers(C).now).toBe('send check to c:1');
+    expect(moved({ isForwarded: true }).now).toBe('send check to a:1');
+    expect(moved({ isDirect: true }).now).toBe('send check to a:1');
+    expect(stuck().rests().placed(elsewhere(undefined)).finds(D).now).toBe('send check to d:1');
   });
 });
