@@ -6,19 +6,14 @@
  * node still serves the view under which it is asked is looked up in the same turn.
  */
 import type { NodeSettings } from '../src/config';
-import { keyId } from '../src/chord/id';
 import { EMPTY } from '../src/octets';
 import type { Peer } from '../src/chord/peer';
-import { inRange } from '../src/chord/range';
-import type { GetReplica, PutReplica, ReplicaAnswer, ReplicaQuestion, RequestQuestion } from '../src/protocol/rpc-data';
-import { holdingAt } from '../src/replication/holding';
-import { answerSync, copyOf, type SourceAnswer, type SourceQuestion } from '../src/replication/sync-source';
-import { compareVersions, msOf } from '../src/replication/version';
-import { replicaStanding, type Views } from '../src/replication/views';
-import type { Target } from '../src/store/local-write';
-import type { Record } from '../src/store/record';
+import type { ReplicaAnswer, ReplicaQuestion, RequestQuestion } from '../src/protocol/rpc-data';
+import { answerReplicaFrom } from '../src/replication/replica-answers';
+import type { SourceAnswer, SourceQuestion } from '../src/replication/sync-source';
 import { Coordinator, type Surroundings } from './coordinator';
 import type { KeyRequest } from './errand';
+import * as kvStore from './kv-store';
 import type { DataAsked, DataService, RecordQuestion } from './peer-session';
 import type { Line } from './session';
 import { storeOf, type Tables } from './turn';
@@ -43,14 +38,10 @@ export function answerReplica(
   const arcs = tables.arcs();
   const target = arcs && storeOf(tables.store(), arcs);
   if (arcs === undefined || target === undefined) return undefined;
-  switch (question.type) {
-    case 'put_replica':
-      return keep(question, arcs.views, target, systemMs);
-    case 'get_replica':
-      return have(question, arcs.views, target);
-    default:
-      return answerSync(arcs.views, target, question, from);
-  }
+  const answer = answerReplicaFrom(arcs.views, target, question, { from, systemMs });
+  // Only who leads an arc compares it, and it knows up to when all replicas agree.
+  if (question.type === 'ranges' && answer.type === 'compared') kvStore.raiseHorizon(question.arc, question.horizonMs);
+  return answer;
 }
 
 // Internal
@@ -89,41 +80,4 @@ function requestOf(question: RequestQuestion): KeyRequest {
   const { type: op, key, consistency } = question;
   const value = question.type === 'put' ? question.value : EMPTY;
   return { type: 'request', version: 2, op, key, value, requestId: 0, consistency, direct: false, wantsMeta: false };
-}
-
-function keep({ record, epoch, isNew }: PutReplica, views: Views, target: Target, systemMs: number): ReplicaAnswer {
-  const { table, clock } = target;
-  const standing = replicaStanding(views, record.keyId, epoch);
-  if (standing.type === 'stale' && !(record.ev && isKept(views, record))) return { type: 'stale', view: standing.view };
-  const current = table.get(record.key);
-  const order = current === undefined ? -1 : compareVersions(current, record);
-  if (current !== undefined && order > 0) return { type: 'superseded', version: current.version };
-  if (isNew && isAhead(record, current, clock.maxDriftMs, systemMs)) return { type: 'skewed' };
-  clock.observe(record.version, systemMs);
-  table.merge(record, current);
-  return { type: 'stored' };
-}
-
-/** What was written without a quorum is nobody's promise: whoever has the arc, or has not given it away yet, takes it. */
-function isKept({ holdings, surplus }: Views, { keyId }: Record): boolean {
-  const role = holdingAt(holdings, keyId)?.role ?? 'none';
-  return role !== 'none' || surplus.some(({ arc }) => inRange(keyId, arc));
-}
-
-/** A clock that is wrong must not draw a key into the future, unless it is there already. */
-function isAhead(record: Record, current: Record | undefined, maxDriftMs: number, systemMs: number): boolean {
-  const latestMs = systemMs + maxDriftMs;
-  return msOf(record) > latestMs && (current === undefined || msOf(current) <= latestMs);
-}
-
-function have({ key, epoch, wantsValue }: GetReplica, views: Views, { table }: Target): ReplicaAnswer {
-  const current = table.get(key);
-  const standing = replicaStanding(views, current?.keyId ?? keyId(key), epoch);
-  if (standing.type === 'stale') return { type: 'stale', view: standing.view };
-  const isVoter = standing.type === 'member' && standing.isVoter;
-  if (current === undefined) return { type: 'replica', isVoter, version: undefined };
-  const { version } = current;
-  return wantsValue
-    ? { type: 'replica', isVoter, version, record: copyOf(current) }
-    : { type: 'replica', isVoter, version };
 }

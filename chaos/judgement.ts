@@ -5,7 +5,7 @@
  * history stops being linearizable. It is taken out, and the search goes on without it.
  */
 import type { Operation } from './history';
-import { checkRegister } from './register-checker';
+import { checkRegister } from '../src/simulation/register-checker';
 
 /**
  * What a read shows that it should not.

@@ -1,18 +1,32 @@
-/** What simulated nodes send each other: the words of the ring and of lookups, in an envelope. */
+/** What simulated nodes send each other: the words of the ring, of lookups and of copies, in an envelope. */
 import type { Id, NodeId } from '../chord/id';
 import type { NextHop } from '../chord/lookup';
 import type { Peer } from '../chord/peer';
 import type { Answer, Question, Tale } from '../chord/ring-protocol';
+import type { DataAnswer, DataQuestion } from '../protocol/rpc-data';
+import type { SyncAnswer, SyncQuestion } from '../protocol/rpc-sync';
+import type { ViewAnswer, ViewQuestion } from '../protocol/rpc-views';
+
+/** What nodes that keep copies of keys ask each other. */
+export type CopyQuestion = ViewQuestion | SyncQuestion | DataQuestion;
+
+/** What they answer. */
+export type CopyAnswer = ViewAnswer | SyncAnswer | DataAnswer;
 
 /** Everything that a node may be asked. */
 export type Asking =
   | Question
   | { readonly type: 'find_next'; readonly key: Id; readonly excluded: ReadonlySet<NodeId> }
   /** Ping the target for us. */
-  | { readonly type: 'ping_for'; readonly target: Peer };
+  | { readonly type: 'ping_for'; readonly target: Peer }
+  | { readonly type: 'copies'; readonly question: CopyQuestion };
 
 /** Everything that it may answer. */
-export type Answering = Answer | NextHop | { readonly type: 'silent' };
+export type Answering =
+  | Answer
+  | NextHop
+  | { readonly type: 'silent' }
+  | { readonly type: 'copies'; readonly answer: CopyAnswer };
 
 /** A message on its way. */
 export type Packet =

@@ -14,11 +14,11 @@ import { type FingerKeeper, FixingKeeper, NO_FINGERS, RefreshKeeper } from './fi
 import { type LookupHost, type LookupOutcome, lookUp } from './node-lookups';
 import { NodeProbe } from './node-probe';
 import type { NodeSettings } from './node-settings';
-import type { Asking, AskOutcome, Packet } from './packet';
+import type { Asking, AskOutcome, CopyQuestion, Packet } from './packet';
 import { answerTo, Questions } from './questions';
 import { FingerTable } from '../chord/finger-table';
 import { Rounds } from './rounds';
-import type { Surroundings } from './surroundings';
+import type { Alarm, Keeper, KeeperHost, Surroundings } from './surroundings';
 
 /** A question of the ring's member that has no outcome yet. */
 interface RingAsk {
@@ -35,7 +35,7 @@ const ANSWERED_MAX = 64;
 const NOBODY: ReadonlySet<NodeId> = new Set();
 
 /** One process of a node, from its start to its end. */
-export class VirtualNode implements LookupHost {
+export class VirtualNode implements LookupHost, KeeperHost {
   member: RingMember;
   readonly settings: NodeSettings;
   readonly retries: boolean;
@@ -51,6 +51,7 @@ export class VirtualNode implements LookupHost {
   private readonly fingers: FingerKeeper;
   private readonly rounds: Rounds;
   private readonly probe: NodeProbe | undefined;
+  private readonly keeper: Keeper | undefined;
 
   constructor(
     readonly self: Peer,
@@ -66,6 +67,7 @@ export class VirtualNode implements LookupHost {
     this.fingers = this.makeFingers(start.fingers ?? FingerTable.of(self.id));
     this.rounds = new Rounds(world, () => this.round());
     if (settings.ringProbeMs > 0) this.probe = new NodeProbe(settings.ringProbeMs, world, this);
+    this.keeper = world.makeKeeper?.(this);
     if (start.member) this.begin();
   }
 
@@ -153,6 +155,10 @@ export class VirtualNode implements LookupHost {
       });
       return undefined;
     }
+    if (asking.type === 'copies') {
+      this.keeper?.asked(packet.from, asking.question, (answer) => reply({ type: 'copies', answer }));
+      return undefined;
+    }
     this.advance({ type: 'asked', from: packet.from, question: asking, ref: packet.number }, packet);
   }
 
@@ -185,6 +191,36 @@ export class VirtualNode implements LookupHost {
       if (outcome.type === 'failed') this.fingers.dead(peer);
       done(outcome);
     });
+  }
+
+  // What keeps copies
+
+  /** Who owns a key, as {@link find} has it. */
+  ownerOf(key: Id, done: (owner: Peer | undefined) => void): void {
+    lookUp(this, key, ({ owners }) => done(owners[0]));
+  }
+
+  /** Asks somebody who keeps copies. */
+  askKeeper(peer: Peer, question: CopyQuestion, timeoutMs: number, done: (outcome: AskOutcome) => void): void {
+    this.questions.ask(peer, { type: 'copies', question }, timeoutMs, (outcome) => {
+      this.learnFrom(outcome);
+      done(outcome);
+    });
+  }
+
+  /** Whether a peer seems to be alive. */
+  isTrusted({ id }: Peer): boolean {
+    return !this.detector.isSuspect(id);
+  }
+
+  /** How long to wait for an answer of a peer. */
+  patienceMs(peer: Peer): number {
+    return this.detector.timeoutMs(peer);
+  }
+
+  /** Does something later, as long as this process lives. */
+  after(ms: number, action: () => void): Alarm {
+    return this.world.after(ms, action);
   }
 
   private learnFrom(outcome: AskOutcome): void {
@@ -257,6 +293,7 @@ export class VirtualNode implements LookupHost {
     this.watchNeighbours();
     this.fingers.ringChanged();
     this.rounds.changed();
+    this.keeper?.ringChanged();
   }
 
   private watchNeighbours(): void {
@@ -292,6 +329,7 @@ export class VirtualNode implements LookupHost {
 
   /** Who is alive and gave no answer counts as busy: the step is dropped and tried again. */
   private judged(peer: Peer, isAlive: boolean): void {
+    this.keeper?.verdict(peer, isAlive);
     // The death of an earlier incarnation says nothing of what was asked of the one that is there now.
     const isMeant = ({ to, isJudged }: RingAsk) => to.id === peer.id && (isAlive ? isJudged : to.inc <= peer.inc);
     const meant = [...this.asked].filter(([, asked]) => isMeant(asked));

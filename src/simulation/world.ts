@@ -14,7 +14,7 @@ import { type Conditions, Network } from './network';
 import type { NodeSettings } from './node-settings';
 import type { Packet } from './packet';
 import { Random } from './random';
-import type { Alarm, Surroundings } from './surroundings';
+import type { Alarm, Keeper, KeeperHost, Surroundings } from './surroundings';
 import { VirtualNode } from './virtual-node';
 
 /** A process, from its start to its end, as the world sees it. */
@@ -46,6 +46,8 @@ export interface WorldOptions {
   readonly seed: number;
   readonly settings: NodeSettings;
   readonly conditions: Conditions;
+  /** Begins what keeps copies of keys in a node. @default nodes keep none */
+  readonly makeKeeper?: (node: KeeperHost) => Keeper;
 }
 
 class NodeAlarm implements Alarm {
@@ -80,7 +82,10 @@ export class World {
   private numbers = 0;
   private hasChanged = false;
 
-  constructor({ seed, settings, conditions }: WorldOptions) {
+  private readonly makeKeeper: Surroundings['makeKeeper'];
+
+  constructor({ seed, settings, conditions, makeKeeper }: WorldOptions) {
+    this.makeKeeper = makeKeeper;
     this.random = new Random(seed);
     this.network = new Network(conditions, this.random.fork());
     this.settings = settings;
@@ -215,6 +220,7 @@ export class World {
       },
       random: this.random,
       settings: this.settings,
+      makeKeeper: this.makeKeeper,
       nextNumber: () => {
         this.numbers += 1;
         return this.numbers;

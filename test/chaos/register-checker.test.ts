@@ -1,6 +1,6 @@
 /** Register checker: what one register can have answered, and what it cannot. */
 import type { Operation } from '../../chaos/history';
-import { checkRegister } from '../../chaos/register-checker';
+import { checkRegister } from '../../src/simulation/register-checker';
 import { randomFrom } from '../../src/otp';
 import { deleted, found, foundNothing, playRegister, put, refused, unknown } from './played-register';
 

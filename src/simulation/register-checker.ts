@@ -13,7 +13,7 @@
  * - Deletes of unknown outcome look all alike. They are taken in the order of their beginning, if at all.
  * - A get of unknown outcome says nothing, and neither does a definite failure.
  */
-import type { Operation } from './history';
+import type { Operation } from './operation';
 
 /** What a search comes to. */
 export type Check =
