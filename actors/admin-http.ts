@@ -8,7 +8,9 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { type AdminResponse, type Check, type NodeInfo, type NodeView, route } from '../src/admin/routes';
+import type { Check, NodeInfo, NodeView, ReplicaView } from '../src/admin/node-view';
+import type { AdminResponse } from '../src/admin/route-parts';
+import { route } from '../src/admin/routes';
 import type { RingView } from '../src/admin/ring-view';
 import type { NodeId } from '../src/chord/id';
 import { formatAddress } from '../src/client/address';
@@ -30,6 +32,7 @@ import { Door } from '../src/transport/door';
 import * as acceptor from './acceptor';
 import type { FrameTally } from './frame-tally';
 import * as kvStore from './kv-store';
+import * as replicaWindow from './replica-window';
 import * as ringState from './ring-state';
 import * as ringWindow from './ring-window';
 import { registered } from './registered';
@@ -158,12 +161,14 @@ function send(response: ServerResponse, { status, body }: AdminResponse): void {
 
 function viewOf(args: Args, runtime: Runtime): NodeView {
   const ring = ringWindow.open(args, runtime);
+  const replicas = replicaWindow.open(runtime);
   return {
     allowChaos: args.settings.allowChaos,
     isAlive: () => runtime.whereis(ROOT) !== undefined,
     readyChecks: () => readyChecks(args, runtime),
-    node: () => nodeInfo(args, ring, runtime),
+    node: () => nodeInfo(args, ring, replicas, runtime),
     ring,
+    replicas,
     tree: () => wholeTree(runtime),
     kill: (path) => kill(path, runtime),
   };
@@ -181,21 +186,22 @@ function readyChecks({ life }: Args, runtime: Runtime): readonly Check[] {
   ];
 }
 
-function nodeInfo({ settings, id, version, life, tally }: Args, ring: RingView, runtime: Runtime): NodeInfo {
-  const stats = runtime.run(kvStore.open)?.table.stats();
-  const hasLeft = runtime.run(ringState.read)?.phase === 'left';
+function nodeInfo(
+  { settings, id, version, life, tally }: Args,
+  ring: RingView,
+  replicas: ReplicaView,
+  runtime: Runtime,
+): NodeInfo {
+  const member = runtime.run(ringState.read);
+  const hasLeft = member?.phase === 'left';
   return {
     nodeId: settings.nodeId,
     id,
     addr: formatAddress(settings),
+    inc: String(replicas.views()?.self.inc ?? member?.self.inc ?? 0n),
     state: hasLeft ? 'leaving' : life.state,
     ring: ringWindow.place(ring, runtime),
-    keys: {
-      primary: stats?.keys ?? 0,
-      replica: 0,
-      tombstones: stats?.tombstones ?? 0,
-      bytes: stats?.bytes ?? 0,
-    },
+    ...replicaWindow.place(replicas, runtime),
     rpc: { messagesSent: tally.messagesSent, bytesSent: tally.bytesSent },
     uptimeMs: Math.round(runtime.clock.nowMs() - life.startedAtMs),
     version,

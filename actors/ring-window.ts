@@ -4,14 +4,14 @@
  * It reads the tables in which the ring's actors publish what they know, and asks other nodes through the links
  * that the node has anyway. Nothing here changes anything.
  */
-import type { NodeInfo, RingPlace } from '../src/admin/routes';
+import type { NodeInfo, RingPlace } from '../src/admin/node-view';
 import { type Description, peerInfo, type RingView } from '../src/admin/ring-view';
 import type { Peer } from '../src/chord/peer';
 import { isAlone } from '../src/chord/ring-member';
 import { estimateRingSize } from '../src/chord/ring-size';
 import type { Runtime } from '../src/otp';
 import type { Described } from '../src/protocol/rpc-description';
-import { holdingAt } from '../src/replication/holding';
+import type { Views } from '../src/replication/views';
 import { askOnce } from './ask-once';
 import * as handoff from './handoff';
 import * as ringState from './ring-state';
@@ -47,23 +47,22 @@ export function open({ life }: Args, runtime: Runtime): RingView {
 /** What `GET /api/node` says of the ring. */
 export function place(view: RingView, runtime: Runtime): RingPlace {
   const self = view.describeSelf();
-  const { predecessor = null, successors = [], arc = null } = self ?? ({} as Partial<Description>);
+  const { predecessor = null, successors = [] } = self ?? ({} as Partial<Description>);
   const [successor] = successors;
   return {
     predecessor: predecessor && peerInfo(predecessor),
     successor: successor ? peerInfo(successor) : null,
     successorList: successors.map(peerInfo),
     fingers: (view.fingers()?.fingers.peers ?? []).map(peerInfo),
-    arc: arc && { lo: arc[0], hi: arc[1] },
-    epoch: runtime.run(epochHere),
+    arcs: ledPieces(runtime.run(handoff.read)?.views),
     ...runtime.run(sizeOf),
   };
 }
 
-/** How often who keeps the last keys before this node has been agreed anew, or more. */
-function epochHere(): number | null {
-  const views = handoff.read()?.views;
-  return (views && holdingAt(views.holdings, views.self.id)?.view?.epoch.n) ?? null;
+function ledPieces(views: Views | undefined): RingPlace['arcs'] {
+  return (views?.places ?? []).flatMap(({ arc: { lo, hi }, standing }) =>
+    standing.type === 'primary' ? [{ lo, hi, epoch: standing.view.epoch.n }] : [],
+  );
 }
 
 /** A ring holds for sure once more nodes are in it than a successor list is long, and this node's list is full. */
@@ -77,7 +76,7 @@ function sizeOf(): Pick<RingPlace, 'size' | 'safe'> {
 
 function told(described: Described | undefined): Description | undefined {
   if (described === undefined) return undefined;
-  const { self, state, successors, keys, bytes, tombstones } = described;
-  const { predecessor = null, arc } = described;
-  return { self, state, predecessor, successors, arc: arc ? [arc.lo, arc.hi] : null, keys, bytes, tombstones };
+  const { self, state, successors, arcs, keys, bytes, tombstones, copies } = described;
+  const { predecessor = null } = described;
+  return { self, state, predecessor, successors, arcs, keys, bytes, tombstones, copies };
 }

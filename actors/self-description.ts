@@ -4,10 +4,11 @@
  * It is what people are shown, and what other nodes learn everybody from. Nobody is asked for it: it
  * is put together in the turn in which somebody wants it.
  */
-import type { Described, MemberState } from '../src/protocol/rpc-description';
-import { ledArc } from '../src/replication/led-arc';
+import { countCopies, countKeys, ledArcs } from '../src/admin/copies';
+import type { CopyCounts, Described, MemberState } from '../src/protocol/rpc-description';
 import * as handoff from './handoff';
 import * as kvStore from './kv-store';
+import * as replicaSyncer from './replica-syncer';
 import * as ringState from './ring-state';
 import * as routes from './routes';
 
@@ -17,8 +18,8 @@ import * as routes from './routes';
 export function describeSelf(life: { readonly state: MemberState }): Described | undefined {
   const member = ringState.read();
   if (member === undefined) return undefined;
-  const row = handoff.read();
-  const { keys = 0, bytes = 0, tombstones = 0 } = kvStore.open()?.table.stats() ?? {};
+  const [views, table] = [handoff.read()?.views, kvStore.open()?.table];
+  const { primary: keys, bytes, tombstones } = countKeys(views, table);
   return {
     type: 'described',
     self: member.self,
@@ -26,11 +27,19 @@ export function describeSelf(life: { readonly state: MemberState }): Described |
     predecessor: member.phase === 'member' ? member.predecessor : undefined,
     successors: member.phase === 'member' ? member.successors : [],
     fingers: routes.read()?.fingers.peers ?? [],
-    arc: row && ledArc(row.views),
+    arcs: ledArcs(views),
     keys,
     bytes,
     tombstones,
+    copies: copyCounts(),
   };
+}
+
+/** How many copies there are of what this node keeps. */
+export function copyCounts(): CopyCounts {
+  const repairs = replicaSyncer.read();
+  const under = { fetching: repairs?.jobs.length ?? 0, hints: repairs?.hintsPending ?? 0 };
+  return countCopies(handoff.read()?.views, kvStore.open()?.table, under);
 }
 
 // Internal

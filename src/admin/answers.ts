@@ -7,7 +7,8 @@
  */
 import * as v from 'valibot';
 
-const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
+/** A number of things. */
+export const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 /** A member of the ring, as others name it. */
 export interface PeerInfo extends v.InferOutput<typeof PeerDocument> {}
@@ -17,13 +18,31 @@ export const PeerDocument = v.pipe(v.object({ id: v.string(), addr: v.string() }
 
 const Peers = v.pipe(v.array(PeerDocument), v.readonly());
 
-/** The arc that a node owns: without `lo`, with `hi`; with `lo` = `hi`, the whole circle. */
+/** An arc of the circle: without `lo`, with `hi`; with `lo` = `hi`, all of it. */
 export interface ArcInfo extends v.InferOutput<typeof ArcDocument> {}
 
-const ArcDocument = v.pipe(v.object({ lo: v.string(), hi: v.string() }), v.readonly());
+/** Reads an {@link ArcInfo}. */
+export const ArcDocument = v.pipe(v.object({ lo: v.string(), hi: v.string() }), v.readonly());
 
 /** Where a node stands in its life. */
 export type NodeState = 'joining' | 'active' | 'leaving';
+
+/** How many copies there are of what, as far as one node knows: see `CopyCounts` in src/protocol/rpc-description.ts. */
+const CopyCountsDocument = v.pipe(
+  v.object({
+    records: Count,
+    led: Count,
+    member: Count,
+    learner: Count,
+    newcomers: Count,
+    least: Count,
+    most: Count,
+    unsettled: Count,
+    fetching: Count,
+    hints: Count,
+  }),
+  v.readonly(),
+);
 
 /** One node of the ring as it describes itself, or as others name it where it does not answer. */
 export interface RingNode extends v.InferOutput<typeof RingNodeDocument> {}
@@ -35,11 +54,14 @@ const RingNodeDocument = v.pipe(
     state: v.picklist(['joining', 'active', 'leaving', 'unreachable']),
     predecessor: v.nullable(PeerDocument),
     successorList: Peers,
-    /** What it owns; null while that is nothing. */
-    arc: v.nullable(ArcDocument),
+    /** What it leads: whose quorum operations it serves. */
+    arcs: v.pipe(v.array(ArcDocument), v.readonly()),
+    /** Values that it leads. */
     keys: Count,
+    /** Of everything that it holds. */
     bytes: Count,
     tombstones: Count,
+    copies: CopyCountsDocument,
   }),
   v.readonly(),
 );
@@ -53,7 +75,7 @@ export const RingDocument = v.pipe(
     nodes: v.pipe(v.array(RingNodeDocument), v.readonly()),
     /** Every pair of neighbours agrees, everybody answers, and the walk ends where it began. */
     consistent: v.boolean(),
-    /** Every key has one owner. */
+    /** Every key has one primary. */
     covered: v.boolean(),
     /** Why it is not consistent, or not covered, a sentence each. */
     problems: v.pipe(v.array(v.string()), v.readonly()),

@@ -65,7 +65,7 @@ async function findOwner(view: RingView, self: Peer, key: KeyId): Promise<Result
 /** An answer that is waited for always leads on; without one there would be nothing to wait for. */
 const NO_ROUTE: LookupEffect = { type: 'failed', code: 'no_route', path: [] };
 
-const owns = ({ arc }: Description, key: KeyId) => arc !== null && inRange(key, { lo: arc[0], hi: arc[1] });
+const owns = ({ arcs }: Description, key: KeyId) => arcs.some((arc) => inRange(key, arc));
 
 const MICROSECOND_DIGITS = 1000;
 

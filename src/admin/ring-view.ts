@@ -8,6 +8,8 @@ import type { FingerTable } from '../chord/finger-table';
 import type { Id, NodeId } from '../chord/id';
 import type { NextHop } from '../chord/lookup';
 import type { Peer } from '../chord/peer';
+import type { Range } from '../chord/range';
+import type { CopyCounts } from '../protocol/rpc-description';
 import type { NodeState, PeerInfo } from './answers';
 
 /** What a node says of itself. */
@@ -17,11 +19,14 @@ export interface Description {
   readonly predecessor: Peer | null;
   /** Head first; a lone member's list holds itself. */
   readonly successors: readonly Peer[];
-  /** What it owns, as (lo, hi]; null while that is nothing. */
-  readonly arc: readonly [Id, Id] | null;
+  /** What it leads: whose quorum operations it serves. */
+  readonly arcs: readonly Range[];
+  /** Values that it leads. */
   readonly keys: number;
+  /** Of everything that it holds. */
   readonly bytes: number;
   readonly tombstones: number;
+  readonly copies: CopyCounts;
 }
 
 /** Whether a node is in a ring at all: it has yet to join one, or has left it. */

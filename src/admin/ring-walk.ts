@@ -9,6 +9,7 @@
 import { distanceOf } from '../chord/finger-table';
 import type { Id } from '../chord/id';
 import type { Peer } from '../chord/peer';
+import { NO_COPIES } from '../protocol/rpc-description';
 import type { RingInfo, RingNode } from './answers';
 import { type Description, isInRing, peerInfo, type RingView } from './ring-view';
 
@@ -136,32 +137,40 @@ function neighbourProblems({ self, successors }: Description, next: Description)
 
 const nameOf = (peer: Peer | null | undefined) => peer?.addr ?? 'nobody';
 
-/** Where the arcs that are owned leave a gap, or overlap. They come in ring order, by who owns them. */
+/** Where the arcs that are led leave a gap, or overlap: each must begin where the one before it round the circle ends. */
 function ownershipProblems(reached: readonly Description[]): readonly string[] {
-  const owners = reached.flatMap(({ self, arc }) =>
-    arc === null ? [] : [{ addr: self.addr, lo: arc[0], hi: arc[1] }],
-  );
-  if (owners.length === 0) return ['nobody owns any key'];
-  return owners.flatMap(({ addr, hi }, index) => {
-    const next = after(owners, index);
+  const led = reached
+    .flatMap(({ self, arcs }) => arcs.map(({ lo, hi }) => ({ addr: self.addr, lo, hi })))
+    .sort((a, b) => (a.hi < b.hi ? -1 : 1));
+  if (led.length === 0) return ['nobody owns any key'];
+  return led.flatMap(({ addr, hi }, index) => {
+    const next = after(led, index);
     return next.lo === hi ? [] : [`what ${next.addr} owns does not begin where what ${addr} owns ends`];
   });
 }
 
 function nodeOf({ peer, description }: Seen): RingNode {
   if (description === undefined) {
-    const nothing = { predecessor: null, successorList: [], arc: null, keys: 0, bytes: 0, tombstones: 0 };
-    return { ...peerInfo(peer), state: 'unreachable', ...nothing };
+    const counts = { keys: 0, bytes: 0, tombstones: 0, copies: NO_COPIES };
+    return {
+      ...peerInfo(peer),
+      state: 'unreachable',
+      predecessor: null,
+      successorList: [],
+      arcs: [],
+      ...counts,
+    };
   }
-  const { self, state, predecessor, successors, arc, keys, bytes, tombstones } = description;
+  const { self, state, predecessor, successors, arcs, keys, bytes, tombstones, copies } = description;
   return {
     ...peerInfo(self),
     state,
     predecessor: predecessor && peerInfo(predecessor),
     successorList: successors.map(peerInfo),
-    arc: arc && { lo: arc[0], hi: arc[1] },
+    arcs,
     keys,
     bytes,
     tombstones,
+    copies,
   };
 }

@@ -12,87 +12,22 @@ import { FINGERS, type FingerTable, fingerTarget } from '../chord/finger-table';
 import { keyId } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import { toBinaryString } from '../octets';
-import type { TreeNode } from '../otp/tree';
-import type { ArcInfo, FingerInfo, FingersInfo, LookupInfo, NodeState, PeerInfo } from './answers';
+import type { FingerInfo, FingersInfo, LookupInfo } from './answers';
 import { lookUp } from './key-lookup';
-import { isInRing, peerInfo, type RingView } from './ring-view';
+import type { Check, NodeView } from './node-view';
+import { REPLICA_ROUTES } from './replica-routes';
+import { isInRing, peerInfo } from './ring-view';
 import { walkRing } from './ring-walk';
-
-/** One thing that must hold for a node to be ready. */
-export interface Check {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly reason?: string;
-}
-
-/** The answer to `GET /api/node`. */
-export interface NodeInfo {
-  readonly nodeId: number;
-  readonly id: string;
-  readonly addr: string;
-  readonly state: NodeState;
-  readonly ring: RingPlace;
-  readonly keys: {
-    readonly primary: number;
-    readonly replica: number;
-    readonly tombstones: number;
-    readonly bytes: number;
-  };
-  /** What it has said to other nodes since it was started: questions, answers and tales. */
-  readonly rpc: { readonly messagesSent: number; readonly bytesSent: number };
-  readonly uptimeMs: number;
-  readonly version: string;
-}
-
-/** Where a node stands in the ring. */
-export interface RingPlace {
-  readonly predecessor: PeerInfo | null;
-  readonly successor: PeerInfo | null;
-  readonly successorList: readonly PeerInfo[];
-  /** The distinct ones, nearest first. */
-  readonly fingers: readonly PeerInfo[];
-  /** What it owns; null while that is nothing. */
-  readonly arc: ArcInfo | null;
-  /** Under which number it owns that: every change of hands raises it. */
-  readonly epoch: number | null;
-  /** How many nodes it believes there are; null while it cannot tell. */
-  readonly size: number | null;
-  /** Whether so many nodes follow it that the ring holds when all but one of its list fail at once. */
-  readonly safe: boolean;
-}
-
-/** What the routes need of a node. */
-export interface NodeView {
-  readonly allowChaos: boolean;
-  isAlive(): boolean;
-  readyChecks(): readonly Check[];
-  node(): NodeInfo;
-  readonly ring: RingView;
-  /** Undefined while there is no tree. */
-  tree(): Promise<TreeNode | undefined>;
-  /** Kills the process at a path as `exit(Pid, kill)` would; false when there is none. */
-  kill(path: string): Promise<boolean>;
-}
-
-/** One request, read to its end. `host` and `origin` decide whether it may be answered at all. */
-export interface AdminRequest {
-  readonly method: string;
-  /** Path and query. */
-  readonly url: string;
-  /** The headers that matter. */
-  readonly host: string | undefined;
-  readonly origin: string | undefined;
-  readonly body: string;
-}
-
-/** What goes back. The body of a refusal is `{ error: { code, message } }`. */
-export interface AdminResponse {
-  readonly status: number;
-  /** Sent as JSON, a string as plain text. */
-  readonly body: unknown;
-}
-
-type Route = (view: NodeView, request: AdminRequest, url: URL) => AdminResponse | Promise<AdminResponse>;
+import {
+  type AdminRequest,
+  type AdminResponse,
+  fromPage,
+  keyOf,
+  parseJson,
+  refusal,
+  RING_RESTARTING,
+  type Route,
+} from './route-parts';
 
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Route>>>> = {
   '/healthz': { GET: health },
@@ -104,6 +39,7 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Route>>>> = {
   '/api/ring/lookup': { GET: lookup },
   '/api/tree': { GET: tree },
   '/api/tree/kill': { POST: kill },
+  ...REPLICA_ROUTES,
 };
 
 /** Answers a request. Never throws for anything that a request can contain. */
@@ -143,8 +79,6 @@ async function ring(view: NodeView): Promise<AdminResponse> {
   const walked = await walkRing(view.ring);
   return walked ? { status: 200, body: walked } : RING_RESTARTING;
 }
-
-const RING_RESTARTING = refusal(503, 'unavailable', 'Cannot show the ring: its actors are restarting');
 
 function fingers({ ring: view }: NodeView): AdminResponse {
   const self = view.describeSelf()?.self;
@@ -190,14 +124,6 @@ const LOOKUP_WORDS = {
   too_many_hops: 'the way to the key is longer than any ring that is well could have',
 } as const;
 
-const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
-
-function keyOf(query: URLSearchParams): Buffer | undefined {
-  const [text, base64] = [query.get('key'), query.get('key64')];
-  if (text !== null) return base64 === null ? Buffer.from(text, 'utf8') : undefined;
-  return base64 !== null && BASE64.test(base64) ? Buffer.from(base64, 'base64') : undefined;
-}
-
 async function tree(view: NodeView): Promise<AdminResponse> {
   const root = await view.tree();
   return root ? { status: 200, body: root } : refusal(503, 'unavailable', 'Cannot show the tree: it is restarting');
@@ -207,7 +133,7 @@ const KillRequest = v.object({ path: v.pipe(v.string(), v.minLength(1), v.maxLen
 
 async function kill(view: NodeView, request: AdminRequest): Promise<AdminResponse> {
   if (!view.allowChaos) return refusal(403, 'forbidden', 'Cannot kill: the node runs without --allow-chaos');
-  if (request.origin !== undefined) return refusal(403, 'forbidden', 'Cannot kill: the request comes from a web page');
+  if (request.origin !== undefined) return fromPage('kill');
   const wanted = v.safeParse(KillRequest, parseJson(request.body));
   if (!wanted.success) return refusal(400, 'invalid_request', 'Cannot kill: the body must be {"path": "..."}');
   const { path } = wanted.output;
@@ -215,21 +141,9 @@ async function kill(view: NodeView, request: AdminRequest): Promise<AdminRespons
   return refusal(404, 'not_found', `Cannot kill "${path}": no process runs there`);
 }
 
-function refusal(status: number, code: string, message: string): AdminResponse {
-  return { status, body: { error: { code, message } } };
-}
-
 /** Loopback by number or by its one name: anything else was resolved by somebody else's server. */
 function isOwnHost(host: string | undefined): boolean {
   if (host === undefined || !URL.canParse(`http://${host}`)) return false;
   const { hostname } = new URL(`http://${host}`);
   return hostname === 'localhost' || hostname === '[::1]' || (isIP(hostname) === 4 && hostname.startsWith('127.'));
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }

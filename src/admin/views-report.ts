@@ -1,0 +1,97 @@
+/**
+ * Views report: what a node knows of who keeps copies of what, put into documents for people.
+ *
+ * All of it is read off the views in one go, so it is one moment of this node; others may know newer ones.
+ */
+import type { Peer } from '../chord/peer';
+import { rangesOverlap } from '../chord/range';
+import type { Epoch } from '../replication/epoch';
+import type { Holding } from '../replication/holding';
+import { allVote, primaryOf, quorumOf, type View } from '../replication/view';
+import { isAlone, isSafeToStop, isSettled, stateOf, type Views } from '../replication/views';
+import { isSealed } from './copies';
+import type { PieceInfo, RepairsInfo, RepairsSeen, StopVerdict, ViewsInfo } from './replica-answers';
+import { peerInfo } from './ring-view';
+
+/** Every view that the node knows, those whose arcs end first on the circle first, and what it does about them. */
+export function viewsInfo(views: Views): ViewsInfo {
+  const { self, replicas, holdings, lessons, surplus } = views;
+  const pieces = holdings.flatMap((holding) => pieceOf(views, holding));
+  return {
+    ...memberInfo(self),
+    state: stateOf(views),
+    replicas,
+    views: pieces.sort((a, b) => (a.arc.hi < b.arc.hi ? -1 : 1)),
+    lessons: lessons.map(({ arc, kind, job }) => ({ arc, kind, source: job?.source.addr ?? null })),
+    surplus: surplus.map(({ arc }) => arc),
+  };
+}
+
+/** What is done to bring copies in line; nothing is known while that process is being restarted. */
+export function repairsInfo(seen: RepairsSeen | undefined, nowMs: number): RepairsInfo {
+  const { jobs = [], members = [], hintsPending = 0, hintsReplayed = 0, hintsDropped = 0 } = seen ?? {};
+  const agreed = members.map(({ agreedAtMs }) => agreedAtMs ?? Number.NEGATIVE_INFINITY);
+  const oldest = agreed.length === 0 ? Number.NEGATIVE_INFINITY : Math.min(...agreed);
+  return {
+    jobs: jobs.map(({ arc, source, purpose, fetched, total }) => ({ arc, source, purpose, fetched, total })),
+    hintsPending,
+    hintsReplayed,
+    hintsDropped,
+    agreedMsAgo: Number.isFinite(oldest) ? Math.round(nowMs - oldest) : null,
+    differences: members.reduce((sum, { differences }) => sum + differences, 0),
+    repaired: members.reduce((sum, { repaired }) => sum + repaired, 0),
+  };
+}
+
+/** Whether the node can stop without anything being lost or standing still, and if not, why. */
+export function stopVerdict(views: Views | undefined): StopVerdict {
+  if (views === undefined) return { safe: false, reason: 'what it keeps copies of is being restarted' };
+  if (isSafeToStop(views)) return { safe: true, reason: null };
+  return { safe: false, reason: reasonToStay(views) };
+}
+
+function reasonToStay(views: Views): string {
+  if (!views.ring.isMember) return 'it is in no ring';
+  if (isAlone(views)) return 'it is alone: what it stores is nowhere else';
+  const own = views.holdings.filter(({ role }) => role !== 'none');
+  if (own.some(isSealed)) return 'the view of an arc is being changed';
+  const arcs = own.flatMap(({ view }) => view ?? []);
+  const learning = arcs.find((view) => !allVote(view));
+  if (learning !== undefined) return `${namesOf(nonVoters(learning))} of an arc has yet to fetch all of it`;
+  const few = arcs.find(({ members }) => members.length - 1 < quorumOf(members.length));
+  const members = few?.members.length ?? 0;
+  return `an arc is kept on ${members} node${members === 1 ? '' : 's'} only, and needs ${members === 1 ? 'it' : 'all of them'}`;
+}
+
+const nonVoters = ({ members, voters }: View) => members.filter(({ id }) => !voters.includes(id));
+
+const namesOf = (peers: readonly Peer[]) => peers.map(({ addr }) => addr).join(' and ');
+
+function pieceOf(views: Views, holding: Holding): PieceInfo | [] {
+  const { view, role, arc } = holding;
+  if (view === undefined) return [];
+  const leads = view.primary === views.self.id;
+  return {
+    arc,
+    epoch: epochInfo(view.epoch),
+    members: view.members.map(memberInfo),
+    primary: peerInfo(primaryOf(view)),
+    voters: view.voters,
+    syncs: view.syncs,
+    role,
+    sealed: isSealed(holding),
+    settled: leads ? isSettled(views, view) : null,
+    newcomers: leads ? newcomersOf(views, holding) : [],
+  };
+}
+
+function newcomersOf({ newcomers }: Views, { arc }: Holding): PieceInfo['newcomers'] {
+  return newcomers
+    .filter((newcomer) => rangesOverlap(newcomer.arc, arc))
+    .map(({ peer, state }) => ({ ...peerInfo(peer), state }));
+}
+
+/** An epoch as documents name it. */
+export const epochInfo = ({ n, by }: Epoch): PieceInfo['epoch'] => ({ n, by: String(by) });
+
+const memberInfo = ({ id, addr, inc }: Peer): PieceInfo['members'][number] => ({ id, addr, inc: String(inc) });
