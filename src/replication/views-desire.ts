@@ -39,7 +39,7 @@ export function plansOf(views: Views): readonly Plan[] {
   const eligible = isLeaving ? known : [views.self, ...known];
   return views.holdings.flatMap((holding) => {
     const { view, role } = holding;
-    if (view === undefined || role !== 'voter') return [];
+    if (view === undefined || !(role === 'voter' || (role === 'learner' && isLastHope(views, view)))) return [];
     const points = eligible.map(({ id }) => id);
     return cutAt(holding.arc, points).map((arc) => planOf(views, holding, view, arc, eligible));
   });
@@ -127,11 +127,17 @@ function withSelf(peers: readonly Peer[], self: Peer, most: number): readonly Pe
   return peers.some((peer) => isSame(peer, self)) ? peers : [...peers.slice(0, most - 1), self];
 }
 
+/** Whether nobody who votes is left, so that only those are who have not got everything yet. */
+function isLastHope(views: Views, { members, voters }: View): boolean {
+  return members.every((peer) => !voters.includes(peer.id) || isDead(views, peer));
+}
+
 /** How many of those who vote, as far as is known, should act before this node. */
 function rankOf(views: Views, view: View, arc: Range): number {
   const { self } = views;
+  const isLast = isLastHope(views, view);
   const voters = inRingOrder(
-    view.members.filter((peer) => peer.id === self.id || view.voters.includes(peer.id)),
+    view.members.filter((peer) => isLast || peer.id === self.id || view.voters.includes(peer.id)),
     arc.hi,
   );
   const staying = voters.filter((peer) => !isOut(views, peer));
