@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { randomFrom } from '../src/otp';
 import { Cluster } from './cluster';
 import { FAULT_NAMES, type FaultName, needsLinks } from './faults';
-import { type Copies, countCopies, readAll } from './final-reads';
+import { type Copies, countCopies, disagreement, readAll } from './final-reads';
 import { History, lineOf } from './history';
 import { judge, type KeyJudgement } from './judgement';
 import { Load } from './load';
@@ -46,7 +46,7 @@ export async function runChaos(options: RunOptions): Promise<Verdict> {
   const logDir = join(options.dir, `${kind}-${options.seed}`);
   mkdirSync(logDir, { recursive: true });
   const usesLinks = canCut && (isBeyond || kind === 'mixed' || needsLinks(kind));
-  const network = usesLinks ? namespaceNetwork() : loopbackNetwork();
+  const network = usesLinks ? namespaceNetwork(options.seed) : loopbackNetwork(options.seed);
   const startedMs = performance.now();
   const nowMs = () => performance.now() - startedMs;
   const cluster = new Cluster({ network, program, flags, logDir, nowMs });
@@ -59,6 +59,7 @@ export async function runChaos(options: RunOptions): Promise<Verdict> {
 
 class Run {
   private readonly history = new History();
+  private readonly eventual = new History();
   private readonly random: () => number;
   private readonly steps: string[] = [];
 
@@ -82,6 +83,7 @@ class Run {
     await nemesis.mend();
     const load = new Load({
       history,
+      eventual: this.eventual,
       targets: () => cluster.nodes.filter(({ state }) => state === 'up' || state === 'paused'),
       random: randomFrom(options.seed + 1),
       nowMs,
@@ -98,6 +100,7 @@ class Run {
     const keys = [...history.byKey().keys()];
     const unreadable = await readAll(cluster.up, keys, history, nowMs);
     const copies = isBeyond ? undefined : await this.settledCopies(keys);
+    const disagreed = isBeyond ? undefined : await disagreement(cluster.up, this.eventual, nowMs);
     const judgements = judge(history.byKey(), cluster.changes);
     return {
       ...options,
@@ -105,9 +108,11 @@ class Run {
       loadMs: loadEndMs - loadStartMs,
       rounds: nemesis.rounds,
       settledMs: nemesis.settledMs,
-      problems: [...nemesis.problems, ...this.deaths()],
+      problems: [...nemesis.problems, ...this.deaths(), ...(disagreed === undefined ? [] : [disagreed])],
       changes: cluster.changes.length,
       complaints: cluster.complaints,
+      eventual: this.eventual.operations.length,
+      alarms: cluster.alarms,
       unreadable,
       copies,
       judgements,

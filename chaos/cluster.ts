@@ -51,6 +51,8 @@ export class Cluster {
   readonly changes: Span[] = [];
   /** What nodes reported as an error, in their order, and warnings of losses. */
   readonly complaints: { readonly node: string; readonly atMs: number; readonly message: string }[] = [];
+  /** How often nodes have said that something may be lost. */
+  alarms = 0;
   /** Whether nodes can say that they are safe to stop; undefined before any was asked. */
   knowsSafety: boolean | undefined;
   private offsets = new Map<string, number>();
@@ -140,6 +142,7 @@ export class Cluster {
     const { level, event, msg } = parseLine(line);
     const name = String(event);
     if (/^(view|arc)_/.test(name)) this.changes.push({ fromMs: nowMs - CHANGE_MS, toMs: nowMs });
+    if (/possible_loss/.test(name)) this.alarms += 1;
     const isWorthTelling = level === 'error' || level === 'fatal' || /loss|orphan|lost/.test(name);
     if (isWorthTelling && this.complaints.length < COMPLAINTS_MAX)
       this.complaints.push({ node: node.name, atMs: nowMs, message: typeof msg === 'string' ? msg : line });

@@ -12,6 +12,8 @@ import type { History, Operation, Outcome } from './history';
 /** What a load is. */
 export interface LoadOptions {
   readonly history: History;
+  /** Takes what is done with consistency `eventual`: on keys of its own, which are no registers. */
+  readonly eventual: History;
   readonly targets: () => readonly ChaosNode[];
   readonly random: () => number;
   readonly nowMs: () => number;
@@ -22,7 +24,7 @@ export interface LoadOptions {
 }
 
 /** What is to be done. */
-export type Ask = Pick<Operation, 'op' | 'key'> & { readonly value?: string };
+export type Ask = Pick<Operation, 'op' | 'key'> & { readonly value?: string; readonly isEventual?: boolean };
 
 const TICK_MS = 4;
 /** What begins late, begins in small groups. */
@@ -33,6 +35,8 @@ const CLIENTS_PER_NODE = 2;
 const TIMEOUT_MS = 3000;
 const ONCE_PUT_SHARE = 0.2;
 const ONCE_GET_SHARE = 0.15;
+const EVENTUAL_SHARE = 0.05;
+const EVENTUAL_KEYS = 30;
 const PUT_SHARE = 0.42;
 const GET_SHARE = 0.43;
 
@@ -62,7 +66,6 @@ export class Clients {
     // One takes every answer as it comes, the next asks again where it may.
     const connected = await connect(address.host, address.port, {
       timeoutMs: TIMEOUT_MS,
-      consistency: 'quorum',
       retryRefused: number % 2 === 1,
     });
     return connected.ok ? connected.value : undefined;
@@ -73,15 +76,16 @@ export class Clients {
 export async function perform(
   client: Client,
   node: ChaosNode,
-  { op, key, value }: Ask,
+  { op, key, value, isEventual = false }: Ask,
   nowMs: () => number,
 ): Promise<Operation> {
+  const options = { consistency: isEventual ? 'eventual' : 'quorum' } as const;
   const invokedMs = nowMs();
   const answer = await (op === 'put'
-    ? client.put(key, value ?? '')
+    ? client.put(key, value ?? '', options)
     : op === 'get'
-      ? client.get(key)
-      : client.delete(key));
+      ? client.get(key, options)
+      : client.delete(key, options));
   const common = { op, key, node: node.name, invokedMs, returnedMs: nowMs() };
   if (answer.ok) return { ...common, value: op === 'get' ? String(answer.value) : value, outcome: 'ok' };
   const { code, definite, message } = answer.error;
@@ -145,6 +149,12 @@ export class Load {
       return { op: 'put', key: `${ONCE}${this.once.length}`, value: value() };
     if (chance < ONCE_PUT_SHARE + ONCE_GET_SHARE && this.once.length > 0)
       return { op: 'get', key: this.once[Math.floor(random() * this.once.length)] ?? '' };
+    if (chance > 1 - EVENTUAL_SHARE) {
+      const key = `eventual-${Math.floor(random() * EVENTUAL_KEYS)}`;
+      return random() < 0.5
+        ? { op: 'put', key, value: value(), isEventual: true }
+        : { op: 'get', key, isEventual: true };
+    }
     const key = `hot-${Math.floor(random() * hotKeys)}`;
     const kind = random();
     if (kind < PUT_SHARE) return { op: 'put', key, value: value() };
@@ -155,7 +165,9 @@ export class Load {
     add(this.perNode, node.name, 1);
     add(this.perKey, ask.key, 1);
     const client = await this.clients.of(node, Math.floor(this.options.random() * CLIENTS_PER_NODE));
-    if (client !== undefined) this.options.history.add(await perform(client, node, ask, this.options.nowMs));
+    const { history, eventual, nowMs } = this.options;
+    const into = ask.isEventual === true ? eventual : history;
+    if (client !== undefined) into.add(await perform(client, node, ask, nowMs));
     add(this.perNode, node.name, -1);
     add(this.perKey, ask.key, -1);
   }

@@ -32,6 +32,7 @@ async function killOne(nodes: number, options: StageOptions): Promise<readonly s
     const { cluster, nowMs } = stage;
     const load = new Load({
       history,
+      eventual: history,
       targets: () => cluster.up,
       random: randomFrom(1),
       nowMs,

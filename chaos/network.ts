@@ -7,6 +7,8 @@
  * arrives nowhere, and nobody is told, as with a cable that is pulled. That needs root and the `ip` program.
  */
 import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Address } from '../src/client';
 
@@ -38,8 +40,8 @@ const RELAY_PORT = 7003;
 const NODES_MAX = 200;
 
 /** Addresses of this machine's own loopback interface. */
-export function loopbackNetwork(): Network {
-  const net = `127.${1 + ((process.pid >> 8) % 250)}.${process.pid & 255}`;
+export function loopbackNetwork(seed: number): Network {
+  const { net, release } = claimNet(seed, LOOPBACK_NETS);
   return {
     place(number) {
       const host = hostOf(net, number);
@@ -56,7 +58,7 @@ export function loopbackNetwork(): Network {
       throw new Error('Cannot cut a link: on loopback there is none');
     },
     heal() {},
-    close() {},
+    close: release,
   };
 }
 
@@ -76,10 +78,11 @@ export function namespacesProblem(): string | undefined {
 }
 
 /** A namespace for each node. The addresses are those that are set aside for tests of networks. */
-export function namespaceNetwork(): Network {
+export function namespaceNetwork(seed: number): Network {
   const prefix = `${OURS}${process.pid}`;
   const bridge = `${prefix}b`;
-  const net = `198.${18 + ((process.pid >> 8) & 1)}.${process.pid & 255}`;
+  sweep();
+  const { net, release } = claimNet(seed, TEST_NETS);
   const made = new Set<number>();
   let cuts: { readonly from: number; readonly to: number }[] = [];
   const nameOf = (number: number) => `${prefix}n${number}`;
@@ -87,8 +90,8 @@ export function namespaceNetwork(): Network {
     for (const number of made) tryIp(`netns del ${nameOf(number)}`);
     tryIp(`link del ${bridge}`);
     made.clear();
+    release();
   };
-  sweep();
   process.once('exit', close);
   ip(`link add ${bridge} type bridge`);
   ip(`addr add ${net}.1/24 dev ${bridge}`);
@@ -131,6 +134,34 @@ export function namespaceNetwork(): Network {
       close();
     },
   };
+}
+
+/** Nets of 256 addresses, as many as there are. */
+interface Nets {
+  readonly count: number;
+  readonly name: (number: number) => string;
+}
+
+const LOOPBACK_NETS: Nets = { count: 60_000, name: (number) => `127.${1 + (number >> 8)}.${number & 255}` };
+const TEST_NETS: Nets = { count: 512, name: (number) => `198.${18 + (number >> 8)}.${number & 255}` };
+
+/**
+ * A net for this run alone. The same seed gets the same, so that nodes have the same places on the circle; where
+ * another run has it at the moment, the next.
+ */
+function claimNet(seed: number, { count, name }: Nets): { readonly net: string; readonly release: () => void } {
+  for (let i = 0; i < count; i += 1) {
+    const net = name((seed + i) % count);
+    const claim = join(tmpdir(), `funnelkvs-net-${net}`);
+    if (existsSync(claim) && !isRunning(Number(readFileSync(claim, 'utf8')))) rmSync(claim, { force: true });
+    try {
+      writeFileSync(claim, String(process.pid), { flag: 'wx' });
+      return { net, release: () => rmSync(claim, { force: true }) };
+    } catch {
+      // Somebody else has it.
+    }
+  }
+  throw new Error('Cannot find a net: all are in use');
 }
 
 /** Begins the names of everything that we make. */

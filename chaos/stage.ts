@@ -50,7 +50,7 @@ export class Stage {
     const logDir = join(options.dir, name);
     mkdirSync(logDir, { recursive: true });
     const { program, flags } = options;
-    this.cluster = new Cluster({ network: loopbackNetwork(), program, flags, logDir, nowMs: this.nowMs });
+    this.cluster = new Cluster({ network: loopbackNetwork(1), program, flags, logDir, nowMs: this.nowMs });
   }
 
   tell(line: string): void {

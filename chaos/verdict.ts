@@ -23,6 +23,10 @@ export interface Verdict {
   /** How many changes of views the logs told of. */
   readonly changes: number;
   readonly complaints: readonly { readonly node: string; readonly atMs: number; readonly message: string }[];
+  /** Operations with consistency `eventual`, which are judged by whether all nodes agree in the end. */
+  readonly eventual: number;
+  /** How often nodes have said that something may be lost. */
+  readonly alarms: number;
   /** Keys that could not be read at the end. */
   readonly unreadable: readonly Operation[];
   /** Undefined where nodes do not tell. */
@@ -32,7 +36,7 @@ export interface Verdict {
   readonly files: readonly string[];
 }
 
-/** What may happen where more fails at a time than may: losing is allowed then, lying is not. */
+/** What may happen where more fails at a time than may: losing is allowed then if it is said, lying is not. */
 const ALLOWED_BEYOND: readonly AnomalyKind[] = ['lost', 'missing', 'stale', 'resurrected', 'disordered'];
 
 const HISTORY_LINES = 12;
@@ -40,9 +44,9 @@ const TOLD_MAX = 3;
 
 /** Why a run has failed, one sentence each; none where it has not. */
 export function failuresOf(verdict: Verdict): readonly string[] {
-  const { judgements, problems, unreadable, copies, isBeyond } = verdict;
+  const { judgements, problems, unreadable, copies, isBeyond, alarms } = verdict;
   const counted = countAnomalies(judgements);
-  const kinds = [...counted].filter(([kind]) => !isBeyond || !ALLOWED_BEYOND.includes(kind));
+  const kinds = [...counted].filter(([kind]) => !isBeyond || alarms === 0 || !ALLOWED_BEYOND.includes(kind));
   const undecided = judgements.filter((judgement) => judgement.isUndecided).length;
   return [
     ...kinds.map(([kind, keys]) => `${keys} ${keys === 1 ? 'key' : 'keys'} ${kind}`),
@@ -63,7 +67,7 @@ export function countAnomalies(judgements: readonly KeyJudgement[]): ReadonlyMap
 
 /** The whole story of a run. */
 export function reportOf(verdict: Verdict): string {
-  const { kind, seed, seconds, operations, rounds, changes, judgements, settledMs } = verdict;
+  const { kind, seed, seconds, operations, eventual, rounds, changes, judgements, settledMs } = verdict;
   const failures = failuresOf(verdict);
   const during = operations.filter(({ isFinal }) => isFinal !== true);
   const writes = during.filter(({ op }) => op !== 'get');
@@ -78,6 +82,7 @@ export function reportOf(verdict: Verdict): string {
     `  writes      ${writes.filter(({ outcome }) => outcome === 'ok').length} acknowledged: ${of('lost')} keys lost, ${of('resurrected')} resurrected, ${of('dishonest')} dishonest errors`,
     `  order       ${judgements.filter((judgement) => judgement.anomalies.length > 0).length} keys not linearizable: ${anomalies.length} reads, ${inChange} of them while a view was changed, ${anomalies.length - inChange} not`,
     `  at the end  ${operations.length - during.length} reads through every node, ${verdict.unreadable.length} not answered; ${copiesText(verdict.copies)}`,
+    `              ${eventual} eventual operations on keys of their own; ${verdict.alarms} alarms of a loss`,
     ...complaintLines(verdict),
     ...failures.map((failure) => `  FAILED      ${failure}`),
     ...refusalLines(during),
