@@ -15,12 +15,13 @@ import { compiledProgram } from './chaos-node';
 import { runChaos, type RunKind } from './chaos-run';
 import { FAULT_NAMES, needsLinks } from './faults';
 import { namespacesProblem } from './network';
-import { PLAYS } from './plays';
+import { type Play, PLAYS } from './plays';
 import { failuresOf, reportOf, tableOf, type Verdict } from './verdict';
 
 const KINDS: readonly string[] = [...FAULT_NAMES, 'mixed'];
 
-async function main(): Promise<number> {
+/** What was asked for on the command line. */
+function readArguments() {
   const { values } = parseArgs({
     options: {
       kind: { type: 'string', default: 'all' },
@@ -38,56 +39,78 @@ async function main(): Promise<number> {
       flag: { type: 'string', multiple: true, default: [] },
     },
   });
-  const dir = values.dir ?? mkdtempSync(join(tmpdir(), 'funnelkvs-chaos-'));
   const kinds = values.kind === 'all' ? KINDS : values.kind.split(',');
+  const known = [...KINDS, ...Object.keys(PLAYS)];
+  const strange = kinds.find((kind) => !known.includes(kind));
+  if (strange !== undefined) throw new Error(`Cannot run "${strange}": the kinds are ${known.join(', ')}`);
+  return { ...values, kinds, dir: values.dir ?? mkdtempSync(join(tmpdir(), 'funnelkvs-chaos-')) };
+}
+
+type Arguments = ReturnType<typeof readArguments>;
+
+async function main(): Promise<number> {
+  const given = readArguments();
+  const { kinds, dir, seed, seeds } = given;
   const linksProblem = kinds.some((kind) => kind === 'mixed' || kind === 'partition') ? namespacesProblem() : undefined;
   if (linksProblem !== undefined) console.log(`No partitions: ${linksProblem}`);
   console.log(`Logs, steps and histories: ${dir}`);
-  const tell = values.quiet ? () => {} : (line: string) => console.log(line);
   const verdicts: Verdict[] = [];
   let failed = 0;
   for (const kind of kinds) {
     const play = PLAYS[kind];
     if (play !== undefined) {
-      const problems = await play({
-        program: values.program,
-        flags: values.flag,
-        dir,
-        tell: (line) => console.log(line),
-      });
-      console.log(
-        [`${problems.length === 0 ? 'PASS' : 'FAIL'}  ${kind}`, ...problems.map((one) => `  ${one}`)].join('\n'),
-      );
-      failed += problems.length;
+      failed += await runPlay(kind, play, given);
       continue;
     }
-    if (!KINDS.includes(kind))
-      throw new Error(`Cannot run "${kind}": the kinds are ${[...KINDS, ...Object.keys(PLAYS)].join(', ')}`);
-    if (linksProblem !== undefined && needsLinks(kind as RunKind & 'partition')) continue;
-    for (let seed = Number(values.seed); seed < Number(values.seed) + Number(values.seeds); seed += 1) {
-      console.log(`${kind}, seed ${seed}`);
-      const verdict = await runChaos({
-        kind: kind as RunKind,
-        seed,
-        seconds: Number(values.seconds),
-        nodes: Number(values.nodes),
-        perSecond: Number(values.rate),
-        hotKeys: Number(values.keys),
-        onceKeys: Number(values.once),
-        isBeyond: values.beyond,
-        canCut: linksProblem === undefined,
-        program: values.program,
-        flags: values.flag,
-        dir,
-        tell,
-      });
-      console.log(`${reportOf(verdict)}\n`);
-      verdicts.push(verdict);
-      failed += failuresOf(verdict).length;
+    if (linksProblem !== undefined && needsLinks(kind)) continue;
+    for (let at = Number(seed); at < Number(seed) + Number(seeds); at += 1) {
+      const verdict = await runOne(kind as RunKind, at, linksProblem === undefined, given);
+      if (verdict === undefined) failed += 1;
+      else {
+        verdicts.push(verdict);
+        failed += failuresOf(verdict).length;
+      }
     }
   }
   if (verdicts.length > 1) console.log(tableOf(verdicts));
   return failed === 0 ? 0 : 1;
+}
+
+async function runPlay(name: string, play: Play, { program, flag: flags, dir }: Arguments): Promise<number> {
+  console.log(name);
+  const problems = await play({ program, flags, dir, tell: console.log }).catch((error: unknown) => [String(error)]);
+  console.log(
+    [`${problems.length === 0 ? 'PASS' : 'FAIL'}  ${name}`, ...problems.map((one) => `  ${one}`), ''].join('\n'),
+  );
+  return problems.length;
+}
+
+/** The verdict; undefined where the run itself came to grief. */
+async function runOne(kind: RunKind, seed: number, canCut: boolean, given: Arguments): Promise<Verdict | undefined> {
+  const { seconds, nodes, rate, keys, once, beyond, quiet, program, flag: flags, dir } = given;
+  console.log(`${kind}, seed ${seed}`);
+  try {
+    const verdict = await runChaos({
+      kind,
+      seed,
+      seconds: Number(seconds),
+      nodes: Number(nodes),
+      perSecond: Number(rate),
+      hotKeys: Number(keys),
+      onceKeys: Number(once),
+      isBeyond: beyond,
+      canCut,
+      program,
+      flags,
+      dir,
+      tell: quiet ? () => {} : console.log,
+    });
+    console.log(`${reportOf(verdict)}\n`);
+    return verdict;
+  } catch (error) {
+    console.log(`FAIL  ${kind}, seed ${seed}: ${String(error)}\n`);
+    return undefined;
+  }
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
