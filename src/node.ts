@@ -24,7 +24,7 @@ import { describeSelf } from '../actors/self-description';
 import { surroundingsOf } from '../actors/surroundings';
 import { syncerSurroundings } from '../actors/syncer-surroundings';
 import * as rootSup from '../supervisors/root-sup';
-import type { NodeInfo } from './admin/routes';
+import type { NodeInfo } from './admin/node-view';
 import { formatAddress } from './client/address';
 import { addressId, nodeAddress, type NodeId, nodeId } from './chord/id';
 import type { Peer } from './chord/peer';
