@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import * as adminHttp from '../../actors/admin-http';
 import { FrameTally } from '../../actors/frame-tally';
 import { FingersDocument, LookupDocument, RingDocument } from '../../src/admin/answers';
-import type { NodeInfo } from '../../src/admin/routes';
+import type { NodeInfo } from '../../src/admin/node-view';
 import { betweenRightClosed, keyId, nodeId } from '../../src/chord/id';
 import { fromUtf8 } from '../../src/octets';
 import { type Report, Runtime, spawn, type TreeNode } from '../../src/otp';
@@ -98,9 +98,16 @@ describe('the admin server', () => {
       nodeId: 7,
       id: node.node.id,
       addr: `127.0.0.1:${node.port}`,
+      inc: expect.stringMatching(/^\d+$/) as string,
       state: 'active',
       ring: expect.objectContaining({ fingers: [], safe: false }) as object,
-      keys: { primary: 1, replica: 0, tombstones: 0, bytes: 8 },
+      keys: { primary: 1, replica: 0, surplus: 0, tombstones: 0, bytes: 8 },
+      views: { led: 1, member: 0, learner: 0, newcomers: 0, unsettled: expect.any(Number) as number },
+      copies: { min: 1, max: 1 },
+      degraded: true,
+      repairs: expect.objectContaining({ jobs: [], hintsPending: 0 }) as object,
+      safeToStop: { safe: false, reason: 'it is alone: what it stores is nowhere else' },
+      clock: { offsetMs: null, driftMs: expect.any(Number) as number },
       rpc: { messagesSent: 0, bytesSent: 0 },
       uptimeMs: expect.any(Number) as number,
       version: expect.any(String) as string,
@@ -130,8 +137,7 @@ describe('the admin server', () => {
           predecessor: named(other),
           successor: named(other),
           successorList: [named(other)],
-          arc: { lo: other.node.id, hi: node.node.id },
-          epoch: expect.any(Number) as number,
+          arcs: [{ lo: other.node.id, hi: node.node.id, epoch: expect.any(Number) as number }],
           size: 2,
           safe: false,
         },

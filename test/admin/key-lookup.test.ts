@@ -63,7 +63,7 @@ describe('lookUp()', () => {
   it('says that an owner does not answer, or has not taken the key over', async () => {
     const ring = new ShownRing(4);
     const key = keyOf(ring, 2);
-    ring.bend(2, { arc: null });
+    ring.bend(2, { arcs: [] });
     expect(await find(ring, 0, key)).toMatchObject({ ok: true, value: { confirmed: false } });
     ring.silent.add(ring.at(2).addr);
     expect(await find(ring, 1, key)).toMatchObject({ ok: true, value: { confirmed: false } });
@@ -71,7 +71,7 @@ describe('lookUp()', () => {
 
   it('fails where nobody knows a way', async () => {
     const ring = new ShownRing(2);
-    ring.bend(0, { successors: [], arc: null });
+    ring.bend(0, { successors: [], arcs: [] });
     const view = { ...ring.viewFrom(0), findNext: async () => undefined };
     const self = view.describeSelf();
     if (self === undefined) throw new Error('Expected a description');

@@ -1,6 +1,6 @@
 /** The walk round a ring: whom it finds, in which order, and what it holds against them. */
 import { walkRing } from '../../src/admin/ring-walk';
-import { ShownRing } from '../support/shown-ring';
+import { countsIn, ShownRing } from '../support/shown-ring';
 
 async function walk(ring: ShownRing, from = 0) {
   const walked = await walkRing(ring.viewFrom(from));
@@ -28,10 +28,11 @@ describe('walkRing()', () => {
       state: 'active',
       predecessor: named(ring.at(0)),
       successorList: [named(ring.at(2)), named(ring.at(0))],
-      arc: { lo: ring.at(0).id, hi: ring.at(1).id },
+      arcs: [{ lo: ring.at(0).id, hi: ring.at(1).id }],
       keys: 1,
       bytes: 10,
       tombstones: 0,
+      copies: countsIn(3, 1),
     });
   });
 
@@ -40,7 +41,7 @@ describe('walkRing()', () => {
     ring.silent.add(ring.at(2).addr);
     const { nodes, consistent, problems } = await walk(ring);
     expect(nodes.map(({ state }) => state)).toEqual(['active', 'active', 'unreachable', 'active']);
-    expect(nodes[2]).toMatchObject({ addr: ring.at(2).addr, predecessor: null, successorList: [], arc: null, keys: 0 });
+    expect(nodes[2]).toMatchObject({ addr: ring.at(2).addr, predecessor: null, successorList: [], arcs: [], keys: 0 });
     expect(consistent).toBe(false);
     expect(problems).toContain(`${ring.at(2).addr} does not answer`);
   });
@@ -49,7 +50,7 @@ describe('walkRing()', () => {
     const ring = new ShownRing(4);
     ring.silent.add(ring.at(2).addr);
     ring.bend(1, { successors: [ring.at(3), ring.at(0)] });
-    ring.bend(3, { predecessor: ring.at(1), arc: [ring.at(1).id, ring.at(3).id] });
+    ring.bend(3, { predecessor: ring.at(1), arcs: [{ lo: ring.at(1).id, hi: ring.at(3).id }] });
     const { nodes, consistent, covered } = await walk(ring);
     expect(nodes.map(({ addr }) => addr)).toEqual([0, 1, 3].map((place) => ring.at(place).addr));
     expect({ consistent, covered }).toEqual({ consistent: true, covered: true });
@@ -69,7 +70,7 @@ describe('walkRing()', () => {
     ['leaving', 'has left'],
   ] as const)('says of a node that is %s that it is in no ring', async (state, why) => {
     const ring = new ShownRing(1);
-    ring.bend(0, { state, predecessor: null, successors: [], arc: null });
+    ring.bend(0, { state, predecessor: null, successors: [], arcs: [] });
     const { consistent, covered, problems } = await walk(ring);
     expect({ consistent, covered }).toEqual({ consistent: false, covered: false });
     expect(problems).toEqual([`${ring.at(0).addr} is in no ring: it ${why}`]);
@@ -98,22 +99,32 @@ describe('walkRing()', () => {
 
   it('says where keys have no owner, or two', async () => {
     const ring = new ShownRing(3);
-    ring.bend(1, { arc: null });
+    ring.bend(1, { arcs: [] });
     const { consistent, covered, problems } = await walk(ring);
     expect({ consistent, covered }).toEqual({ consistent: true, covered: false });
     expect(problems).toEqual([`what ${ring.at(2).addr} owns does not begin where what ${ring.at(0).addr} owns ends`]);
     // While a newcomer has nothing yet, its successor has it all.
-    ring.bend(2, { arc: [ring.at(0).id, ring.at(2).id] });
+    ring.bend(2, { arcs: [{ lo: ring.at(0).id, hi: ring.at(2).id }] });
     expect((await walk(ring)).covered).toBe(true);
-    ring.bend(1, { arc: [ring.at(0).id, ring.at(1).id] });
+    ring.bend(1, { arcs: [{ lo: ring.at(0).id, hi: ring.at(1).id }] });
     expect((await walk(ring)).covered).toBe(false);
-    for (const place of [0, 1, 2]) ring.bend(place, { arc: null });
+    // A node may lead several arcs, that of a dead neighbour for instance.
+    const [a, b, c] = [0, 1, 2].map((place) => ring.at(place).id) as [never, never, never];
+    ring.bend(1, { arcs: [] });
+    ring.bend(2, {
+      arcs: [
+        { lo: b, hi: c },
+        { lo: a, hi: b },
+      ],
+    });
+    expect((await walk(ring)).covered).toBe(true);
+    for (const place of [0, 1, 2]) ring.bend(place, { arcs: [] });
     expect((await walk(ring)).problems).toEqual(['nobody owns any key']);
   });
 
   it('takes a lone owner of less than everything for a gap', async () => {
     const ring = new ShownRing(1);
-    ring.bend(0, { arc: ['0'.repeat(40) as never, ring.at(0).id] });
+    ring.bend(0, { arcs: [{ lo: '0'.repeat(40) as never, hi: ring.at(0).id }] });
     expect((await walk(ring)).covered).toBe(false);
   });
 });

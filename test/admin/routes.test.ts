@@ -1,10 +1,14 @@
 /** The admin routes as a table of requests and answers. */
-import { type AdminRequest, type Check, type NodeView, route } from '../../src/admin/routes';
+import type { Check, NodeView } from '../../src/admin/node-view';
+import type { AdminRequest } from '../../src/admin/route-parts';
+import { route } from '../../src/admin/routes';
 import { FingersDocument, LookupDocument, RingDocument } from '../../src/admin/answers';
 import { FINGERS, fingerTarget } from '../../src/chord/finger-table';
 import { keyId } from '../../src/chord/id';
 import { fromUtf8, toBinaryString } from '../../src/octets';
 import type { TreeNode } from '../../src/otp';
+import { repairsInfo, stopVerdict } from '../../src/admin/views-report';
+import { ShownReplicas } from '../support/shown-replicas';
 import { ShownRing } from '../support/shown-ring';
 import * as v from 'valibot';
 
@@ -35,23 +39,30 @@ function viewWith(differences: Partial<NodeView> = {}): NodeView {
       nodeId: 1,
       id: 'id',
       addr: '127.0.0.1:8001',
+      inc: '1',
       state: 'active',
       ring: {
         predecessor: null,
         successor: null,
         successorList: [],
         fingers: [],
-        arc: null,
-        epoch: null,
+        arcs: [],
         size: null,
         safe: false,
       },
-      keys: { primary: 0, replica: 0, tombstones: 0, bytes: 0 },
+      keys: { primary: 0, replica: 0, surplus: 0, tombstones: 0, bytes: 0 },
+      views: { led: 0, member: 0, learner: 0, newcomers: 0, unsettled: 0 },
+      copies: null,
+      degraded: false,
+      repairs: repairsInfo(undefined, 0),
+      safeToStop: stopVerdict(undefined),
+      clock: { offsetMs: null, driftMs: null },
       rpc: { messagesSent: 0, bytesSent: 0 },
       uptimeMs: 1,
       version: '0',
     }),
     ring: new ShownRing(3).viewFrom(0),
+    replicas: new ShownReplicas(undefined),
     tree: async () => TREE,
     kill: async (path) => path === 'node-sup',
     ...differences,
@@ -200,7 +211,7 @@ describe('the ring', () => {
 
   it('says of a lookup that this node is in no ring', async () => {
     const ring = new ShownRing(1);
-    ring.bend(0, { state: 'leaving', predecessor: null, successors: [], arc: null });
+    ring.bend(0, { state: 'leaving', predecessor: null, successors: [], arcs: [] });
     const refused = await ask('/api/ring/lookup?key=a', {}, { ring: ring.viewFrom(0) });
     expect(codeOf(refused)).toEqual([503, 'no_route']);
     expect(refused.body).toMatchObject({ error: { message: 'Cannot look up: this node is in no ring' } });

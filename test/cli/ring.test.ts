@@ -46,7 +46,7 @@ describe('ring status', () => {
   });
 
   test('does not call a ring whole in which a key has no owner', async () => {
-    ring.bend(1, { arc: null });
+    ring.bend(1, { arcs: [] });
     const { exitCode, stdout } = await ask('status');
     expect(exitCode).toBe(6);
     expect(stdout).toMatch(/^The ring is not whole, for not every key has one owner: 4 nodes, 6 keys held\n/);
@@ -122,7 +122,7 @@ test('ring lookup prints the way to the owner of a key', async () => {
 });
 
 test('ring lookup says that the owner does not confirm', async () => {
-  for (const place of [0, 1, 2, 3]) ring.bend(place, { arc: null });
+  for (const place of [0, 1, 2, 3]) ring.bend(place, { arcs: [] });
   expect((await ask('lookup', 'k')).stdout).toContain('does not say so itself');
 });
 

@@ -1,21 +1,24 @@
 /** An admin server without a node: the real routes over a ring that is data. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type NodeView, route } from '../../src/admin/routes';
+import type { NodeView, ReplicaView } from '../../src/admin/node-view';
+import { route } from '../../src/admin/routes';
 import type { RingView } from '../../src/admin/ring-view';
+import { ShownReplicas } from './shown-replicas';
 
 export class FakeAdmin {
   private constructor(
     private readonly server: Server,
     private view: RingView,
+    private readonly replicas: ReplicaView,
   ) {}
 
   /** Also once it is closed: nobody answers there then. */
   port = 0;
 
-  static async listen(view: RingView): Promise<FakeAdmin> {
+  static async listen(view: RingView, replicas: ReplicaView = new ShownReplicas(undefined)): Promise<FakeAdmin> {
     const server = createServer();
-    const admin = new FakeAdmin(server, view);
+    const admin = new FakeAdmin(server, view, replicas);
     server.on('request', (request, response) => {
       const { method = '', url = '', headers } = request;
       const asked = { method, url, host: headers.host, origin: undefined, body: '' };
@@ -45,6 +48,7 @@ export class FakeAdmin {
         throw new Error('Nobody asks for the node alone');
       },
       ring: this.view,
+      replicas: this.replicas,
       tree: async () => undefined,
       kill: async () => false,
     };

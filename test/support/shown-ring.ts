@@ -4,6 +4,7 @@ import { FingerTable } from '../../src/chord/finger-table';
 import { addressId } from '../../src/chord/id';
 import { nextHop } from '../../src/chord/lookup';
 import type { Peer } from '../../src/chord/peer';
+import { type CopyCounts, NO_COPIES } from '../../src/protocol/rpc-description';
 
 const SUCCESSORS_MAX = 4;
 
@@ -27,8 +28,9 @@ export class ShownRing {
       const successors = Array.from({ length: Math.max(1, Math.min(SUCCESSORS_MAX, size - 1)) }, (_none, place) =>
         this.at(index + 1 + place),
       );
-      const counts = { keys: index, bytes: 10 * index, tombstones: 0 };
-      this.set({ self, state: 'active', predecessor, successors, arc: [predecessor.id, self.id], ...counts });
+      const counts = { keys: index, bytes: 10 * index, tombstones: 0, copies: countsIn(size, index) };
+      const arcs = [{ lo: predecessor.id, hi: self.id }];
+      this.set({ self, state: 'active', predecessor, successors, arcs, ...counts });
     }
   }
 
@@ -82,4 +84,10 @@ export class ShownRing {
   private set(description: Description): void {
     this.descriptions.set(description.self.id, description);
   }
+}
+
+/** What a member of a ring that is well says of its copies. */
+export function countsIn(size: number, keys: number): CopyCounts {
+  const copies = Math.min(3, size);
+  return { ...NO_COPIES, records: copies * keys, led: 1, member: copies - 1, least: copies, most: copies };
 }
