@@ -89,7 +89,7 @@ describe('a node under load', () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const whole = await node.tree();
       const paths = whole ? victims(whole) : [];
-      expect(paths).toHaveLength(18);
+      expect(paths).toHaveLength(19);
       const fixed = paths.filter((path) => !path.startsWith(`${CONNECTION_SUP}/`));
       for (const planned of paths) {
         // Connections have new names by now.
