@@ -2,7 +2,6 @@
 import { EMPTY, fromUtf8 } from '../../src/octets';
 import { currentSelf, type Pid, randomFrom } from '../../src/otp';
 import type { Request, RequestV2 } from '../../src/protocol/client-protocol';
-import type { DataQuestion } from '../../src/protocol/rpc-data';
 import { UNDER_WAY_MAX } from '../../actors/allowance';
 import { FakeClient, type FakeNode, FakeRing } from '../support/fake-ring';
 import { bytesOfRequest as bytes, DELETE, GET, hex, inShort, PUT } from '../support/node';
@@ -66,7 +65,7 @@ describe('the requests of one connection for one key', () => {
         'not_found',
       ]);
       // Two gets run side by side.
-      const types = there.asked.map(({ type }: DataQuestion) => type);
+      const types = there.asked.map(({ type }) => type);
       expect(types).toEqual(['put', 'put', 'get', 'put', 'get', 'get', 'delete', 'get']);
     }),
   );
@@ -107,7 +106,7 @@ describe('the requests of one connection for one key', () => {
       await world.advance(100);
       expect(client.answers()).toMatchObject([{ requestId: 2, status: 'server_error' }]);
       there.fault = undefined;
-      await world.advance(1950);
+      await world.advance(2950);
       expect(client.answers()).toMatchObject([
         { requestId: 1, status: 'timeout' },
         { requestId: 3, status: 'not_found' },

@@ -11,11 +11,18 @@ import {
 } from '../../src/protocol/rpc-messages';
 import { OctetWriter } from '../../src/protocol/octet-writer';
 import type { RpcValue } from '../../src/protocol/rpc-values';
+import type { Epoch } from '../../src/replication/epoch';
 import { Record } from '../../src/store/record';
 import { allBytes, hex } from './fixtures';
 import { badRequest, digitsOf, P, P_BYTES, P_VALUE, R, R_BYTES, R_VALUE, travelled, writers } from './rpc-fixtures';
 
 const key = fromUtf8('k');
+const EPOCH: Epoch = { n: 5, by: 7n };
+const EPOCH_VALUE = [5, 7n];
+const EPOCH_BYTES = '92 05 d30000000000000007';
+const VERSION_BYTES = 'c410 0102030405060708 7772697465722d31';
+/** The body of a replica that is put. */
+const putting = (record: RpcValue): RpcValue => [EPOCH_VALUE, record, false];
 
 describe('messages about single keys', () => {
   it.each<[string, RpcValue, string]>([
@@ -26,7 +33,21 @@ describe('messages about single keys', () => {
       encodeQuestion({ type: 'put', key, value: fromUtf8('v'), consistency: 'quorum' }).body,
       '93 c4016b 02 c40176',
     ],
-    ['put_replica', encodeQuestion({ type: 'put_replica', record: R }).body, R_BYTES],
+    [
+      'put_replica',
+      encodeQuestion({ type: 'put_replica', epoch: EPOCH, record: R, isNew: true }).body,
+      `93 ${EPOCH_BYTES} ${R_BYTES} c3`,
+    ],
+    [
+      'put_replica of an older record',
+      encodeQuestion({ type: 'put_replica', epoch: EPOCH, record: R }).body,
+      `93 ${EPOCH_BYTES} ${R_BYTES} c2`,
+    ],
+    [
+      'get_replica',
+      encodeQuestion({ type: 'get_replica', epoch: EPOCH, key, wantsValue: false }).body,
+      `93 ${EPOCH_BYTES} c4016b c2`,
+    ],
     [
       'done',
       encodeAnswer({ type: 'done', status: 'not_found', value: fromUtf8(''), acks: 1, copies: 3, degraded: true }),
@@ -48,13 +69,35 @@ describe('messages about single keys', () => {
     ['not_owner', encodeAnswer({ type: 'not_owner' }), '92 a96e6f745f6f776e6572 c0'],
     ['not_owner with a hint', encodeAnswer({ type: 'not_owner', hint: P }), `92 a96e6f745f6f776e6572 ${P_BYTES}`],
     ['stored', encodeAnswer({ type: 'stored' }), '91 a673746f726564'],
+    ['skewed', encodeAnswer({ type: 'skewed' }), '91 a6736b65776564'],
+    [
+      'superseded',
+      encodeAnswer({ type: 'superseded', version: R.version }),
+      `92 aa73757065727365646564 ${VERSION_BYTES}`,
+    ],
+    ['stale', encodeAnswer({ type: 'stale' }), '92 a57374616c65 c0'],
+    [
+      'replica of nothing',
+      encodeAnswer({ type: 'replica', isVoter: true, version: undefined }),
+      '93 a77265706c696361 c3 c0',
+    ],
+    [
+      'replica without its value',
+      encodeAnswer({ type: 'replica', isVoter: false, version: R.version }),
+      `93 a77265706c696361 c2 ${VERSION_BYTES}`,
+    ],
+    [
+      'replica with its value',
+      encodeAnswer({ type: 'replica', isVoter: true, version: R.version, record: R }),
+      `93 a77265706c696361 c3 ${R_BYTES}`,
+    ],
   ])('the body of %s has its golden bytes', (_what, body, digits) => {
     expect(digitsOf(body)).toBe(digits.replaceAll(' ', ''));
   });
 
   it('a record is read with the identifier of its key, and its writer is one object for all versions', () => {
-    const read = decodeQuestion('put_replica', travelled(R_VALUE), writers);
-    expect(read).toEqual({ ok: true, value: { type: 'put_replica', record: R } });
+    const read = decodeQuestion('put_replica', travelled(putting(R_VALUE)), writers);
+    expect(read).toEqual({ ok: true, value: { type: 'put_replica', epoch: EPOCH, record: R, isNew: false } });
     const { record } = (read.ok && read.value) as { record: Record };
     expect(record).toBeInstanceOf(Record);
     expect(record.keyId).toBe('13fbd79c3d390e5d6585a21e11ff5ec1970cff0c');
@@ -65,10 +108,31 @@ describe('messages about single keys', () => {
     const [, version] = R_VALUE;
     const read = decodeQuestion(
       'put_replica',
-      travelled([Buffer.from('k'), version ?? null, null, 2 ** 50, true]),
+      travelled(putting([Buffer.from('k'), version ?? null, null, 2 ** 50, true])),
       writers,
     );
     expect(read).toMatchObject({ ok: true, value: { record: { kind: 'tombstone', expireAtMs: 2 ** 50, ev: true } } });
+  });
+
+  it('an answer about a replica is read as it was meant', () => {
+    for (const answer of [
+      { type: 'replica', isVoter: true, version: undefined },
+      { type: 'replica', isVoter: false, version: R.version },
+      { type: 'replica', isVoter: true, version: R.version, record: R },
+      { type: 'stale', view: undefined },
+    ] as const) {
+      const read = decodeAnswer('get_replica', travelled(encodeAnswer(answer)), writers);
+      expect(read).toEqual({ ok: true, value: answer });
+    }
+    for (const answer of [
+      { type: 'stored' },
+      { type: 'skewed' },
+      { type: 'superseded', version: R.version },
+      { type: 'stale', view: undefined },
+    ] as const) {
+      const read = decodeAnswer('put_replica', travelled(encodeAnswer(answer)), writers);
+      expect(read).toEqual({ ok: true, value: answer });
+    }
   });
 
   it('a frame carries the longest key with the longest value that a node takes, there and back', () => {
@@ -112,17 +176,26 @@ describe('messages about single keys that make no sense', () => {
     ['put', [k, 0, null]],
     ['delete', [null, 0]],
     ['put_replica', []],
-    ['put_replica', R_VALUE.slice(0, 4)],
-    ['put_replica', [...R_VALUE, 1]],
-    ['put_replica', ['k', ...R_VALUE.slice(1)]],
-    ['put_replica', R_VALUE.with(1, hex('00'))],
-    ['put_replica', R_VALUE.with(1, 'sixteen bytes !!')],
-    ['put_replica', R_VALUE.with(2, 'v')],
-    ['put_replica', R_VALUE.with(3, -1)],
-    ['put_replica', R_VALUE.with(3, 0.5)],
-    ['put_replica', R_VALUE.with(3, 2n ** 60n)],
-    ['put_replica', R_VALUE.with(4, 1)],
-    ['put_replica', R_VALUE.with(4, null)],
+    ['put_replica', putting(R_VALUE.slice(0, 4))],
+    ['put_replica', putting([...R_VALUE, 1])],
+    ['put_replica', putting(['k', ...R_VALUE.slice(1)])],
+    ['put_replica', putting(R_VALUE.with(1, hex('00')))],
+    ['put_replica', putting(R_VALUE.with(1, 'sixteen bytes !!'))],
+    ['put_replica', putting(R_VALUE.with(2, 'v'))],
+    ['put_replica', putting(R_VALUE.with(3, -1))],
+    ['put_replica', putting(R_VALUE.with(3, 0.5))],
+    ['put_replica', putting(R_VALUE.with(3, 2n ** 60n))],
+    ['put_replica', putting(R_VALUE.with(4, 1))],
+    ['put_replica', putting(R_VALUE.with(4, null))],
+    ['put_replica', [EPOCH_VALUE, R_VALUE]],
+    ['put_replica', [EPOCH_VALUE, R_VALUE, 1]],
+    ['put_replica', [[5], R_VALUE, true]],
+    ['put_replica', [null, R_VALUE, true]],
+    ['put_replica', R_VALUE],
+    ['get_replica', [EPOCH_VALUE, k]],
+    ['get_replica', [EPOCH_VALUE, 'k', true]],
+    ['get_replica', [[-1, 7n], k, true]],
+    ['get_replica', [k, true]],
   ])('decodeQuestion() refuses a %s with the body %j', (method, body) => {
     expect(decodeQuestion(method, body, writers)).toEqual(badRequest);
   });
@@ -143,6 +216,17 @@ describe('messages about single keys that make no sense', () => {
     ['put', ['not_owner', P_VALUE.slice(1)]],
     ['put_replica', ['done', 0, k, null, 1, 1, true]],
     ['put_replica', [null]],
+    ['put_replica', ['superseded']],
+    ['put_replica', ['superseded', hex('00')]],
+    ['put_replica', ['replica', true, null]],
+    ['put_replica', ['not_owner', null]],
+    ['get_replica', ['replica']],
+    ['get_replica', ['replica', true]],
+    ['get_replica', ['replica', 1, null]],
+    ['get_replica', ['replica', true, k]],
+    ['get_replica', ['replica', true, R_VALUE.slice(1)]],
+    ['get_replica', ['stored']],
+    ['get_replica', ['stale', 'no view']],
   ])('decodeAnswer() refuses to have %s answered with %j', (method, body) => {
     expect(decodeAnswer(method, body, writers)).toEqual(badRequest);
   });

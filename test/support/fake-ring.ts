@@ -1,29 +1,34 @@
 /**
- * A ring without sockets: nodes that are a table, an arc and a process each, in one runtime on moved time.
+ * A ring without sockets: nodes that are a table, some views and a process each, in one runtime on moved time.
  *
  * What a test is about is real: sessions, coordinators, tables. The way between the nodes is made up,
- * so that it can be slow, or broken in every way there is; who owns what is what the test says.
+ * so that it can be slow, or broken in every way there is; who has which view is what the test says.
  */
-import { addressId, betweenRightClosed, type KeyId, keyId } from '../../src/chord/id';
+import { addressId, type KeyId, keyId } from '../../src/chord/id';
 import type { Peer } from '../../src/chord/peer';
+import { inRange, type Range } from '../../src/chord/range';
 import { fromUtf8, toBuffer } from '../../src/octets';
 import { currentSelf, type Pid, type Self } from '../../src/otp';
 import type { Request, Response } from '../../src/protocol/client-protocol';
 import { OctetWriter } from '../../src/protocol/octet-writer';
 import { ResponseDecoder } from '../../src/protocol/response-decoder';
-import type { DataQuestion } from '../../src/protocol/rpc-data';
 import type { RpcAnswer } from '../../src/protocol/rpc-messages';
 import type { RpcErrorCode } from '../../src/protocol/rpc-frames';
 import { HybridClock } from '../../src/replication/hybrid-clock';
-import { type Ownership, ownsNothing } from '../../src/replication/ownership';
-import { Writers, writerId } from '../../src/replication/version';
+import { type Holding, type Holdings, withoutArc, withPieces } from '../../src/replication/holding';
+import { placesAfter } from '../../src/replication/standing';
+import { versionOf, Writers, writerId } from '../../src/replication/version';
+import { isMember, type View } from '../../src/replication/view';
+import { type Newcomer, noViews, type Views } from '../../src/replication/views';
 import type { Target } from '../../src/store/local-write';
 import { MemoryTable } from '../../src/store/memory-table';
+import { Record } from '../../src/store/record';
 import { clientSessions } from '../../actors/client-session';
 import type { Surroundings } from '../../actors/coordinator';
 import type { Lookups } from '../../actors/lookups';
 import type { RpcFailure, RpcOutcome } from '../../actors/peer-link';
 import { dataServices } from '../../actors/peer-requests';
+import type { RecordQuestion } from '../../actors/peer-session';
 import type { Line, Session } from '../../actors/session';
 import { bytesOfRequest, testSettings } from './node';
 import type { World } from './runtime';
@@ -42,7 +47,7 @@ export type Fault =
 type Served = {
   readonly type: 'served';
   readonly from: Peer;
-  readonly question: DataQuestion;
+  readonly question: RecordQuestion;
   readonly reply: (answer: RpcAnswer | RpcFailure) => void;
 };
 
@@ -52,11 +57,20 @@ const failure = (code: RpcFailure['code'], wasSent: boolean): RpcFailure => ({ c
 export class FakeNode {
   readonly peer: Peer;
   target: Target | undefined;
-  ownership: Ownership;
-  /** When its owner last looked at the clock; undefined: it always does. */
+  /** What it knows of views. */
+  holdings: Holdings = [];
+  newcomers: readonly Newcomer[] = [];
+  isMember = true;
+  /** When and for how long it was stopped last. */
+  pause = { endMs: 0, ms: 0 };
+  /** When its views last looked at the clock; undefined: they always do. */
   beatMs: number | undefined;
-  /** Whether what it owns is known at all. */
+  /** Whether its views are known at all. */
   hasArcs = true;
+  /** Whom it takes for dead. */
+  readonly distrusted = new Set<Peer>();
+  minReplicas = 1;
+  random = 0.5;
   fault: Fault | undefined;
   /** How long a question or an answer travels. */
   delayMs = 1;
@@ -65,8 +79,11 @@ export class FakeNode {
   /** What the ring tells it when it looks a key up. */
   lookUp: (key: KeyId) => Peer | undefined;
   /** What was asked of it, in order. */
-  readonly asked: DataQuestion[] = [];
-  readonly mirrorsFailed: Peer[] = [];
+  readonly asked: RecordQuestion[] = [];
+  /** Who is to be reminded of writes. */
+  readonly hinted: Peer[] = [];
+  readonly heardOf: View[] = [];
+  readonly unaware: Peer[] = [];
   private readonly pid: Pid<Served>;
 
   constructor(
@@ -76,19 +93,30 @@ export class FakeNode {
     const id = addressId(addr);
     this.peer = { id, addr, inc: 1n };
     this.target = { table: new MemoryTable(), clock: new HybridClock(new Writers().intern(writerId(id, 1n))) };
-    this.ownership = { ...ownsNothing(this.peer, 0), ring: { ...ownsNothing(this.peer, 0).ring, isMember: true } };
     this.primaryOf = (key) => ring.ownerOf(key)?.peer;
     this.lookUp = (key) => ring.ownerOf(key)?.peer;
     this.pid = ring.world.spawn<Served>((self) => this.serve(self as Self<unknown>));
   }
 
+  get views(): Views {
+    const before = noViews(this.peer, this.ring.replicas, 0);
+    const { holdings, newcomers, pause } = this;
+    const views = { ...before, ring: { ...before.ring, isMember: this.isMember }, holdings, newcomers, pause };
+    return { ...views, places: placesAfter(before, views) };
+  }
+
   get surroundings(): Surroundings {
-    const arcs = () => ({ ownership: this.ownership, beatMs: this.beatMs ?? this.ring.world.scheduler.clock.nowMs() });
+    const arcs = () => ({ views: this.views, beatMs: this.beatMs ?? this.ring.world.scheduler.clock.nowMs() });
     return {
       self: this.peer.id,
+      minReplicas: this.minReplicas,
       store: () => this.target,
       arcs: () => (this.hasArcs ? arcs() : undefined),
       primaryOf: (key) => this.primaryOf(key),
+      isTrusted: (peer) => !this.distrusted.has(peer),
+      hint: (to) => void this.hinted.push(to),
+      heardOf: (view) => void this.heardOf.push(view),
+      unaware: (peer) => void this.unaware.push(peer),
       ask: (to, question, { tag, timeoutMs }) => {
         const asker = currentSelf();
         const send = (outcome: RpcOutcome<unknown>) => asker.runtime.send(asker.pid as Pid<unknown>, outcome);
@@ -97,9 +125,8 @@ export class FakeNode {
           else send({ type: 'rpc_answered', tag, from: to, answer, rttMs: 1 });
         });
       },
-      mirrorFailed: (to) => void this.mirrorsFailed.push(to),
       lookups: (self) => fakeLookups(self, (key) => this.lookUp(key)),
-      random: () => 0.5,
+      random: () => this.random,
     };
   }
 
@@ -108,6 +135,17 @@ export class FakeNode {
     const value = this.target?.table.get(fromUtf8(key))?.value;
     return value === undefined ? undefined : toBuffer(value).toString();
   }
+
+  /** Stores a value as another node would have it stored, without asking anybody. */
+  plant(key: string, value: string, ms: number): void {
+    if (this.target === undefined) throw new Error('There is no table');
+    const octets = fromUtf8(key);
+    const version = versionOf(ms, 0, this.target.clock.writer);
+    this.target.table.merge(new Record(keyId(octets), octets, version, fromUtf8(value), undefined, false));
+  }
+
+  /** What was asked of it of this kind. */
+  askedFor = (type: RecordQuestion['type']) => this.asked.filter((question) => question.type === type);
 
   /** A question on its way here, and the answer on its way back. */
   private take(
@@ -152,15 +190,18 @@ export class FakeNode {
 /** Several of them. */
 export class FakeRing {
   readonly nodes: readonly FakeNode[];
+  private lastEpoch = 0;
 
-  /** Nodes that share the circle among them, as Chord would have it. */
+  /** Nodes that share the circle among them, as Chord would have it: each leads its arc, and the next ones have copies. */
   constructor(
     readonly world: World,
     count: number,
+    /** How many copies there should be. */
+    readonly replicas = 1,
   ) {
     const nodes = Array.from({ length: count }, (_, i) => new FakeNode(this, `node:${i + 1}`));
     this.nodes = nodes.sort((a, b) => (a.peer.id < b.peer.id ? -1 : 1));
-    for (const [i, node] of this.nodes.entries()) this.own(node, this.node(i - 1));
+    for (const i of this.nodes.keys()) this.lead(i, Math.min(count, replicas));
   }
 
   /** The nodes in ring order. */
@@ -170,14 +211,61 @@ export class FakeRing {
     return node;
   }
 
-  /** A node owns what lies behind another one and up to itself; undefined: nothing. */
-  own(node: FakeNode, after: FakeNode | undefined): void {
-    const owned = after && { arc: { lo: after.peer.id, hi: node.peer.id }, epoch: { n: 1, by: 1n } };
-    node.ownership = { ...node.ownership, owned };
+  /** What lies before a node, up to the one before it. */
+  arcOf(place: number): Range {
+    return { lo: this.node(place - 1).peer.id, hi: this.node(place).peer.id };
   }
 
+  /** The arc of the node at this place gets a view of so many nodes, which begins at another one. */
+  lead(place: number, count: number, first = place): View {
+    const members = Array.from({ length: count }, (_, i) => this.node(first + i));
+    return this.adopt(this.arcOf(place), members);
+  }
+
+  /** Some nodes adopt a new view of an arc, which the first of them leads; whoever was a member and is not hears of it. */
+  adopt(arc: Range, members: readonly FakeNode[], learners: readonly FakeNode[] = []): View {
+    const [primary] = members;
+    if (primary === undefined) throw new Error('A view has members');
+    this.lastEpoch += 1;
+    const view: View = {
+      epoch: { n: this.lastEpoch, by: primary.peer.inc },
+      arc,
+      members: members.map(({ peer }) => peer),
+      primary: primary.peer.id,
+      voters: members.filter((node) => !learners.includes(node)).map(({ peer }) => peer.id),
+      syncs: 1,
+      floor: versionOf(0, 0, new Writers().intern(writerId(primary.peer.id, 1n))),
+    };
+    for (const node of this.nodes) {
+      const role = roleOf(node, view);
+      const isConcerned = role !== 'none' || node.holdings.some((holding) => holding.arc.hi === arc.hi);
+      if (isConcerned) this.hold(node, { arc, view, role, promised: view.epoch, pending: [] });
+    }
+    return view;
+  }
+
+  /** A node knows and promises this, whatever it did before. */
+  hold(node: FakeNode, piece: Holding): void {
+    node.holdings = withPieces(node.holdings, [piece]);
+  }
+
+  /** A node has promised a newer view of the arc that it is a member of. */
+  seal(node: FakeNode, arc: Range): void {
+    node.holdings = node.holdings.map((holding) =>
+      holding.arc.hi === arc.hi ? { ...holding, promised: { n: this.lastEpoch + 1, by: 9n } } : holding,
+    );
+  }
+
+  /** A node knows nothing of an arc any more. */
+  forget(node: FakeNode, arc: Range): void {
+    node.holdings = withoutArc(node.holdings, arc);
+  }
+
+  /** Who leads the arc of a key, by its own reckoning. */
   ownerOf(key: KeyId): FakeNode | undefined {
-    return this.nodes.find(({ ownership: { owned } }) => owned && betweenRightClosed(key, owned.arc.lo, owned.arc.hi));
+    return this.nodes.find(({ peer, holdings }) =>
+      holdings.some(({ arc, view }) => inRange(key, arc) && view?.primary === peer.id),
+    );
   }
 
   find(addr: string): FakeNode {
@@ -186,7 +274,7 @@ export class FakeRing {
     return node;
   }
 
-  /** The `index`th key that a node owns. */
+  /** The `index`th key that a node leads. */
   keyOf(node: FakeNode, index = 0): string {
     let left = index;
     for (let i = 0; ; i += 1) {
@@ -195,6 +283,11 @@ export class FakeRing {
       left -= 1;
     }
   }
+}
+
+function roleOf({ peer }: FakeNode, view: View): Holding['role'] {
+  if (!isMember(view, peer)) return 'none';
+  return view.voters.includes(peer.id) ? 'voter' : 'learner';
 }
 
 /** A client of a node, in a process of its own as a connection is. */
