@@ -51,9 +51,9 @@ export function holdingsIn<T extends Piece>(pieces: readonly T[], arc: Range): r
   return pieces.flatMap((holding) => commonParts(holding.arc, arc).map((part) => cutTo(holding, part)));
 }
 
-/** The holdings with these pieces in place of whatever was there. */
+/** The holdings with these pieces in place of whatever was there, {@link coalesced}. */
 export function withPieces(holdings: Holdings, pieces: Holdings): Holdings {
-  return pieces.reduce<Holdings>((rest, piece) => [...withoutArc(rest, piece.arc), piece], holdings);
+  return coalesced(pieces.reduce<Holdings>((rest, piece) => [...withoutArc(rest, piece.arc), piece], holdings));
 }
 
 /** The holdings without an arc: pieces that reach into it are cut. */

@@ -10,16 +10,7 @@ import type { Peer } from '../chord/peer';
 import type { Range } from '../chord/range';
 import type { Nack, Seal, Sealed } from '../protocol/rpc-views';
 import { compareEpochs, type Epoch } from './epoch';
-import {
-  coalesced,
-  type Holding,
-  type Holdings,
-  holdingsIn,
-  type Pending,
-  type Role,
-  uncovered,
-  withPieces,
-} from './holding';
+import { type Holding, type Holdings, holdingsIn, type Pending, type Role, uncovered, withPieces } from './holding';
 import { isMember, isSameView, restricted, updated, type View } from './view';
 
 /** Most pieces that a node keeps apart. Beyond them it refuses to be cut any further. */
@@ -55,12 +46,8 @@ export function sealPieces(holdings: Holdings, seal: Seal): SealOutcome {
   const refused = known.filter((piece) => !canPromise(piece, epoch));
   if (refused.length > 0) return { type: 'nack', nack: nackOf(refused) };
   const blank = uncovered(holdings, arc).map((part) => nothingKnown(part));
-  const next = coalesced(
-    withPieces(
-      holdings,
-      [...known, ...blank].map((piece) => promisedTo(piece, seal)),
-    ),
-  );
+  const sealed = [...known, ...blank].map((piece) => promisedTo(piece, seal));
+  const next = withPieces(holdings, sealed);
   if (isTooMany(next, holdings)) return { type: 'nack', nack: nackOf(known) };
   const pieces = known.flatMap(({ promised: _promised, ...piece }) => {
     const pending = piece.pending.filter((each) => isKept(each, seal));
@@ -105,7 +92,7 @@ function adoptWhere(holdings: Holdings, view: View, self: Peer, isFree: (piece: 
   if (refused.length > 0) return { type: 'nack', nack: nackOf(refused) };
   const before = [...known, ...uncovered(holdings, view.arc).map((part) => nothingKnown(part))];
   const after = before.map((piece) => adopted(piece, view, self));
-  const next = coalesced(withPieces(holdings, after));
+  const next = withPieces(holdings, after);
   if (isTooMany(next, holdings)) return { type: 'nack', nack: nackOf(known) };
   const became = before.flatMap((piece, at) => {
     const { role = 'none' } = after[at] ?? {};
@@ -125,10 +112,12 @@ function adopted(piece: Holding, view: View, self: Peer): Holding {
  * Only who was a voter when it was sealed for this very view, and has been one ever since, has what its maker
  * counts on. The maker itself has gathered what it needs.
  */
-function roleIn(view: View, { role, promised }: Holding, self: Peer): Role {
+function roleIn(view: View, { role, promised, pending }: Holding, self: Peer): Role {
   if (!isMember(view, self)) return 'none';
   const isMaker = view.primary === self.id && view.epoch.by === self.inc;
-  const wasCounted = role === 'voter' && compareEpochs(promised, view.epoch) === 0;
+  // It may have begun an attempt of its own since, which is over and has taken nothing away.
+  const promises = [promised, ...pending.map(({ epoch }) => epoch)];
+  const wasCounted = role === 'voter' && promises.some((epoch) => compareEpochs(epoch, view.epoch) === 0);
   return isMaker || (wasCounted && view.voters.includes(self.id)) ? 'voter' : 'learner';
 }
 
