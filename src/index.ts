@@ -23,6 +23,7 @@ import { err, ok, type Result } from './result';
 
 export {
   type Answer,
+  type AnswerMeta,
   type Bytes,
   type Client,
   type ClientError,

@@ -3,6 +3,7 @@ import type { BinaryString, Octets } from '../octets';
 import type { Consistency, Op } from '../protocol/client-protocol';
 import { err, type Result } from '../result';
 import type { Address } from './address';
+import type { AnswerMeta } from './answer-meta';
 import type { ClientError } from './client-error';
 import type { Due } from './deadlines';
 
@@ -16,6 +17,8 @@ export interface Question {
   /** Whether a node that is not the key's own says whose it is, instead of passing the request on. */
   readonly direct: boolean;
   readonly timeoutMs: number;
+  /** Takes what the node says about its answer; undefined: nobody wants to know. */
+  readonly onMeta?: ((meta: AnswerMeta) => void) | undefined;
   /** Whether to ask again when the connection is lost after the request had been written. */
   readonly retryIndeterminate: boolean;
 }

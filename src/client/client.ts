@@ -102,7 +102,7 @@ export class Client {
     retryIndeterminate: boolean = this.settings.retryIndeterminate,
     read: (value: Octets) => T,
   ): Answer<T> {
-    const { timeoutMs = this.settings.timeoutMs, consistency = this.settings.consistency } = options;
+    const { timeoutMs = this.settings.timeoutMs, consistency = this.settings.consistency, onMeta } = options;
     const question: Question = {
       op,
       key: typeof key === 'string' ? fromUtf8(key) : toBinaryString(key),
@@ -110,6 +110,7 @@ export class Client {
       consistency,
       direct: false,
       timeoutMs,
+      onMeta,
       retryIndeterminate,
     };
     const problem = this.problemWith(question);

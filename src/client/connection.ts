@@ -141,7 +141,7 @@ export class Connection implements Carrier {
   }
 
   private encode({ id, question, deadlineAtMs }: Call): void {
-    const { op, key, value, consistency, direct } = question;
+    const { op, key, value, consistency, direct, onMeta } = question;
     const { protocolVersion: version, environment } = this.options;
     if (version === 1) return encodeRequest({ type: 'request', version, op, key, value }, this.writer);
     const deadlineMs = Math.max(1, Math.ceil(deadlineAtMs - environment.nowMs()));
@@ -155,7 +155,7 @@ export class Connection implements Carrier {
         requestId: id,
         consistency,
         direct,
-        wantsMeta: false,
+        wantsMeta: onMeta !== undefined,
         deadlineMs,
       },
       this.writer,

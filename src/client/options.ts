@@ -1,6 +1,7 @@
 /** What a client can be told: every option with its unit, its default and its bounds. */
 import { type Consistency, DEFAULT_LIMITS } from '../protocol/client-protocol';
 import { err, ok, type Result } from '../result';
+import type { AnswerMeta } from './answer-meta';
 import type { BackoffOptions } from './backoff';
 import { type Environment, systemEnvironment } from './environment';
 
@@ -95,6 +96,11 @@ export interface RequestOptions {
   readonly timeoutMs?: number;
   /** Whose answer suffices. Version 2 only. @default the client's */
   readonly consistency?: Consistency;
+  /**
+   * Takes what the node says about its answer, just before the answer comes: the version, how many copies. Of a
+   * request that was tried several times, that of the last try. Version 2 only. It must not throw. @default nobody
+   */
+  readonly onMeta?: (meta: AnswerMeta) => void;
 }
 
 /** What one put or delete can be told. */

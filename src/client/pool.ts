@@ -8,6 +8,7 @@
 import type { Octets } from '../octets';
 import type { Response, Status } from '../protocol/client-protocol';
 import { err, ok, type Result } from '../result';
+import { answerMetaIn } from './answer-meta';
 import { type Address, formatAddress } from './address';
 import type { Call, Outcome } from './call';
 import {
@@ -172,8 +173,10 @@ export class Pool {
     for (const call of waiting) this.finish(call, err(call.inDoubt ? this.unsent(call) : error));
   }
 
-  private answered(call: Call, { status, value }: Response, from: Address): void {
+  private answered(call: Call, response: Response, from: Address): void {
+    const { status, value } = response;
     this.inFlight -= 1;
+    tellMeta(call, response);
     if (status === 'not_responsible' && !call.question.direct) this.moveOn(from);
     this.finish(call, outcomeOf(call, status, value, from));
     if (this.waiting.size > 0) this.pump();
@@ -254,6 +257,13 @@ export class Pool {
     this.close();
     parted();
   }
+}
+
+/** Before the outcome, so that whoever waits for that knows all. */
+function tellMeta({ question: { onMeta } }: Call, response: Response): void {
+  if (onMeta === undefined || response.version === 1 || response.meta === undefined) return;
+  const meta = answerMetaIn(response.meta);
+  if (meta !== undefined) onMeta(meta);
 }
 
 function outcomeOf({ question: { op, direct } }: Call, status: Status, value: Octets, from: Address): Outcome {

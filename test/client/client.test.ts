@@ -1,7 +1,7 @@
 /** The client against a node that can do everything wrong: src/client/client.ts and what is below it. */
 import type { Client, ClientError, ClientOptions, ConnectionEvent } from '../../src/client';
 import { connect, connectAny } from '../../src/client';
-import { fromUtf8 } from '../../src/octets';
+import { type BinaryString, fromUtf8 } from '../../src/octets';
 import type { Status } from '../../src/protocol/client-protocol';
 import type { Result } from '../../src/result';
 import { ANSWER, bytesOf, DROP, FakeServer, freePort, HOLD } from '../support/fake-server';
@@ -41,6 +41,42 @@ function messageOf(result: Result<unknown, ClientError>): string {
   if (result.ok) throw new Error('Expected a failure');
   return result.error.message;
 }
+
+describe('meta', () => {
+  const told = { acks: 2, copies: 3, degraded: false, hops: 1 };
+
+  test('comes before the answer, where it is asked for', async () => {
+    const client = await open();
+    const version = '000000000102000' + '3' + '0'.repeat(15) + '9';
+    server.meta = { ...told, version: Buffer.from(version, 'hex').toString('latin1') as BinaryString };
+    const seen: unknown[] = [];
+    valueOf(await client.put('k', 'v', { onMeta: (meta) => seen.push(meta) }));
+    expect(seen).toEqual([{ ...told, version, writtenAtMs: 258 }]);
+    valueOf(await client.get('k'));
+    expect(server.requests.map((request) => request.version === 2 && request.wantsMeta)).toEqual([true, false]);
+    expect(seen).toHaveLength(1);
+  });
+
+  test('is not told where the node says none, or something else', async () => {
+    const client = await open();
+    const seen: unknown[] = [];
+    const onMeta = (meta: unknown) => seen.push(meta);
+    expect(failureOf(await client.get('k', { onMeta }))).toEqual(['not_found', 'definite']);
+    server.meta = { acks: -1 };
+    expect(
+      failureOf(
+        await client
+          .delete('k', { onMeta })
+          .then(valueOf)
+          .then(() => client.get('k', { onMeta })),
+      ),
+    ).toEqual(['not_found', 'definite']);
+    expect(seen).toEqual([]);
+    server.meta = told;
+    await client.get('k', { onMeta });
+    expect(seen).toEqual([told]);
+  });
+});
 
 describe.each([1, 2] as const)('in version %i of the protocol', (protocolVersion) => {
   test('put() stores what get() gives back', async () => {

@@ -8,6 +8,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { EMPTY, fromUtf8, type Octets, octetLength, toBuffer } from '../../src/octets';
 import type { Request, Response, Status } from '../../src/protocol/client-protocol';
+import { encodeMeta, type Meta } from '../../src/protocol/meta';
 import { OctetWriter } from '../../src/protocol/octet-writer';
 import { RequestDecoder } from '../../src/protocol/request-decoder';
 import { encodeResponse } from '../../src/protocol/response-encoder';
@@ -49,6 +50,8 @@ export class FakeServer {
   /** The answers that are held back. */
   readonly held: { readonly request: Request; readonly send: () => void }[] = [];
   script: Script = () => ANSWER;
+  /** What it says about every answer, to those who want to know. */
+  meta: Meta | undefined = undefined;
 
   private readonly sockets = new Set<Socket>();
   private waiters: { readonly holds: () => boolean; readonly go: () => void }[] = [];
@@ -129,7 +132,7 @@ export class FakeServer {
   private take(request: Request, socket: Socket): void {
     const fate = this.script(request, this.requests.length);
     this.requests.push(request);
-    const answer = () => bytesOf(responseTo(request, ...this.execute(request)));
+    const answer = () => bytesOf({ ...responseTo(request, ...this.execute(request)), ...this.metaFor(request) });
     switch (fate.type) {
       case 'answer':
         socket.write(answer());
@@ -148,6 +151,11 @@ export class FakeServer {
       case 'cut':
         socket.end(answer().subarray(0, fate.afterBytes));
     }
+  }
+
+  private metaFor(request: Request): { readonly meta?: Octets } {
+    const isWanted = request.version === 2 && request.wantsMeta && this.meta !== undefined;
+    return isWanted ? { meta: encodeMeta(this.meta ?? {}) } : {};
   }
 
   private execute({ op, key, value }: Request): readonly [Status, Octets] {
