@@ -145,9 +145,7 @@ const callbacks: GenServer<Args, State, Call, Cast, Info> = {
   handleInfo(message, state): Handled<State> {
     switch (message.type) {
       case 'tick':
-        state.repairs.tick();
-        state.hints.tick();
-        if (state.isNews) publish(state);
+        tick(state);
         return noReply(state);
       case 'due':
         due(message.tag, state);
@@ -187,6 +185,16 @@ function outcome(message: SyncerOutcome, tag: Tag, { jobs, repairs, hints }: Sta
     default:
       return unreachable(tag);
   }
+}
+
+/** Does what is due, and publishes what has changed since the last time. */
+function tick(state: State): void {
+  const { repairs, hints, out } = state;
+  const [bytesSent, hintsDropped] = [out.bytesSent, hints.hints.droppedCount];
+  repairs.tick();
+  hints.tick();
+  if (out.bytesSent !== bytesSent || hints.hints.droppedCount !== hintsDropped) state.isNews = true;
+  if (state.isNews) publish(state);
 }
 
 function publish(state: State): void {

@@ -12,6 +12,7 @@ import { encodeVersion, versionOf, Writers, writerId } from '../../src/replicati
 import type { View } from '../../src/replication/view';
 import { noViews, type Views } from '../../src/replication/views';
 import type { SyncJob, SyncOutcome } from '../../src/replication/views-protocol';
+import type { KvTable } from '../../src/store/kv-table';
 import { MemoryTable } from '../../src/store/memory-table';
 import { Record } from '../../src/store/record';
 
@@ -82,13 +83,13 @@ export function tableOf(records: readonly Record[]): MemoryTable {
 }
 
 /** All that is in a range: keys and versions. */
-export function contentsOf(table: MemoryTable, range = WHOLE): ReadonlyMap<BinaryString, string> {
+export function contentsOf(table: KvTable, range = WHOLE): ReadonlyMap<BinaryString, string> {
   const { records } = table.walk(range, undefined, { recordsMax: Infinity, bytesMax: Infinity });
   return new Map(records.map((record) => [record.key, encodeVersion(record)]));
 }
 
 /** SOURCE answers, as its handoff and its tables would. */
-export function answerOf(table: MemoryTable, question: SyncQuestion, from = MEMBER): SyncAnswer {
+export function answerOf(table: KvTable, question: SyncQuestion, from = MEMBER): SyncAnswer {
   const clock = new HybridClock(SOURCE_WRITER);
   switch (question.type) {
     case 'sync_open':
@@ -111,8 +112,8 @@ export interface Transfer {
 /** Runs a job to its end; `between` is called before each answer is made, and each comes to be heard. */
 export function transfer(
   job: SyncJob,
-  source: MemoryTable,
-  target: MemoryTable,
+  source: KvTable,
+  target: KvTable,
   between: (question: SyncQuestion) => void = () => {},
 ): Transfer {
   const asked: SyncQuestion[] = [];
