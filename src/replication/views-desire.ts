@@ -9,7 +9,7 @@ import type { Peer } from '../chord/peer';
 import { inRange, type Range, rangesOverlap } from '../chord/range';
 import { compareEpochs } from './epoch';
 import { cutAt, type Holding, isSealed } from './holding';
-import { allVote, inRingOrder, isMember, type View } from './view';
+import { allVote, inRingOrder, isMember, isSameView, type View } from './view';
 import type { Newcomer, Views } from './views';
 import { acquaintances, isDead, isOut, isSame, newest } from './views-changes';
 
@@ -55,7 +55,7 @@ export function mergersOf(views: Views, plans: readonly Plan[]): readonly Plan[]
       reason === undefined && isLed && allVote(view) && desired.length === members.length,
   );
   for (const first of quietOnes) {
-    const next = quietOnes.find((each) => each !== first && each.arc.lo === first.arc.hi);
+    const next = quietOnes.find((each) => each.arc.lo === first.arc.hi && !isSameView(each.view, first.view));
     if (next === undefined || stands.has(first.arc.hi as Peer['id']) || !areSame(first.members, next.members)) continue;
     const { members, desired } = next;
     const arc = { lo: first.arc.lo, hi: next.arc.hi };

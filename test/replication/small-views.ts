@@ -14,7 +14,14 @@ import { randomFrom } from '../../src/otp';
 import { type ViewAnswer } from '../../src/protocol/rpc-views';
 import { compareEpochs } from '../../src/replication/epoch';
 import { HybridClock } from '../../src/replication/hybrid-clock';
-import { compareTimes, compareVersions, type VersionWords, Writers, writerId } from '../../src/replication/version';
+import {
+  compareTimes,
+  compareVersions,
+  type Version,
+  type VersionWords,
+  Writers,
+  writerId,
+} from '../../src/replication/version';
 import { isMember, quorumOf, type View } from '../../src/replication/view';
 import { mayFetch, noViews, replicaStanding, standingOf, viewsKnown, type Views } from '../../src/replication/views';
 import type { SyncJob, SyncOutcome, ViewsEffect, ViewsEvent } from '../../src/replication/views-protocol';
@@ -24,6 +31,8 @@ import { Record } from '../../src/store/record';
 
 const BEAT_MS = 100;
 const SUCCESSORS = 4;
+/** How often a primary compares what it has with the other members, until they agree. */
+const COMPARE_MS = 1000;
 /** When whoever asks hears that nobody answers. */
 const SILENCE_MS = 1000;
 const EVERYTHING = { recordsMax: 10_000, bytesMax: 1e9 };
@@ -223,7 +232,9 @@ export class SmallViews {
       const [piece, ...more] = views.holdings.filter(({ view }) => view?.primary === self.id);
       if (piece === undefined || more.length > 0)
         return `${name(self)} leads ${more.length === 0 ? 'nothing' : 'more than one piece'}`;
-      if (piece.arc.lo !== arc.lo || piece.arc.hi !== arc.hi) return `${name(self)} does not lead exactly its arc`;
+      const isWhole = size === 1 && piece.arc.lo === piece.arc.hi;
+      if (!isWhole && (piece.arc.lo !== arc.lo || piece.arc.hi !== arc.hi))
+        return `${name(self)} does not lead exactly its arc`;
       const { view } = piece;
       if (!view || compareEpochs(view.epoch, piece.promised) !== 0 || piece.role !== 'voter')
         return `${name(self)} does not serve`;
@@ -435,13 +446,37 @@ export class SmallViews {
       inbox: [],
     };
     this.nodes.push(node);
-    const beat = () => {
-      if (node.isDead) return;
-      this.tell(node, { type: 'tick' });
-      this.after(BEAT_MS, beat);
-    };
-    this.after(BEAT_MS * this.random(), beat);
+    this.every(node, BEAT_MS, () => this.tell(node, { type: 'tick' }));
+    this.every(node, COMPARE_MS, () => this.compareAll(node));
     return node;
+  }
+
+  private every(node: ViewNode, ms: number, run: () => void): void {
+    const go = () => {
+      if (node.isDead) return;
+      run();
+      this.after(ms, go);
+    };
+    this.after(ms * this.random(), go);
+  }
+
+  /** What anti-entropy does, in one go: whatever a member lacks it gets, and when nobody lacks anything that is said. */
+  private compareAll(node: ViewNode): void {
+    for (const { arc, epoch, isAgreed } of node.views.leads) {
+      const [view] = viewsKnown(node.views, arc);
+      if (isAgreed || node.isPaused || view === undefined || compareEpochs(view.epoch, epoch) !== 0) continue;
+      const members = view.members.flatMap((peer) => this.at(peer) ?? []);
+      const isServed = members.every(
+        (member) =>
+          !member.isDead &&
+          !member.isPaused &&
+          !this.cut.has(link(node.self, member.self)) &&
+          replicaStanding(member.views, arc.hi as KeyId, epoch).type === 'member',
+      );
+      if (!isServed || viewsKnown(node.views, arc).length !== 1 || view.voters.length < view.members.length) continue;
+      for (const from of members) for (const to of members) this.copy(to, from, arc, undefined);
+      this.tell(node, { type: 'agreed', arc: view.arc, epoch });
+    }
   }
 
   private newPeer(): Peer {
@@ -468,8 +503,13 @@ export class SmallViews {
     }
   }
 
+  /** The failure detector finds out, if it is so still. */
   private mourn(node: ViewNode, dead: Peer): void {
-    this.after(300 + 900 * this.random(), () => this.tell(node, { type: 'verdict', peer: dead, isAlive: false }));
+    this.after(300 + 900 * this.random(), () => {
+      const other = this.at(dead);
+      const isSilent = !other || other.isDead || other.isPaused || this.cut.has(link(node.self, dead));
+      if (isSilent) this.tell(node, { type: 'verdict', peer: dead, isAlive: false });
+    });
   }
 
   tell(node: ViewNode, event: ViewsEvent): readonly ViewsEffect[] {
@@ -552,7 +592,7 @@ export class SmallViews {
         if (node.isDead || node.cancelled.has(job.id)) return;
         if (source.isDead || source.isPaused || this.cut.has(link(node.self, source.self))) return end('failed');
         if (mayFetch(source.views, arc, epoch, node.self) !== 'yes') return end('stale');
-        this.copy(node, source, job, floor);
+        this.copy(node, source, arc, job.mode === 'adopt' ? floor : undefined);
         if (purpose !== 'listen') return end('done');
         this.question(node, job.source, { type: 'sync_ready', arc, epoch }, (answer) =>
           end(answer?.type === 'noted' ? 'done' : 'failed'),
@@ -561,19 +601,13 @@ export class SmallViews {
     });
   }
 
-  private copy(
-    node: ViewNode,
-    source: ViewNode,
-    { arc, mode }: SyncJob,
-    floor: (VersionWords & { readonly writer: unknown }) | undefined,
-  ): void {
-    if (mode === 'adopt') {
-      for (const record of [...node.table.walk(arc, undefined, EVERYTHING).records]) {
-        const theirs = source.table.get(record.key);
-        const isNewer = theirs === undefined || compareVersions(record, theirs) > 0;
-        const isItsOwn = floor && compareTimes(record, floor) > 0 && record.writer === floor.writer;
-        if (isNewer && !isItsOwn) node.table.forget(record.key, record);
-      }
+  /** With a floor, whatever is here and not at the source goes, unless the source's node has written it later than that. */
+  private copy(node: ViewNode, source: ViewNode, arc: Range, floor: Version | undefined): void {
+    for (const record of floor ? [...node.table.walk(arc, undefined, EVERYTHING).records] : []) {
+      const theirs = source.table.get(record.key);
+      const isNewer = theirs === undefined || compareVersions(record, theirs) > 0;
+      const isItsOwn = floor && compareTimes(record, floor) > 0 && record.writer.id === floor.writer.id;
+      if (isNewer && !isItsOwn) node.table.forget(record.key, record);
     }
     for (const record of source.table.walk(arc, undefined, EVERYTHING).records) node.table.merge(copied(record));
   }
