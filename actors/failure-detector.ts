@@ -79,7 +79,7 @@ type Probe = Extract<Tag, { type: 'probe' | 'others' }>;
 type Info = { readonly type: 'tick' | 'compare_clocks' } | RpcAsked<PingFor> | peerLink.RpcOutcome<Tag>;
 
 /** Who else is told of a verdict. Nobody has to be there. */
-const JURY = ['finger-fixer', 'handoff'].map((name) =>
+const JURY = ['finger-fixer', 'handoff', 'replica-syncer'].map((name) =>
   serverNamed<never, { readonly type: 'verdict'; readonly peer: Peer; readonly isAlive: boolean }>(name),
 );
 

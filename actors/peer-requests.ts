@@ -13,6 +13,7 @@ import { answerReplicaFrom } from '../src/replication/replica-answers';
 import type { SourceAnswer, SourceQuestion } from '../src/replication/sync-source';
 import { Coordinator, type Surroundings } from './coordinator';
 import type { KeyRequest } from './errand';
+import * as handoff from './handoff';
 import * as kvStore from './kv-store';
 import type { DataAsked, DataService, RecordQuestion } from './peer-session';
 import type { Line } from './session';
@@ -39,6 +40,10 @@ export function answerReplica(
   const target = arcs && storeOf(tables.store(), arcs);
   if (arcs === undefined || target === undefined) return undefined;
   const answer = answerReplicaFrom(arcs.views, target, question, { from, systemMs });
+  // A newcomer that fetches is given time; one that does not is forgotten.
+  const isFetching = question.type === 'sync_next' || question.type === 'ranges' || question.type === 'fetch';
+  if (isFetching && arcs.views.newcomers.some(({ peer }) => peer.id === from.id))
+    handoff.listenerSeen(from, question.arc);
   // Only who leads an arc compares it, and it knows up to when all replicas agree.
   if (question.type === 'ranges' && answer.type === 'compared') kvStore.raiseHorizon(question.arc, question.horizonMs);
   return answer;

@@ -67,7 +67,7 @@ export const hint = (target: Peer, keyId: KeyId) => genServer.cast(NAME, { type:
 export const viewsChanged = () => genServer.cast(NAME, { type: 'views_changed' });
 
 /** This node can be reached again. */
-export const heardOf = (peer: Peer) => genServer.cast(NAME, { type: 'heard_of', peer });
+export const heardOf = (peer: Peer) => genServer.cast(NAME, { type: 'verdict', peer, isAlive: true });
 
 /** Compares every arc that this node leads with every member that votes, at once; answers when that has ended. */
 export const repair = () => genServer.call(NAME, { type: 'repair' }, REPAIR_TIMEOUT_MS);
@@ -81,7 +81,8 @@ export type Cast =
   | { readonly type: 'cancel'; readonly job: number }
   | { readonly type: 'hint'; readonly target: Peer; readonly keyId: KeyId }
   | { readonly type: 'views_changed' }
-  | { readonly type: 'heard_of'; readonly peer: Peer };
+  /** What the failure detector has found out. */
+  | { readonly type: 'verdict'; readonly peer: Peer; readonly isAlive: boolean };
 
 /** Mutable, and the same object for the life of the process. */
 interface State {
@@ -133,9 +134,11 @@ const callbacks: GenServer<Args, State, Call, Cast, Info> = {
       case 'views_changed':
         state.repairs.tick();
         return changed(state);
-      case 'heard_of':
-        state.hints.heardOf(message.peer);
-        state.repairs.due(message.peer);
+      case 'verdict':
+        if (message.isAlive) {
+          state.hints.heardOf(message.peer);
+          state.repairs.due(message.peer);
+        }
         return changed(state);
       default:
         return unreachable(message);
