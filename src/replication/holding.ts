@@ -67,13 +67,16 @@ export function withoutArc(holdings: Holdings, arc: Range): Holdings {
 /** The parts of an arc that no piece covers. */
 export function uncovered(holdings: Holdings, arc: Range): readonly Range[] {
   return holdings.reduce<readonly Range[]>(
-    (left, holding) => left.flatMap((part) => withoutRange(part, holding.arc)),
+    (left, { arc: taken }) => left.flatMap((part) => (rangesOverlap(part, taken) ? withoutRange(part, taken) : [part])),
     [arc],
   );
 }
 
 /** What two arcs have in common: nothing, one piece, or two where they meet at both ends. */
 export function commonParts(a: Range, b: Range): readonly Range[] {
+  // Most arcs that are compared have nothing in common, or are the same one.
+  if (!rangesOverlap(a, b)) return [];
+  if (a.lo === b.lo && a.hi === b.hi) return [a];
   const outside = withoutRange(a, b);
   return outside.reduce<readonly Range[]>((left, part) => left.flatMap((piece) => withoutRange(piece, part)), [a]);
 }
