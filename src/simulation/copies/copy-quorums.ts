@@ -1,0 +1,307 @@
+/**
+ * Copy quorums: how a simulated node carries a request out together with the other members of a view.
+ */
+import type { Peer } from '../../chord/peer';
+import { EMPTY } from '../../octets';
+import type { DataAnswer, DataQuestion, Done } from '../../protocol/rpc-data';
+import {
+  beginRead,
+  HEDGE_MS,
+  type QuorumRead,
+  type ReadEffect,
+  type ReadEvent,
+  stepRead,
+} from '../../replication/quorum-read';
+import {
+  type QuorumWrite,
+  type Reminder,
+  stepWrite,
+  whyUnavailable,
+  type WriteEffect,
+  type WriteEvent,
+  writeOf,
+} from '../../replication/quorum-write';
+import type { RouteEvent } from '../../replication/route';
+import { copyOf } from '../../replication/sync-source';
+import { compareVersions, encodeVersion, type Version } from '../../replication/version';
+import type { View } from '../../replication/view';
+import { standingOf } from '../../replication/views';
+import { type Answer, found } from '../../store/local-coordinator';
+import { deleteLocally, putLocally } from '../../store/local-write';
+import { Record } from '../../store/record';
+import type { AskOutcome } from '../packet';
+import type { CopyKeeper } from './copy-keeper';
+import type { CopyErrand } from './copy-requests';
+
+const PATIENCE_MS = 1000;
+const STUCK: RouteEvent = { type: 'stuck', written: undefined };
+
+/** What this node does for one errand. */
+interface Work {
+  readonly errand: CopyErrand;
+  /** Counts rounds: an answer to an earlier one says nothing. */
+  round: number;
+  record: Record | undefined;
+  write: QuorumWrite | undefined;
+  read: QuorumRead | undefined;
+}
+
+/** Reports what has become of an errand. */
+export type Report = (errand: CopyErrand, event: RouteEvent) => void;
+
+/** Those of one node. */
+export class CopyQuorums {
+  private readonly works = new WeakMap<CopyErrand, Work>();
+
+  constructor(
+    private readonly keeper: CopyKeeper,
+    private readonly report: Report,
+  ) {}
+
+  /** Serves a request, or goes on with it. */
+  serve(errand: CopyErrand): void {
+    const standing = standingOf(this.keeper.views, errand.keyId);
+    if (standing.type !== 'primary') return this.report(errand, STUCK);
+    const { view, listeners } = standing;
+    const work = this.workOf(errand);
+    if (work.write) return this.place(work, view, listeners);
+    const { host } = this.keeper;
+    const why = whyUnavailable(view, host.self.id, 1, (peer) => host.isTrusted(peer));
+    if (why !== undefined) return this.report(errand, { type: 'unavailable', why });
+    if (errand.request.op === 'get') this.beginRead(work, view);
+    else this.beginWrite(work, view, listeners);
+  }
+
+  private workOf(errand: CopyErrand): Work {
+    const known = this.works.get(errand);
+    if (known) return known;
+    const work: Work = { errand, round: 0, record: undefined, write: undefined, read: undefined };
+    this.works.set(errand, work);
+    return work;
+  }
+
+  // Writes
+
+  private beginWrite(work: Work, view: View, listeners: readonly Peer[]): void {
+    const { target, systemMs, host } = this.keeper;
+    const { op, key, value } = work.errand.request;
+    const isSoleHolder = view.members.length === 1 && listeners.length === 0;
+    const written =
+      op === 'put'
+        ? putLocally(target, { key, value, expireAtMs: undefined, ev: false }, systemMs)
+        : deleteLocally(target, { key, ev: false, isSoleHolder }, systemMs);
+    if (!written.ok) return this.report(work.errand, { type: 'served', done: refusedOf('the clock is behind') });
+    if (written.value === undefined) return this.report(work.errand, { type: 'served', done: doneOf(NOTHING_THERE) });
+    work.record = written.value;
+    work.write = writeOf(host.self.id, written.value.writer);
+    this.place(work, view, listeners);
+  }
+
+  private place(work: Work, view: View, listeners: readonly Peer[]): void {
+    work.round += 1;
+    const isTrusted = (peer: Peer) => this.keeper.host.isTrusted(peer);
+    this.stepWrite(work, { type: 'placed', view, listeners, isTrusted });
+  }
+
+  private stepWrite(work: Work, event: WriteEvent): void {
+    if (work.write === undefined) return;
+    const [write, effects] = stepWrite(work.write, event);
+    work.write = write;
+    for (const effect of effects) this.doForWrite(work, effect);
+  }
+
+  private doForWrite(work: Work, effect: WriteEffect): void {
+    const { errand, record } = work;
+    switch (effect.type) {
+      case 'send': {
+        const epoch = work.write?.view?.epoch;
+        if (!epoch || !record) return undefined;
+        return this.ask(work, effect.to, { type: 'put_replica', epoch, record, isNew: true }, (outcome) =>
+          this.stepWrite(work, writeEventOf(outcome)),
+        );
+      }
+      case 'mint_above':
+        return this.mintAbove(work, effect.version);
+      case 'confirmed':
+        return this.report(errand, { type: 'served', done: doneOf({ status: 'success', value: EMPTY, record }) });
+      case 'stuck':
+        return this.report(errand, {
+          type: 'stuck',
+          written: doneOf({ status: 'success', value: EMPTY, record }),
+        });
+      // Comparing finds what somebody has missed.
+      case 'hint':
+        return undefined;
+      default:
+        return this.remind(effect);
+    }
+  }
+
+  private mintAbove(work: Work, version: Version): void {
+    const { target, systemMs } = this.keeper;
+    const { record, errand } = work;
+    if (record === undefined || errand.isOver) return;
+    const current = target.table.get(record.key);
+    const floor = current && compareVersions(current, version) > 0 ? current : version;
+    const minted = target.clock.mint(floor, systemMs);
+    if (!minted.ok)
+      return this.report(errand, { type: 'stuck', written: doneOf({ status: 'success', value: EMPTY, record }) });
+    work.record = new Record(record.keyId, record.key, minted.value, record.value, record.expireAtMs, record.ev);
+    target.table.merge(work.record, current);
+    work.round += 1;
+    this.stepWrite(work, { type: 'minted' });
+  }
+
+  // Reads
+
+  private beginRead(work: Work, view: View): void {
+    const { target, host, world } = this.keeper;
+    const stored = target.table.get(work.errand.request.key);
+    work.record = stored && copyOf(stored);
+    work.round += 1;
+    const { round } = work;
+    host.after(HEDGE_MS, () => {
+      if (work.round === round) this.stepRead(work, { type: 'slow' });
+    });
+    const isTrusted = (peer: Peer) => host.isTrusted(peer);
+    const [read, effects] = beginRead({ view, self: host.self, own: work.record, isTrusted, random: world.random() });
+    work.read = read;
+    for (const effect of effects) this.doForRead(work, effect);
+  }
+
+  private stepRead(work: Work, event: ReadEvent): void {
+    if (work.read === undefined) return;
+    const [read, effects] = stepRead(work.read, event);
+    work.read = read;
+    for (const effect of effects) this.doForRead(work, effect);
+  }
+
+  private doForRead(work: Work, effect: ReadEffect): void {
+    switch (effect.type) {
+      case 'ask':
+        return this.look(work, effect.to, false);
+      case 'fetch':
+        return this.look(work, [effect.from], true);
+      case 'write_back':
+        work.record = this.bringInLine(work, effect.to);
+        return undefined;
+      case 'repair':
+        return void this.bringInLine(work, [effect.to]);
+      case 'answer':
+        return this.report(work.errand, { type: 'served', done: doneOf(found(liveIn(work.record))) });
+      case 'stuck':
+        return this.report(work.errand, STUCK);
+      default:
+        return this.remind(effect);
+    }
+  }
+
+  private look(work: Work, to: readonly Peer[], wantsValue: boolean): void {
+    if (work.read === undefined) return;
+    const { epoch } = work.read.view;
+    const { key } = work.errand.request;
+    this.ask(work, to, { type: 'get_replica', epoch, key, wantsValue }, (outcome) =>
+      this.stepRead(work, wantsValue ? this.fetchEventOf(work, outcome) : readEventOf(outcome)),
+    );
+  }
+
+  private bringInLine(work: Work, to: readonly Peer[]): Record | undefined {
+    const stored = this.keeper.target.table.get(work.errand.request.key);
+    if (stored === undefined || work.read === undefined) return undefined;
+    const record = copyOf(stored);
+    this.ask(work, to, { type: 'put_replica', epoch: work.read.view.epoch, record }, (outcome) =>
+      this.stepRead(work, readEventOf(outcome)),
+    );
+    return record;
+  }
+
+  private fetchEventOf({ errand }: Work, outcome: AskOutcome): ReadEvent {
+    const answer = answerIn(outcome);
+    if (answer?.type !== 'replica') return readEventOf(outcome);
+    const { record } = answer;
+    const { key } = errand.request;
+    const { table } = this.keeper.target;
+    if (record === undefined || record.key !== key) return { type: 'fetched', version: undefined };
+    table.merge(record);
+    return { type: 'fetched', version: table.get(key)?.version };
+  }
+
+  // Both
+
+  private ask(work: Work, to: readonly Peer[], question: DataQuestion, done: (outcome: AskOutcome) => void): void {
+    const { round } = work;
+    const { keeper } = this;
+    for (const peer of to)
+      keeper.host.askKeeper(peer, question, PATIENCE_MS, (outcome) => {
+        this.observe(answerIn(outcome));
+        if (work.round === round) done(outcome);
+      });
+  }
+
+  private observe(answer: DataAnswer | undefined): void {
+    const version = answer?.type === 'superseded' || answer?.type === 'replica' ? answer.version : undefined;
+    if (version) this.keeper.target.clock.observe(version, this.keeper.systemMs);
+  }
+
+  private remind(reminder: Reminder): void {
+    const { keeper } = this;
+    if (reminder.type === 'heard_of') return keeper.happened(reminder);
+    return keeper.happened({ type: 'unaware', peer: reminder.peer, arc: reminder.view.arc });
+  }
+}
+
+// Internal
+
+const NOTHING_THERE: Answer = { status: 'success', value: EMPTY };
+
+const liveIn = (record: Record | undefined) => (record?.value === undefined ? undefined : record);
+
+function doneOf({ status, value, record }: Answer): Done {
+  const done = { type: 'done', status, value, acks: 1, copies: 1, degraded: false } as const;
+  return record === undefined ? done : { ...done, version: encodeVersion(record) };
+}
+
+function refusedOf(why: string): Done {
+  return { type: 'done', status: 'server_error', value: Buffer.from(why), acks: 0, copies: 1, degraded: true };
+}
+
+/** A link lets nothing through but an answer to what was asked. */
+function answerIn(outcome: AskOutcome): DataAnswer | undefined {
+  if (outcome.type === 'failed' || outcome.answering.type !== 'copies') return undefined;
+  return outcome.answering.answer as DataAnswer;
+}
+
+function writeEventOf(outcome: AskOutcome): WriteEvent {
+  if (outcome.type === 'failed') return { type: 'failed', to: outcome.to };
+  const { from } = outcome;
+  const answer = answerIn(outcome);
+  switch (answer?.type) {
+    case 'stored':
+      return { type: 'stored', from };
+    case 'superseded':
+      return { type: 'superseded', from, version: answer.version };
+    case 'stale':
+      return { type: 'stale', from, view: answer.view };
+    case undefined:
+    default:
+      return { type: 'refused', from };
+  }
+}
+
+function readEventOf(outcome: AskOutcome): ReadEvent {
+  if (outcome.type === 'failed') return { type: 'failed', to: outcome.to };
+  const { from } = outcome;
+  const answer = answerIn(outcome);
+  switch (answer?.type) {
+    case 'replica':
+      return { type: 'replica', from, isVoter: answer.isVoter, version: answer.version };
+    case 'stored':
+    case 'superseded':
+      return { type: 'stored', from };
+    case 'stale':
+      return { type: 'stale', from, view: answer.view };
+    case undefined:
+    default:
+      return { type: 'failed', to: from };
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * Copy requests: how a simulated node serves clients, alone and together with others that have copies. What a real
+ * node does in actors/coordinator.ts and quorums.ts, without its care for memory and for the order of a connection.
+ */
+import { keyId, type KeyId } from '../../chord/id';
+import type { Peer } from '../../chord/peer';
+import { type BinaryString, EMPTY, type Octets } from '../../octets';
+import type { DataAnswer, DataQuestion, Done, NotOwner, RequestQuestion } from '../../protocol/rpc-data';
+import { type Place, type Route, routeOf, type RouteEffect, type RouteEvent, stepRoute } from '../../replication/route';
+import { primaryOf } from '../../replication/view';
+import { type Standing, standingOf } from '../../replication/views';
+import { unreachable } from '../../unreachable';
+import type { AskOutcome, CopyAnswer } from '../packet';
+import type { CopyKeeper } from './copy-keeper';
+import { CopyQuorums } from './copy-quorums';
+
+/** What a client asks. */
+export interface CopyRequest {
+  readonly op: 'get' | 'put' | 'delete';
+  readonly key: BinaryString;
+  /** Of a put. */
+  readonly value: Octets;
+}
+
+/** A request on its way. */
+export interface CopyErrand {
+  readonly request: CopyRequest;
+  readonly keyId: KeyId;
+  route: Route;
+  /** Counts what it was waiting for: what is of anything earlier comes too late. */
+  attempt: number;
+  isOver: boolean;
+  readonly done: (answer: Done | NotOwner) => void;
+}
+
+const DEADLINE_MS = 5000;
+const FORWARDED_DEADLINE_MS = 3000;
+
+/** The requests of one node. */
+export class CopyRequests {
+  private readonly quorums: CopyQuorums;
+
+  constructor(private readonly keeper: CopyKeeper) {
+    this.quorums = new CopyQuorums(keeper, (errand, event) => this.advance(errand, event));
+  }
+
+  /** Serves a client. `done` is called once, unless the node dies. */
+  serve(request: CopyRequest, done: (answer: Done | NotOwner) => void): void {
+    this.begin(request, DEADLINE_MS, false, done);
+  }
+
+  /** Serves what another node has passed on. */
+  passedOn(question: RequestQuestion, reply: (answer: CopyAnswer) => void): void {
+    const value = question.type === 'put' ? question.value : EMPTY;
+    this.begin({ op: question.type, key: question.key, value }, FORWARDED_DEADLINE_MS, true, reply);
+  }
+
+  // Internal
+
+  private begin(
+    request: CopyRequest,
+    forMs: number,
+    isForwarded: boolean,
+    done: (answer: Done | NotOwner) => void,
+  ): void {
+    const { keeper } = this;
+    const { op, key, value } = request;
+    const waitedMs = op === 'get' ? 0 : keeper.waitedMs;
+    const deadlineMs = keeper.nowMs + forMs - waitedMs;
+    const { id: self } = keeper.host.self;
+    const route = routeOf({ op, self, isDirect: false, isForwarded, deadlineMs, valueBytes: value.length });
+    const errand: CopyErrand = { request, keyId: keyId(key), route, attempt: 0, isOver: false, done };
+    this.advance(errand, { type: 'begun' });
+    keeper.host.after(Math.max(0, deadlineMs - keeper.nowMs), () => this.advance(errand, { type: 'expired' }));
+  }
+
+  private advance(errand: CopyErrand, event: RouteEvent): void {
+    if (errand.isOver) return;
+    const { keeper } = this;
+    const [route, effect] = stepRoute(errand.route, event, keeper.nowMs, keeper.world.random());
+    errand.route = route;
+    errand.attempt += 1;
+    this.perform(errand, effect);
+  }
+
+  private perform(errand: CopyErrand, effect: RouteEffect): void {
+    const { attempt } = errand;
+    const { host } = this.keeper;
+    const isCurrent = () => errand.attempt === attempt;
+    switch (effect.type) {
+      case 'place':
+        return this.advance(errand, { type: 'placed', place: this.placeOf(errand.keyId) });
+      case 'serve':
+        return this.quorums.serve(errand);
+      case 'send':
+        return host.askKeeper(effect.to, questionOf(errand.request, effect.what), effect.timeoutMs, (outcome) => {
+          if (isCurrent()) this.advance(errand, sentEvent(outcome));
+        });
+      case 'look_up':
+        return host.ownerOf(errand.keyId, (owner) => {
+          if (isCurrent()) this.advance(errand, { type: 'looked_up', owner });
+        });
+      case 'rest':
+        host.after(effect.ms, () => {
+          if (isCurrent()) this.advance(errand, { type: 'rested' });
+        });
+        return undefined;
+      case 'finish':
+        errand.isOver = true;
+        return errand.done(effect.answer);
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  private placeOf(key: KeyId): Place {
+    const { views, host } = this.keeper;
+    const standing: Standing = standingOf(views, key);
+    switch (standing.type) {
+      case 'primary':
+        return { type: 'here' };
+      case 'member': {
+        const primary = primaryOf(standing.view);
+        return host.isTrusted(primary) ? { type: 'elsewhere', peer: primary } : { type: 'not_yet' };
+      }
+      case 'changing':
+        return { type: 'not_yet' };
+      case 'elsewhere':
+        return this.elsewhere(standing.hint);
+      default:
+        return unreachable(standing);
+    }
+  }
+
+  private elsewhere(hint: Peer | undefined): Place {
+    const { host } = this.keeper;
+    if (hint === undefined && host.member.phase !== 'member') return { type: 'outside' };
+    return { type: 'elsewhere', peer: hint && host.isTrusted(hint) ? hint : undefined };
+  }
+}
+
+function questionOf({ op, key, value }: CopyRequest, what: 'request' | 'check'): DataQuestion {
+  const consistency = 'quorum';
+  if (what === 'check') return { type: 'get', key, consistency };
+  return op === 'put' ? { type: op, key, value, consistency } : { type: op, key, consistency };
+}
+
+function sentEvent(outcome: AskOutcome): RouteEvent {
+  if (outcome.type === 'failed') {
+    return { type: 'failed', failure: { code: outcome.code, wasSent: outcome.code !== 'unreachable' } };
+  }
+  const { answering } = outcome;
+  if (answering.type !== 'copies') return { type: 'failed', failure: { code: 'bad_answer', wasSent: true } };
+  return { type: 'answered', answer: answering.answer as DataAnswer };
+}

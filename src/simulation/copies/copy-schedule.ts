@@ -1,0 +1,343 @@
+/**
+ * Copy schedules: random lives of small rings that keep copies of keys, with clients who ask for them.
+ *
+ * A ring forms; while clients put, get and delete, a nemesis does to it what it likes; then it is left alone. There
+ * are two kinds. In *guarded* ones a node fails only while all arcs have all their copies, so that nothing may be lost,
+ * ever. In *wild* ones nodes fail whenever they do: where too many have, that must be reported, and of
+ * all other keys nothing may be lost either.
+ */
+import type { Peer } from '../../chord/peer';
+import type { Range } from '../../chord/range';
+import { Writers } from '../../replication/version';
+import type { ViewsReport } from '../../replication/views-protocol';
+import type { Conditions } from '../network';
+import { REAL_NODE } from '../node-settings';
+import type { Operation, Outcome } from '../operation';
+import { Random } from '../random';
+import type { VirtualNode } from '../virtual-node';
+import { World } from '../world';
+import { disagreements, isHealthy, uneven, unlinearizable } from './copy-checks';
+import { CopyClients } from './copy-clients';
+import { CopyKeeper } from './copy-keeper';
+import { COPY_SETTINGS, type CopySettings, EPOCH_MS } from './copy-world';
+
+/** Whether nodes fail only while nothing can be lost by that. */
+export type CopyKind = 'guarded' | 'wild';
+
+/** What a nemesis does. */
+export type CopyAct = 'join' | 'crash' | 'leave' | 'restart' | 'pause' | 'cut';
+
+/** What a schedule is made of. */
+export interface CopyOptions {
+  readonly seed: number;
+  readonly kind?: CopyKind;
+  /** For how long the nemesis is at work. @default 30 s */
+  readonly busyMs?: number;
+  readonly settings?: Partial<CopySettings>;
+}
+
+/** How a schedule went. */
+export interface CopyOutcome {
+  readonly seed: number;
+  readonly kind: CopyKind;
+  readonly events: number;
+  readonly acts: Readonly<Record<CopyAct, number>>;
+  readonly operations: readonly Operation[];
+  readonly reports: Readonly<Partial<Record<ViewsReport, number>>>;
+  /** How long after the last act every arc had all its copies; undefined: not in time. */
+  readonly healedMs: number | undefined;
+  /** What must not be, in words. */
+  readonly faults: readonly string[];
+}
+
+/** Which kind of schedule a seed stands for. */
+export const copyKindOf = (seed: number): CopyKind => (seed % 2 === 0 ? 'guarded' : 'wild');
+
+/** How many operations have ended so. */
+export const countOf = ({ operations }: CopyOutcome, outcome: Outcome): number =>
+  operations.filter((operation) => operation.outcome === outcome).length;
+
+/** Runs one schedule. */
+export function runCopySchedule(options: CopyOptions): CopyOutcome {
+  return new CopyNemesis(options).run();
+}
+
+const BUSY_MS = 30_000;
+const NODES_MAX = 8;
+const HEAL_MAX_MS = 120_000;
+/** Longer than what need not be kept is kept. */
+const CLEAN_MS = 60_000;
+const LOOK_MS = 100;
+const LEAVE_MS = 8000;
+const CALM: Conditions = { delay: { type: 'even', fromMs: 0, toMs: 5 }, loss: 0, duplication: 0 };
+
+class CopyNemesis {
+  private readonly random: Random;
+  private readonly world: World;
+  private readonly clients: CopyClients;
+  private readonly kind: CopyKind;
+  private readonly settings: CopySettings;
+  private readonly keepers = new Map<string, CopyKeeper>();
+  private readonly offsets = new Map<string, number>();
+  private readonly down: Peer[] = [];
+  private readonly lost: Range[] = [];
+  private readonly faults = new Set<string>();
+  private readonly reports: Partial<Record<ViewsReport, number>> = {};
+  private readonly acts: Record<CopyAct, number> = { join: 0, crash: 0, leave: 0, restart: 0, pause: 0, cut: 0 };
+
+  constructor(private readonly options: CopyOptions) {
+    const { seed, settings, kind = copyKindOf(seed) } = options;
+    this.kind = kind;
+    this.settings = { ...COPY_SETTINGS, ...settings };
+    this.random = new Random(seed);
+    this.world = this.makeWorld(seed);
+    this.clients = new CopyClients(
+      {
+        nowMs: () => this.world.nowMs,
+        after: (ms, action) => void this.world.after(ms, action),
+        nodes: () => this.members,
+      },
+      this.random.fork(),
+      { clients: 4, keys: 16, pauseMs: 60 },
+    );
+  }
+
+  run(): CopyOutcome {
+    const { world } = this;
+    this.form();
+    this.look();
+    this.clients.begin();
+    const endMs = world.nowMs + (this.options.busyMs ?? BUSY_MS);
+    world.network.conditions = this.weather();
+    while (world.nowMs < endMs) {
+      world.run(this.random.exponential(this.random.pick([300, 1500, 4000]) ?? 1500));
+      if (this.kind === 'wild' || this.waitUntilHealthy() !== undefined) this.act();
+    }
+    const healedMs = this.calm();
+    this.clients.stop();
+    world.run(LEAVE_MS);
+    this.readAll();
+    world.run(CLEAN_MS);
+    return this.outcome(healedMs);
+  }
+
+  // The ring
+
+  private makeWorld(seed: number): World {
+    const { settings } = this;
+    const writers = new Writers();
+    const chance = this.random.fork();
+    const world: World = new World({
+      seed,
+      settings: { ...REAL_NODE, successorsMax: 5, fingers: { type: 'none' } },
+      conditions: CALM,
+      makeKeeper: (host) => {
+        const keeper = new CopyKeeper(host, {
+          settings,
+          writers,
+          nowMs: () => world.nowMs,
+          systemMs: ({ addr }) => EPOCH_MS + Math.floor(world.nowMs) + (this.offsets.get(addr) ?? 0),
+          random: chance.next,
+          report: (event, self, arc) => this.reported(event, self, arc),
+        });
+        this.keepers.set(host.self.addr, keeper);
+        return keeper;
+      },
+    });
+    return world;
+  }
+
+  private reported(event: ViewsReport, { addr }: Peer, arc: Range): void {
+    this.reports[event] = (this.reports[event] ?? 0) + 1;
+    if (event !== 'possible_loss') return;
+    this.lost.push(arc);
+    if (this.kind === 'guarded') this.faults.add(`${addr} reports a possible loss, though too few have failed for one`);
+  }
+
+  private form(): void {
+    const first = this.begin(this.world.freshPeer());
+    first.create();
+    this.keepers.get(first.self.addr)?.create();
+    const others = 2 + this.random.below(4);
+    for (let n = 0; n < others; n += 1) {
+      this.start(this.world.freshPeer());
+      this.world.run(this.random.exponential(300));
+    }
+    if (this.waitUntilHealthy() === undefined) this.faults.add('the ring has not formed');
+  }
+
+  private begin(self: Peer): VirtualNode {
+    const range = this.kind === 'guarded' ? 300 : (this.random.pick([0, 300, 2000]) ?? 0);
+    this.offsets.set(self.addr, Math.floor(this.random.between(-range, range)));
+    return this.world.start(self);
+  }
+
+  private start(self: Peer): true {
+    this.begin(self).join(() => this.members.map(({ host }) => host.self).filter(({ id }) => id !== self.id));
+    return true;
+  }
+
+  private get nodes(): readonly VirtualNode[] {
+    return this.world.nodes;
+  }
+
+  private keepersOf(nodes: readonly VirtualNode[]): readonly CopyKeeper[] {
+    return nodes.flatMap(({ self }) => this.keepers.get(self.addr) ?? []);
+  }
+
+  private get members(): readonly CopyKeeper[] {
+    return this.keepersOf(this.nodes.filter(({ member }) => member.phase === 'member'));
+  }
+
+  // Acts
+
+  private weather(): Conditions {
+    const { random } = this;
+    const toMs = random.pick([2, 10, 40]) ?? 10;
+    const delay = { type: 'even', fromMs: 0, toMs } as const;
+    return { delay, loss: random.pick([0, 0, 0.005, 0.02]) ?? 0, duplication: 0 };
+  }
+
+  private act(): void {
+    const acts: readonly CopyAct[] = ['join', 'crash', 'crash', 'leave', 'restart', 'pause', 'cut'];
+    const act = this.random.pick(acts) ?? 'join';
+    if (this.perform(act)) this.acts[act] += 1;
+  }
+
+  private perform(act: CopyAct): boolean {
+    switch (act) {
+      case 'join':
+        return this.nodes.length < NODES_MAX && this.start(this.world.freshPeer());
+      case 'crash':
+        return this.crash();
+      case 'leave':
+        return this.leave();
+      case 'restart':
+        return this.restart();
+      case 'pause':
+        return this.pause();
+      case 'cut':
+        return this.cut();
+    }
+  }
+
+  /** Nobody of whom the ring could not do without. */
+  private victim(): VirtualNode | undefined {
+    const { nodes } = this;
+    return this.members.length > 2 ? this.random.pick(nodes) : undefined;
+  }
+
+  private crash(): boolean {
+    const victim = this.victim();
+    if (victim === undefined) return false;
+    this.world.crash(victim, this.random.chance(0.5) ? 'silent' : 'refusing');
+    this.gone(victim);
+    // Sometimes it is back before anybody can have noticed.
+    if (this.random.chance(0.3)) this.world.after(this.random.between(1, 900), () => void this.restart());
+    return true;
+  }
+
+  private leave(): boolean {
+    const victim = this.victim();
+    if (victim === undefined || victim.member.phase !== 'member' || this.world.isPaused(victim)) return false;
+    const keeper = this.keepers.get(victim.self.addr);
+    keeper?.leave(LEAVE_MS, () => {
+      // In the turn in which it says so, others are still being told.
+      this.world.after(0, () => {
+        if (this.world.at(victim.self.addr) !== victim) return;
+        this.world.leave(victim);
+        this.gone(victim);
+      });
+    });
+    return true;
+  }
+
+  private gone({ self }: VirtualNode): void {
+    const keeper = this.keepers.get(self.addr);
+    if (keeper) this.clients.lost(keeper);
+    this.down.push(self);
+  }
+
+  private restart(): boolean {
+    const [peer] = this.down.splice(this.random.below(this.down.length), 1);
+    return peer !== undefined && this.start({ ...peer, inc: this.world.incarnation() });
+  }
+
+  private pause(): boolean {
+    const node = this.random.pick(this.nodes);
+    if (node === undefined) return false;
+    this.world.pause(node);
+    this.world.after(this.random.between(20, 4000), () => this.world.resume(node));
+    return true;
+  }
+
+  private cut(): boolean {
+    const { network } = this.world;
+    const addresses = this.random.shuffle(this.nodes.map(({ self }) => self.addr));
+    if (this.random.chance(0.6)) {
+      const at = this.random.below(addresses.length);
+      network.partition([addresses.slice(0, at), addresses.slice(at)]);
+    } else {
+      const [one = '', other = ''] = addresses;
+      network.cutOneWay(one, other);
+    }
+    this.world.after(this.random.between(100, 5000), () => network.heal());
+    return true;
+  }
+
+  // The end
+
+  /** Everything goes on and is joined; how long it takes until all arcs have all their copies. */
+  private calm(): number | undefined {
+    const { world } = this;
+    world.network.heal();
+    world.network.conditions = CALM;
+    for (const node of this.nodes) world.resume(node);
+    const healedMs = this.waitUntilHealthy();
+    if (healedMs === undefined) this.faults.add('not all arcs have all their copies in the end');
+    return healedMs;
+  }
+
+  /** Waits until all nodes are members and all arcs have all their copies. */
+  private waitUntilHealthy(): number | undefined {
+    const { world } = this;
+    const sinceMs = world.nowMs;
+    while (world.nowMs - sinceMs < HEAL_MAX_MS) {
+      const { members, nodes } = this;
+      const isQuiet = members.length === nodes.length && nodes.every((node) => !world.isPaused(node));
+      if (isQuiet && isHealthy(members, this.settings.replicas)) return world.nowMs - sinceMs;
+      world.run(LOOK_MS);
+    }
+    return undefined;
+  }
+
+  /** Everybody is asked for every key. */
+  private readAll(): void {
+    for (const key of this.clients.keys) {
+      for (const keeper of this.members) this.clients.ask(keeper, 'get', key, { isFinal: true });
+    }
+    this.world.run(LEAVE_MS);
+    const unanswered = this.clients.operations.filter(
+      ({ isFinal, outcome }) => isFinal === true && (outcome === 'unknown' || outcome === 'refused'),
+    );
+    if (unanswered.length > 0) this.faults.add(`${unanswered.length} keys cannot be read in the end`);
+  }
+
+  /** Looks at the views of all nodes, again and again. */
+  private look(): void {
+    for (const fault of disagreements(this.keepersOf(this.nodes))) this.faults.add(fault);
+    this.world.after(LOOK_MS, () => this.look());
+  }
+
+  private outcome(healedMs: number | undefined): CopyOutcome {
+    const { clients, members, settings } = this;
+    if (healedMs !== undefined) {
+      for (const fault of uneven(members, clients.keys, settings.replicas)) this.faults.add(fault);
+    }
+    for (const fault of unlinearizable(clients.operations, this.lost)) this.faults.add(fault);
+    const { seed } = this.options;
+    const { kind, acts, reports } = this;
+    const { events } = this.world;
+    return { seed, kind, events, acts, operations: clients.operations, reports, healedMs, faults: [...this.faults] };
+  }
+}
