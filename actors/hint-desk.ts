@@ -7,7 +7,8 @@
 import type { KeyId } from '../src/chord/id';
 import type { Peer } from '../src/chord/peer';
 import { inRange } from '../src/chord/range';
-import { CHUNK_BYTES, CHUNK_RECORDS_MAX, recordsBytes } from '../src/protocol/rpc-sync';
+import { CHUNK_BYTES, CHUNK_RECORDS_MAX } from '../src/protocol/rpc-sync';
+import { recordsBytes } from '../src/protocol/rpc-sync-bytes';
 import { Hints } from '../src/replication/hints';
 import { holdingAt } from '../src/replication/holding';
 import { copyOf } from '../src/replication/sync-source';

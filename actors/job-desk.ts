@@ -2,7 +2,8 @@
  * Job desk: the arcs that a node is fetching. Two at a time, and no faster than the node may fetch; those that
  * save what is left of an arc go first, for nobody serves it meanwhile.
  */
-import { recordsBytes, type SyncAnswer } from '../src/protocol/rpc-sync';
+import type { SyncAnswer } from '../src/protocol/rpc-sync';
+import { recordsBytes } from '../src/protocol/rpc-sync-bytes';
 import { type JobEffect, type JobEvent, jobOf, type JobState, stepSync } from '../src/replication/sync-job';
 import { fullBucket, taken, type TokenBucket, waitMs } from '../src/replication/token-bucket';
 import type { SyncJob } from '../src/replication/views-protocol';

@@ -5,7 +5,8 @@
 import type { KeyId } from '../src/chord/id';
 import type { Peer } from '../src/chord/peer';
 import { type From, replyTo } from '../src/otp';
-import { recordsBytes, type SyncQuestion } from '../src/protocol/rpc-sync';
+import type { SyncQuestion } from '../src/protocol/rpc-sync';
+import { recordsBytes } from '../src/protocol/rpc-sync-bytes';
 import {
   type Agreed,
   duePairs,

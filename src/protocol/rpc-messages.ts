@@ -62,9 +62,9 @@ import {
   type SyncAnswersTo,
   type SyncQuestion,
   syncQuestionBody,
-  syncQuestionBytes,
   syncQuestionIn,
 } from './rpc-sync';
+import { syncQuestionBytes } from './rpc-sync-bytes';
 import {
   VIEW_ANSWERS,
   type ViewAnswer,

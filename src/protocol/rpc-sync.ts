@@ -25,7 +25,7 @@ import type { Epoch } from '../replication/epoch';
 import type { Version, Writers } from '../replication/version';
 import type { Digest } from '../store/digest';
 import type { RangeDigest } from '../store/digest-trie';
-import { dataBytes, type Record } from '../store/record';
+import type { Record } from '../store/record';
 import { unreachable } from '../unreachable';
 import {
   arcIn,
@@ -252,30 +252,6 @@ function underView(
       return unreachable(type);
   }
 }
-
-/** About how many bytes a question takes, without writing it. */
-export function syncQuestionBytes(question: SyncQuestion): number {
-  switch (question.type) {
-    case 'ranges':
-      return QUESTION_BYTES + question.ranges.length * RANGE_BYTES;
-    case 'fetch':
-      return QUESTION_BYTES + question.ids.length * ID_BYTES;
-    case 'push':
-      return QUESTION_BYTES + recordsBytes(question.records);
-    default:
-      return QUESTION_BYTES;
-  }
-}
-
-/** About how many bytes records take in a message. */
-export function recordsBytes(records: readonly Record[]): number {
-  return records.reduce((bytes, record) => bytes + RECORD_BYTES + dataBytes(record), 0);
-}
-
-const QUESTION_BYTES = 80;
-const RANGE_BYTES = 60;
-const ID_BYTES = 22;
-const RECORD_BYTES = 32;
 
 // Answers
 

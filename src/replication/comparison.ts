@@ -14,11 +14,11 @@ import {
   CHUNK_BYTES,
   CHUNK_RECORDS_MAX,
   FETCH_MAX,
-  recordsBytes,
   type SyncAnswer,
   type SyncQuestion,
   type UnderView,
 } from '../protocol/rpc-sync';
+import { recordsBytes } from '../protocol/rpc-sync-bytes';
 import type { KvTable } from '../store/kv-table';
 import { deadSinceMs, type Record } from '../store/record';
 import { unreachable } from '../unreachable';

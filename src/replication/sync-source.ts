@@ -18,11 +18,11 @@ import {
   ITEMS_MAX,
   PARTS,
   type Push,
-  recordsBytes,
   type SyncAnswersTo,
   type SyncChunk,
   type SyncNext,
 } from '../protocol/rpc-sync';
+import { recordsBytes } from '../protocol/rpc-sync-bytes';
 import { digestsEqual } from '../store/digest';
 import type { RangeDigest } from '../store/digest-trie';
 import type { KvTable } from '../store/kv-table';

@@ -9,7 +9,8 @@ import {
   encodeQuestion,
 } from '../../src/protocol/rpc-messages';
 import { RECORDS_MAX } from '../../src/protocol/rpc-parts';
-import { FETCH_MAX, ITEMS_MAX, PARTS, RANGES_MAX, syncQuestionBytes } from '../../src/protocol/rpc-sync';
+import { FETCH_MAX, ITEMS_MAX, PARTS, RANGES_MAX } from '../../src/protocol/rpc-sync';
+import { syncQuestionBytes } from '../../src/protocol/rpc-sync-bytes';
 import { packValue, type RpcValue } from '../../src/protocol/rpc-values';
 import { versionOf } from '../../src/replication/version';
 import { hex } from './fixtures';
