@@ -11,8 +11,10 @@
 import { createInterface, type Interface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { type Address, type Client, type ClientError, connectAny, formatAddress } from '../src/client';
-import { EXIT, exitCodeOf } from '../src/cli/exit-codes';
+import { askClient, type ClientWord, type Failure, withExitCode } from '../src/cli/client-words';
+import { EXIT } from '../src/cli/exit-codes';
 import {
+  type Choice,
   completeLine,
   formatAnswer,
   GOODBYE,
@@ -24,7 +26,6 @@ import {
   PROMPT_NOT_CONNECTED,
   type ReplAnswer,
   type ReplCommand,
-  type RingWord,
 } from '../src/cli/repl-language';
 import type * as ringWords from '../src/cli/ring-words';
 import type { Target } from '../src/cli/target';
@@ -43,7 +44,7 @@ import {
   stop,
   stopReply,
 } from '../src/otp';
-import { err, ok, type Result } from '../src/result';
+import type { Result } from '../src/result';
 import { unreachable } from '../src/unreachable';
 
 // API
@@ -88,6 +89,8 @@ interface State {
   readonly args: Args;
   readonly readline: Interface;
   readonly link: Link;
+  /** Whose answer suffices; undefined: the node's own choice. */
+  readonly consistency: Choice | undefined;
   /** Lines that wait for their turn; filled and emptied in place. */
   readonly lines: string[];
   /** What the next line has to wait for: the answer to a request, or room in the output. */
@@ -108,14 +111,6 @@ interface Link {
 
 type Request = Extract<ReplCommand, { readonly type: ReplAnswer['type'] }>;
 
-type ClientRequest = Exclude<Request, RingWord>;
-
-/** Why there is no answer, and the exit code that this is worth. */
-interface Failure {
-  readonly message: string;
-  readonly exitCode: number;
-}
-
 type Call = Ask<'exit_code', number>;
 
 type Info =
@@ -124,7 +119,7 @@ type Info =
   | { readonly type: 'interrupted' }
   | { readonly type: 'drained' }
   | { readonly type: 'connection'; readonly connected: boolean }
-  | { readonly type: 'reconnected'; readonly result: Result<Client, ClientError>; readonly request: ClientRequest }
+  | { readonly type: 'reconnected'; readonly result: Result<Client, ClientError>; readonly request: ClientWord }
   | { readonly type: 'answered'; readonly result: Result<ReplAnswer, Failure> };
 
 /** Reading pauses while more lines than this wait. */
@@ -140,6 +135,7 @@ const callbacks: GenServer<Args, State, Call, never, Info> = {
       args,
       readline: openReadline(args, self),
       link: linkOf(connected.value, self),
+      consistency: undefined,
       lines: [],
       busyWith: 'nothing',
       inputEnded: false,
@@ -276,6 +272,8 @@ function evaluate(command: ReplCommand, state: State, self: Self<Info>): Handled
       return finish(EXIT.success, `${GOODBYE}\n`, state);
     case 'invalid':
       return failed(INVALID, EXIT.usage, state);
+    case 'consistency':
+      return noReply(choose(command.choice, state));
     case 'get':
     case 'put':
     case 'delete':
@@ -285,10 +283,18 @@ function evaluate(command: ReplCommand, state: State, self: Self<Info>): Handled
     case 'nodes':
     case 'fingers':
     case 'lookup':
+    case 'views':
+    case 'locate':
       return noReply(begin(command, state, self));
     default:
       return unreachable(command);
   }
+}
+
+/** Whose answer suffices from now on, or what it is. */
+function choose(choice: Choice | undefined, state: State): State {
+  if (choice !== undefined) return print(['OK'], { ...state, consistency: choice });
+  return print([state.consistency ?? "The node's own choice: quorum"], state);
 }
 
 // Requests
@@ -301,7 +307,7 @@ function begin(request: Request, state: State, self: Self<Info>): State {
     const { askRing } = require('../src/cli/ring-words') as typeof ringWords;
     void askRing(request, state.args.adminServers).then(tell);
   } else if (state.link.connected) {
-    void perform(request, state.link.client).then((result) => tell(withExitCode(result)));
+    void askClient(request, state.link.client, state.consistency).then(tell);
   } else {
     state.link.port.close();
     void openClient(state.args, self).then((result) => runtime.send(pid, { type: 'reconnected', result, request }));
@@ -309,34 +315,9 @@ function begin(request: Request, state: State, self: Self<Info>): State {
   return { ...state, busyWith: 'request' };
 }
 
-function withExitCode<T>(result: Result<T, ClientError>): Result<T, Failure> {
-  return result.ok ? result : err({ message: result.error.message, exitCode: exitCodeOf(result.error) });
-}
-
-async function perform(request: ClientRequest, client: Client): Promise<Result<ReplAnswer, ClientError>> {
-  switch (request.type) {
-    case 'get':
-      return withType('get', await client.get(request.key));
-    case 'put':
-      return withType('put', await client.put(request.key, request.value));
-    case 'delete':
-      return withType('delete', await client.delete(request.key));
-    case 'ping':
-      return withType('ping', await client.ping());
-    case 'stats':
-      return withType('stats', await client.stats());
-    default:
-      return unreachable(request);
-  }
-}
-
-function withType(type: ReplAnswer['type'], result: Result<unknown, ClientError>): Result<ReplAnswer, ClientError> {
-  return result.ok ? ok({ type, value: result.value } as ReplAnswer) : result;
-}
-
 function reconnected(
   result: Result<Client, ClientError>,
-  request: ClientRequest,
+  request: ClientWord,
   state: State,
   self: Self<Info>,
 ): Handled<State> {

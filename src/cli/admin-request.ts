@@ -1,5 +1,5 @@
 /** Admin requests: what a command asks the admin server of a node, and what it says when that fails. */
-import { get, STATUS_CODES } from 'node:http';
+import { request as ask, STATUS_CODES } from 'node:http';
 import type { Command } from 'commander';
 import { type Address, formatAddress } from '../client';
 import { isPort } from '../client/address';
@@ -25,6 +25,12 @@ export interface AdminQuestion<T> {
   readonly what: string;
   /** Path and query. */
   readonly path: string;
+  /** @default 'GET' */
+  readonly method?: 'GET' | 'POST';
+  /** What a POST says, as JSON. */
+  readonly body?: object;
+  /** Which HTTP statuses are answers. @default [200] */
+  readonly statuses?: readonly number[];
   /** The answer in its own type; undefined where it is something else. */
   readonly read: (document: unknown) => T | undefined;
 }
@@ -88,7 +94,8 @@ function fetchFrom<T>(
       const failure = signal.aborted ? noAnswer(address, timeoutMs, question) : cannotReach(address, error);
       resolve(err(failure));
     };
-    const request = get(url, { signal, agent: false }, (response) => {
+    const { method = 'GET', body: said } = question;
+    const request = ask(url, { method, signal, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on('error', fail);
@@ -101,11 +108,16 @@ function fetchFrom<T>(
       response.on('end', () => resolve(answerOf(address, response.statusCode ?? 0, body(), question)));
     });
     request.on('error', fail);
+    request.end(said === undefined ? undefined : JSON.stringify(said));
   });
 }
 
-function noAnswer(address: Address, timeoutMs: number, { what, path }: AdminQuestion<unknown>): AdminFailure {
-  const asked = `${formatAddress(address)} (GET ${path.split('?')[0]})`;
+function noAnswer(
+  address: Address,
+  timeoutMs: number,
+  { what, path, method = 'GET' }: AdminQuestion<unknown>,
+): AdminFailure {
+  const asked = `${formatAddress(address)} (${method} ${path.split('?')[0]})`;
   const message = `Cannot read ${what}: no answer from ${asked} in ${timeoutMs} ms`;
   return { code: 'timeout', message, exitCode: EXIT.timeout };
 }
@@ -120,14 +132,14 @@ function answerOf<T>(
   address: Address,
   status: number,
   body: string,
-  { what, read }: AdminQuestion<T>,
+  { what, read, statuses = [200] }: AdminQuestion<T>,
 ): Result<T, AdminFailure> {
   const document = parse(body);
   const refused = (why: string): Result<never, AdminFailure> => {
     const message = `Cannot read ${what}: ${formatAddress(address)} answered with ${why}`;
     return err({ code: 'server_error', message, exitCode: EXIT.failure });
   };
-  if (status !== 200)
+  if (!statuses.includes(status))
     return refused(reasonIn(document) ?? `HTTP status ${status} (${STATUS_CODES[status] ?? 'unknown'})`);
   const answer = read(document);
   return answer === undefined ? refused(`something that is no ${what}`) : ok(answer);

@@ -39,6 +39,22 @@ const ENTRIES: Readonly<Record<string, Entry>> = {
     summary: 'Shows the ring: status, nodes, fingers, lookup',
     load: () => require('./commands/ring') as CommandFile,
   },
+  views: {
+    summary: 'Lists who keeps copies of which arc, as a node knows it',
+    load: () => require('./commands/views') as CommandFile,
+  },
+  locate: {
+    summary: 'Finds the nodes that keep a key, and what each has of it',
+    load: () => require('./commands/locate') as CommandFile,
+  },
+  repair: {
+    summary: 'Compares the copies that a node leads with each other, and mends what differs',
+    load: () => require('./commands/repair') as CommandFile,
+  },
+  'safe-to-stop': {
+    summary: 'Says whether a node can stop without anything being lost or standing still',
+    load: () => require('./commands/safe-to-stop') as CommandFile,
+  },
   tree: { summary: 'Draws the supervision tree of a node', load: () => require('./commands/tree') as CommandFile },
   simulate: {
     summary: 'Simulates rings of any size, and repeats the experiments of the Chord papers',
@@ -85,8 +101,15 @@ function indexOfWord(args: readonly string[], from: number, is: (word: string) =
   return args.findIndex((arg, at) => at >= from && is(arg) && !TARGET_FLAGS.has(args[at - 1] ?? ''));
 }
 
-/** The flags with a value that most commands share; see addTargetFlags() and addAdminFlags(). */
-const TARGET_FLAGS: ReadonlySet<string> = new Set(['--connect', '--host', '--port', '--timeout', '--admin-port']);
+/** The flags with a value that most commands share; see addTargetFlags(), addAdminFlags() and addKeyFlags(). */
+const TARGET_FLAGS: ReadonlySet<string> = new Set([
+  '--connect',
+  '--host',
+  '--port',
+  '--timeout',
+  '--admin-port',
+  '--consistency',
+]);
 
 /** Flags may stand before the command as well, or between its two words: they are its own. */
 function commandFirst(args: readonly string[]): readonly string[] {

@@ -12,9 +12,11 @@ import { ESCAPES, showBytes } from './octet-text';
 
 /** What a line asks for. */
 export type ReplCommand =
-  | { readonly type: 'get'; readonly key: Buffer }
-  | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
-  | { readonly type: 'delete'; readonly key: Buffer }
+  | ({ readonly type: 'get'; readonly key: Buffer } & Chosen)
+  | ({ readonly type: 'put'; readonly key: Buffer; readonly value: Buffer } & Chosen)
+  | ({ readonly type: 'delete'; readonly key: Buffer } & Chosen)
+  /** Whose answer suffices from now on; undefined: say what it is. */
+  | { readonly type: 'consistency'; readonly choice: Choice | undefined }
   | { readonly type: 'ping' }
   | { readonly type: 'stats' }
   | RingWord
@@ -25,10 +27,18 @@ export type ReplCommand =
   /** A line that asks for nothing there is. */
   | { readonly type: 'invalid' };
 
-/** What is asked about the ring: the words after `funnelkvs ring`, and `ring` for its status. */
+/** Whose answer suffices: most copies agree, or one is enough. */
+export type Choice = 'quorum' | 'eventual';
+
+/** A request that may say whose answer suffices for it. */
+interface Chosen {
+  readonly consistency?: Choice;
+}
+
+/** What is asked about the ring and its copies: words that `funnelkvs` knows too, and `ring` for its status. */
 export type RingWord =
-  | { readonly type: 'ring' | 'nodes' | 'fingers' }
-  | { readonly type: 'lookup'; readonly key: Buffer };
+  | { readonly type: 'ring' | 'nodes' | 'fingers' | 'views' }
+  | { readonly type: 'lookup' | 'locate'; readonly key: Buffer };
 
 /** What a request was answered with. */
 export type ReplAnswer =
@@ -44,7 +54,14 @@ export function isRingWord(word: { readonly type: string }): word is RingWord {
   return RING_WORDS.has(word.type);
 }
 
-const RING_WORDS: ReadonlySet<string> = new Set<RingWord['type']>(['ring', 'nodes', 'fingers', 'lookup']);
+const RING_WORDS: ReadonlySet<string> = new Set<RingWord['type']>([
+  'ring',
+  'nodes',
+  'fingers',
+  'lookup',
+  'views',
+  'locate',
+]);
 
 /** What invites the next line on a terminal. */
 export const PROMPT = 'funnelkvs> ';
@@ -58,7 +75,7 @@ export const GOODBYE = 'Goodbye!';
 /** The answer to a line that asks for nothing there is. */
 export const INVALID = "Invalid command. Type 'help' for usage.";
 
-/** The answer to `help`: word for word the original's, then the words for the ring. */
+/** The answer to `help`: word for word the original's, then the words for the ring and for copies. */
 export const HELP: readonly string[] = [
   'Available commands:',
   '  get <key>           - Retrieve value for key',
@@ -73,10 +90,34 @@ export const HELP: readonly string[] = [
   '  nodes               - List the nodes of the ring',
   '  fingers             - Show the finger table of the node',
   '  lookup <key>        - Find the node that a key belongs to',
+  'About copies:',
+  '  consistency <word>  - Whose answer suffices: quorum or eventual',
+  '  locate <key>        - Find the nodes that keep a key, and what each has',
+  '  views               - List who keeps copies of which arc',
 ];
 
 /** The names that completion offers; the aliases `del`, `exit` and `?` are understood besides. */
-const NAMES = ['get', 'put', 'delete', 'ping', 'stats', 'ring', 'nodes', 'fingers', 'lookup', 'help', 'quit'] as const;
+const NAMES = [
+  'get',
+  'put',
+  'delete',
+  'ping',
+  'stats',
+  'ring',
+  'nodes',
+  'fingers',
+  'lookup',
+  'consistency',
+  'locate',
+  'views',
+  'help',
+  'quit',
+] as const;
+
+const CHOICES = ['quorum', 'eventual'] as const satisfies readonly Choice[];
+
+/** Before a word of {@link CHOICES}, at the end of a line: for this request alone. */
+const CONSISTENCY_FLAG = '--consistency';
 
 const ALIASES: ReadonlyMap<string, string> = new Map([
   ['del', 'delete'],
@@ -99,8 +140,10 @@ function ringCommandOf([first, ...rest]: readonly Buffer[]): ReplCommand | undef
   if (first === undefined) return { type: 'ring' };
   const name = nameIn(first);
   if (name === 'status') return rest.length === 0 ? { type: 'ring' } : undefined;
-  return name !== 'ring' && RING_WORDS.has(name) ? commandOf(name, rest) : undefined;
+  return RING_MEMBERS.has(name) ? commandOf(name, rest) : undefined;
 }
+
+const RING_MEMBERS: ReadonlySet<string> = new Set(['nodes', 'fingers', 'lookup']);
 
 function nameIn(word: Buffer): string {
   const name = word.toString('utf8').toLowerCase();
@@ -123,18 +166,24 @@ export function formatAnswer(answer: ReplAnswer): string {
     case 'nodes':
     case 'fingers':
     case 'lookup':
+    case 'views':
+    case 'locate':
       return answer.lines.join('\n');
     default:
       return unreachable(answer);
   }
 }
 
-/** Completion for node:readline: the commands that begin so, and what of the line they replace. */
+/** Completion for node:readline: the words that begin so, and what of the line they replace. */
 export function completeLine(line: string): [string[], string] {
   const begun = line.trimStart().toLowerCase();
+  const choice = CHOICE_BEGUN.exec(begun)?.[1];
+  if (choice !== undefined) return [CHOICES.filter((word) => word.startsWith(choice)), choice];
   const names = NAMES.filter((name) => name.startsWith(begun));
   return [names.map((name) => `${name} `), begun];
 }
+
+const CHOICE_BEGUN = /^(?:consistency|(?:get|put|delete|del) .* --consistency) +(\S*)$/;
 
 /** The words of a line; undefined where a quote is not closed. */
 export function wordsOf(line: string): readonly Buffer[] | undefined {
@@ -148,24 +197,53 @@ export function wordsOf(line: string): readonly Buffer[] | undefined {
   return words;
 }
 
-function commandOf(name: string, [key, ...values]: readonly Buffer[]): ReplCommand | undefined {
+function commandOf(name: string, words: readonly Buffer[]): ReplCommand | undefined {
   switch (name) {
     case 'get':
     case 'delete':
-    case 'lookup':
-      return key !== undefined && values.length === 0 ? { type: name, key } : undefined;
     case 'put':
-      return key !== undefined && values.length > 0 ? { type: name, key, value: joined(values) } : undefined;
+      return keyCommandOf(name, words);
+    case 'lookup':
+    case 'locate': {
+      const [key, ...more] = words;
+      return key !== undefined && more.length === 0 ? { type: name, key } : undefined;
+    }
+    case 'consistency':
+      return consistencyOf(words);
     case 'ping':
     case 'stats':
     case 'nodes':
     case 'fingers':
+    case 'views':
     case 'help':
     case 'quit':
-      return key === undefined ? { type: name } : undefined;
+      return words.length === 0 ? { type: name } : undefined;
     default:
       return undefined;
   }
+}
+
+/** The flag counts only as the last two words behind all that the command needs; in quotes with others it is a value. */
+function keyCommandOf(type: 'get' | 'put' | 'delete', words: readonly Buffer[]): ReplCommand | undefined {
+  const needed = type === 'put' ? 2 : 1;
+  const hasFlag = words.length >= needed + 2 && words.at(-2)?.toString('utf8') === CONSISTENCY_FLAG;
+  const [key, ...values] = hasFlag ? words.slice(0, -2) : words;
+  const choice = hasFlag ? choiceIn(words.at(-1)) : undefined;
+  if (key === undefined || (hasFlag && choice === undefined)) return undefined;
+  const chosen = choice && { consistency: choice };
+  if (type === 'put') return values.length > 0 ? { type, key, value: joined(values), ...chosen } : undefined;
+  return values.length === 0 ? { type, key, ...chosen } : undefined;
+}
+
+function consistencyOf([word, ...more]: readonly Buffer[]): ReplCommand | undefined {
+  if (word === undefined) return { type: 'consistency', choice: undefined };
+  const choice = choiceIn(word);
+  return choice !== undefined && more.length === 0 ? { type: 'consistency', choice } : undefined;
+}
+
+function choiceIn(word: Buffer | undefined): Choice | undefined {
+  const name = word?.toString('utf8').toLowerCase();
+  return CHOICES.find((choice) => choice === name);
 }
 
 function joined(words: readonly Buffer[]): Buffer {

@@ -1,30 +1,48 @@
 /** The ring as lines of text: what `funnelkvs ring` prints and the interactive client answers. */
-import Table from 'cli-table3';
 import type { FingersInfo, LookupInfo, RingInfo, RingNode } from '../admin/answers';
 import { showBytes } from './octet-text';
+import { count, drawTable, milliseconds, percent, plural, short } from './table-drawing';
 
 /**
  * The state of the ring on one screen: whether it is whole, who is missing, and what each node has.
  *
- *   The ring is whole: 2 nodes, 1,000 keys held
+ *   The ring is whole: 2 nodes, 1,000 keys in 2 copies
  *
- *   NODE            STATE   OWNS    KEYS  BYTES
- *   127.0.0.1:8001  active  61.3 %   613  6,130
- *   127.0.0.1:8002  active  38.7 %   387  3,870
+ *   NODE            STATE   OWNS    KEYS   BYTES  COPIES  LEARNERS  REPAIR
+ *   127.0.0.1:8001  active  61.3 %   613  10,000       2         0  agreed
+ *   127.0.0.1:8002  active  38.7 %   387  10,000       2         0  agreed
  */
 export function drawStatus(ring: RingInfo): readonly string[] {
   const rows = ring.nodes.map((node) => [
     node.addr,
     node.state,
     percent(shareOf(node)),
-    ...(node.state === 'unreachable' ? ['', ''] : [count(node.keys), count(node.bytes)]),
+    ...(node.state === 'unreachable' ? [] : heldBy(node)),
   ]);
-  return [
-    ...drawSummary(ring),
-    '',
-    ...drawTable(['NODE', 'STATE', 'OWNS', 'KEYS', 'BYTES'], rows, ['left', 'left', 'right', 'right', 'right']),
-  ];
+  return [...drawSummary(ring), '', ...drawTable(STATUS_HEAD, rows, STATUS_ALIGNS)];
 }
+
+const STATUS_HEAD = ['NODE', 'STATE', 'OWNS', 'KEYS', 'BYTES', 'COPIES', 'LEARNERS', 'REPAIR'];
+
+const STATUS_ALIGNS = ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'left'] as const;
+
+function heldBy({ keys, bytes, copies }: RingNode): readonly string[] {
+  return [count(keys), count(bytes), rangeText(copies) || '-', count(copies.learner), repairState(copies)];
+}
+
+/** What a node does to bring copies in line, in a word or two; the most urgent first. */
+export function repairState({ fetching, unsettled, newcomers, hints, led, member }: RingNode['copies']): string {
+  if (fetching > 0) return 'fetching';
+  if (newcomers > 0) return 'growing';
+  if (unsettled > 0) return 'comparing';
+  if (hints > 0) return `${plural(hints, 'record')} to send`;
+  return led + member === 0 ? '-' : 'agreed';
+}
+
+const rangeText = ({ least, most }: Pick<RingNode['copies'], 'least' | 'most'>) => {
+  if (most === 0) return '';
+  return least === most ? count(most) : `${count(least)}-${count(most)}`;
+};
 
 /** Every node with its place in the ring. */
 export function drawNodes({ nodes }: RingInfo): readonly string[] {
@@ -70,9 +88,12 @@ export function drawLookup({ key64, keyId, owner, confirmed, path, hops, tookMs 
   ];
 }
 
-/** How much of the circle a node owns: 0 to 1. */
-export function shareOf({ arc }: RingNode): number {
-  if (arc === null) return 0;
+/** How much of the circle a node leads: 0 to 1. */
+export function shareOf({ arcs }: RingNode): number {
+  return arcs.reduce((sum, arc) => sum + shareIn(arc), 0);
+}
+
+function shareIn(arc: RingNode['arcs'][number]): number {
   if (arc.lo === arc.hi) return 1;
   const [lo, hi] = [arc.lo, arc.hi].map((id) => Number.parseInt(id.slice(0, HEX_DIGITS_EXACT), 16));
   const share = ((hi ?? 0) - (lo ?? 0)) / 16 ** HEX_DIGITS_EXACT;
@@ -90,51 +111,21 @@ function drawSummary({ nodes, consistent, covered, problems }: RingInfo): readon
       ? plural(nodes.length, 'node')
       : `${nodes.length - missing.length} of ${nodes.length} nodes answer`;
   return [
-    `The ring is ${stateOf(consistent, covered)}: ${counts}, ${plural(keys, 'key')} held`,
+    `The ring is ${stateOf(consistent, covered)}: ${counts}, ${plural(keys, 'key')}${copiesOf(nodes)}`,
     ...problems.map((why) => `  ${why}`),
   ];
+}
+
+/** In how many copies the keys are kept, where anybody leads any. */
+function copiesOf(nodes: readonly RingNode[]): string {
+  const leaders = nodes.flatMap(({ copies }) => (copies.led > 0 ? [copies] : []));
+  if (leaders.length === 0) return '';
+  const least = Math.min(...leaders.map((copies) => copies.least));
+  const most = Math.max(...leaders.map((copies) => copies.most));
+  return ` in ${rangeText({ least, most })} ${most === 1 ? 'copy' : 'copies'}`;
 }
 
 function stateOf(consistent: boolean, covered: boolean): string {
   if (consistent) return covered ? 'whole' : 'not whole, for not every key has one owner';
   return covered ? 'not whole' : 'not whole, and not every key has one owner';
 }
-
-type Align = 'left' | 'right';
-
-const NO_LINES = Object.fromEntries(
-  ['top', 'bottom', 'mid', 'left', 'right'].flatMap((side) =>
-    ['', '-mid', '-left', '-right'].map((part) => [`${side}${part}`, '']),
-  ),
-);
-
-/** Columns and nothing between them but blanks: as readable in a terminal as it is easy to cut up in a script. */
-function drawTable(
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-  colAligns: readonly Align[] = [],
-): readonly string[] {
-  const table = new Table({
-    head: [...head],
-    colAligns: [...colAligns],
-    chars: { ...NO_LINES, middle: '  ' },
-    style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 0 },
-  });
-  for (const row of rows) table.push([...row]);
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd());
-}
-
-const SHORT_DIGITS = 12;
-
-const short = (id: string) => id.slice(0, SHORT_DIGITS);
-
-const count = (number: number) => number.toLocaleString('en-US');
-
-const plural = (number: number, what: string) => `${count(number)} ${what}${number === 1 ? '' : 's'}`;
-
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-
-const milliseconds = (ms: number) => `${ms.toFixed(1)} ms`;

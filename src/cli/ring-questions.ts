@@ -30,7 +30,8 @@ export function lookupQuestion(key: Buffer): AdminQuestion<LookupInfo> {
   return { what: 'lookup', path, read: readerOf(LookupDocument) };
 }
 
-function readerOf<T>(schema: v.GenericSchema<unknown, T>): (document: unknown) => T | undefined {
+/** Reads documents by their schema. */
+export function readerOf<T>(schema: v.GenericSchema<unknown, T>): (document: unknown) => T | undefined {
   return (document) => {
     const parsed = v.safeParse(schema, document);
     return parsed.success ? parsed.output : undefined;

@@ -1,8 +1,10 @@
-/** Ring words: what the interactive client asks about the ring, and the lines that it answers. */
+/** Ring words: what the interactive client asks about the ring and its copies, and the lines that it answers. */
 import { ok, type Result } from '../result';
 import { unreachable } from '../unreachable';
 import { type AdminFailure, type AdminQuestion, askAdmin } from './admin-request';
 import type { ReplAnswer, RingWord } from './repl-language';
+import { drawLocation, drawViews } from './replica-drawing';
+import { locateQuestion, VIEWS_QUESTION } from './replica-questions';
 import { drawFingers, drawLookup, drawNodes, drawStatus } from './ring-drawing';
 import { FINGERS_QUESTION, lookupQuestion, RING_QUESTION } from './ring-questions';
 import type { Target } from './target';
@@ -18,6 +20,10 @@ export async function askRing(word: RingWord, servers: Target): Promise<Result<R
       return answer(word, servers, FINGERS_QUESTION, drawFingers);
     case 'lookup':
       return answer(word, servers, lookupQuestion(word.key), drawLookup);
+    case 'views':
+      return answer(word, servers, VIEWS_QUESTION, drawViews);
+    case 'locate':
+      return answer(word, servers, locateQuestion(word.key), drawLocation);
     default:
       return unreachable(word);
   }

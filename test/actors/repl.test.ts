@@ -3,6 +3,8 @@ import { PassThrough } from 'node:stream';
 import * as repl from '../../actors/repl';
 import { Runtime } from '../../src/otp';
 import { FakeAdmin } from '../support/fake-admin';
+import type { Peer } from '../../src/chord/peer';
+import { arcOf, peersOf, pieceOf, ShownReplicas, viewOf, viewsOf } from '../support/shown-replicas';
 import { ShownRing } from '../support/shown-ring';
 import { DROP, FakeServer, freePort, HOLD } from '../support/fake-server';
 
@@ -123,6 +125,10 @@ describe('through a pipe', () => {
       '  nodes               - List the nodes of the ring',
       '  fingers             - Show the finger table of the node',
       '  lookup <key>        - Find the node that a key belongs to',
+      'About copies:',
+      '  consistency <word>  - Whose answer suffices: quorum or eventual',
+      '  locate <key>        - Find the nodes that keep a key, and what each has',
+      '  views               - List who keeps copies of which arc',
     ];
     expect((await transcript('help\n?\n')).text).toBe(`${[...help, ...help].join('\n')}\n`);
   });
@@ -157,7 +163,7 @@ describe('through a pipe', () => {
     const session = new Session(1);
     session.input.end('ping\nhelp\nping\n');
     expect(await session.run()).toBe(0);
-    expect(session.text).toMatch(/^pong\nAvailable commands:[^]*a key belongs to\npong\n$/);
+    expect(session.text).toMatch(/^pong\nAvailable commands:[^]*copies of which arc\npong\n$/);
   });
 
   test.each([
@@ -176,6 +182,29 @@ describe('through a pipe', () => {
   });
 });
 
+test('repl asks for the consistency that was chosen, for all that follows or for one request', async () => {
+  const script = [
+    'consistency',
+    'put k v',
+    'consistency eventual',
+    'consistency',
+    'put k w x',
+    'get k --consistency quorum',
+    'delete k',
+    'ping',
+  ];
+  const { text } = await transcript(`${script.join('\n')}\n`);
+  expect(text).toBe("The node's own choice: quorum\nOK\nOK\neventual\nOK\nValue: w x\nOK\npong\n");
+  const asked = server.requests.map((request) => [request.op, request.version === 2 && request.consistency]);
+  expect(asked).toEqual([
+    ['put', 'default'],
+    ['put', 'eventual'],
+    ['get', 'quorum'],
+    ['delete', 'eventual'],
+    ['ping', 'default'],
+  ]);
+});
+
 describe('about the ring', () => {
   let admin: FakeAdmin;
   const ring = new ShownRing(3);
@@ -186,15 +215,25 @@ describe('about the ring', () => {
     });
 
   beforeEach(async () => {
-    admin = await FakeAdmin.listen(ring.viewFrom(0));
+    const [a, b] = peersOf(2) as [Peer, Peer];
+    const view = viewOf(arcOf('0', '0'), [a, b]);
+    admin = await FakeAdmin.listen(ring.viewFrom(0), new ShownReplicas(viewsOf(a, [pieceOf(view, 'voter')])));
   });
   afterEach(() => admin.close());
 
   test('repl answers what the commands of the program print', async () => {
     const { text, exitCode } = await ask('RING\nnodes\nfingers\nlookup "a b"\nping\n');
     expect(exitCode).toBe(0);
-    expect(text).toMatch(/^The ring is whole: 3 nodes, 3 keys held\n\nNODE +STATE[^]*\nNODE +ID[^]*\nFingers of /);
+    expect(text).toMatch(
+      /^The ring is whole: 3 nodes, 3 keys in 3 copies\n\nNODE +STATE[^]*\nNODE +ID[^]*\nFingers of /,
+    );
     expect(text).toMatch(/\nKey a b, id [0-9a-f]{12}, belongs to 127\.0\.0\.1:\d+\n[^]* ms\npong\n$/);
+  });
+
+  test('repl tells who keeps what', async () => {
+    const { text } = await ask('views\nlocate "a b"\nping\n');
+    expect(text).toMatch(/^Views known to 127\.0\.0\.1:9001; [^]*\nARC +EPOCH[^]*\nall +1 +primary /);
+    expect(text).toMatch(/\nKey a b, id [0-9a-f]{12}, is kept by 2 nodes, which do not agree\n[^]*\npong\n$/);
   });
 
   test('repl looks up bytes that are no text', async () => {

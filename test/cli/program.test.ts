@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createNetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fromUtf8, toBinaryString } from '../../src/octets';
+import { type BinaryString, fromUtf8, toBinaryString } from '../../src/octets';
 import type { Status } from '../../src/protocol/client-protocol';
 import { VERSION } from '../../src/version';
 import { run, type RunOptions } from '../support/cli';
@@ -165,6 +165,49 @@ describe('requests', () => {
       { schemaVersion: 1, answer: 'pong' },
       { schemaVersion: 1, key: 'k', deleted: true },
     ]);
+  });
+
+  describe('--consistency', () => {
+    const asked = () => server.requests.map((request) => request.version === 2 && request.consistency);
+
+    test('says whose answer suffices, in any place', async () => {
+      await ask(['put', 'k', 'v', '--consistency', 'eventual']);
+      await ask(['--consistency', 'quorum', 'get', 'k']);
+      await ask(['delete', '--consistency', 'eventual', 'k']);
+      await ask(['get', 'k']);
+      expect(asked()).toEqual(['eventual', 'quorum', 'eventual', 'default']);
+    });
+
+    test('is a word that there is', async () => {
+      const { exitCode, stderr } = await ask(['get', 'k', '--consistency', 'most']);
+      expect(exitCode).toBe(2);
+      expect(stderr).toMatch(/^Cannot run: [^]*"most"[^]*quorum, eventual/);
+      expect(server.requests).toHaveLength(0);
+    });
+  });
+
+  test('--verbose says on stderr what is known of the answer; --json has it in the document', async () => {
+    const version = '000000000102000300000000000000ff';
+    server.meta = { acks: 2, copies: 3, degraded: true, hops: 1 };
+    expect(await ask(['put', 'k', 'v', '--verbose'])).toMatchObject({
+      stdout: 'OK\n',
+      stderr: '2 of 3 copies confirmed, fewer copies than there should be, 1 hop\n',
+    });
+    server.meta = { version: Buffer.from(version, 'hex').toString('latin1') as BinaryString, acks: 3, copies: 3 };
+    expect(await ask(['get', 'k', '--verbose'])).toMatchObject({
+      stdout: 'v\n',
+      stderr: `version ${version}, written 1970-01-01T00:00:00.258Z, 3 of 3 copies confirmed\n`,
+    });
+    for (const args of [
+      ['get', 'k'],
+      ['put', 'k', 'v'],
+      ['delete', 'k'],
+    ]) {
+      const { stdout, stderr } = await ask([...args, '--json']);
+      expect(stderr).toBe('');
+      expect(JSON.parse(stdout)).toMatchObject({ meta: { version, writtenAtMs: 258, acks: 3, copies: 3 } });
+    }
+    expect((await ask(['put', 'k', 'v'])).stderr).toBe('');
   });
 
   test('--json prints bytes that are no text in base 64', async () => {

@@ -4,7 +4,8 @@ import { keyId } from '../../src/chord/id';
 import { fromUtf8 } from '../../src/octets';
 import { run } from '../support/cli';
 import { FakeAdmin } from '../support/fake-admin';
-import { ShownRing } from '../support/shown-ring';
+import { NO_COPIES } from '../../src/protocol/rpc-description';
+import { countsIn, ShownRing } from '../support/shown-ring';
 import { freePort } from '../support/fake-server';
 import * as v from 'valibot';
 
@@ -27,10 +28,10 @@ describe('ring status', () => {
     const { exitCode, stdout, stderr } = await ask('status');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     const [summary, blank, head, ...rows] = stdout.trimEnd().split('\n');
-    expect([summary, blank]).toEqual(['The ring is whole: 4 nodes, 6 keys held', '']);
-    expect(head).toMatch(/^NODE {12}STATE {3} +OWNS {2}KEYS {2}BYTES$/);
+    expect([summary, blank]).toEqual(['The ring is whole: 4 nodes, 6 keys in 3 copies', '']);
+    expect(head).toMatch(/^NODE {12}STATE {3} +OWNS {2}KEYS {2}BYTES {2}COPIES {2}LEARNERS {2}REPAIR$/);
     expect(rows.map((row) => row.split(/\s+/)[0])).toEqual([0, 1, 2, 3].map(addr));
-    expect(rows[3]).toMatch(new RegExp(`^${addr(3)} {2}active +\\d+\\.\\d % +3 +30$`));
+    expect(rows[3]).toMatch(new RegExp(`^${addr(3)} {2}active +\\d+\\.\\d % +3 +30 +3 +0 +agreed$`));
     const shares = rows.map((row) => Number(/([\d.]+) %/.exec(row)?.[1]));
     expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(100, 0);
   });
@@ -40,7 +41,9 @@ describe('ring status', () => {
     const { exitCode, stdout } = await ask('status');
     expect(exitCode).toBe(6);
     const lines = stdout.split('\n');
-    expect(lines[0]).toBe('The ring is not whole, and not every key has one owner: 3 of 4 nodes answer, 4 keys held');
+    expect(lines[0]).toBe(
+      'The ring is not whole, and not every key has one owner: 3 of 4 nodes answer, 4 keys in 3 copies',
+    );
     expect(lines[1]).toBe(`  ${addr(2)} does not answer`);
     expect(stdout).toMatch(new RegExp(`^${addr(2)} {2}unreachable +0\\.0 %$`, 'm'));
   });
@@ -49,7 +52,7 @@ describe('ring status', () => {
     ring.bend(1, { arcs: [] });
     const { exitCode, stdout } = await ask('status');
     expect(exitCode).toBe(6);
-    expect(stdout).toMatch(/^The ring is not whole, for not every key has one owner: 4 nodes, 6 keys held\n/);
+    expect(stdout).toMatch(/^The ring is not whole, for not every key has one owner: 4 nodes, 6 keys in 3 copies\n/);
   });
 
   test('--json prints the same for programs', async () => {
@@ -66,15 +69,39 @@ describe('ring status', () => {
         owns: expect.any(Number) as number,
         keys: place,
         bytes: 10 * place,
+        records: 3 * place,
+        copies: { min: 3, max: 3 },
+        learners: 0,
+        newcomers: 0,
+        unsettled: 0,
+        fetching: 0,
+        hints: 0,
       })),
     });
     ring.silent.add(addr(1));
     expect(await document('status')).toMatchObject({ size: 3, consistent: false });
   });
 
+  test('says how many copies there are, and what is being done about them', async () => {
+    const changes = [{ fetching: 1 }, { newcomers: 1, least: 2 }, { unsettled: 2, learner: 1 }, { hints: 12_345 }];
+    for (const [place, change] of changes.entries()) ring.bend(place, { copies: { ...countsIn(SIZE, 1), ...change } });
+    const { stdout } = await ask('status');
+    const [summary, , , ...rows] = stdout.trimEnd().split('\n');
+    expect(summary).toBe('The ring is whole: 4 nodes, 6 keys in 2-3 copies');
+    const ends = rows.map((row) => row.split(/ {2,}/).slice(-3));
+    expect(ends).toEqual([
+      ['3', '0', 'fetching'],
+      ['2-3', '0', 'growing'],
+      ['3', '1', 'comparing'],
+      ['3', '0', '12,345 records to send'],
+    ]);
+    for (const place of [0, 1, 2, 3]) ring.bend(place, { copies: NO_COPIES });
+    expect((await ask('status')).stdout).toMatch(/^The ring is whole: 4 nodes, 6 keys\n[^]* - +0 +-\n$/);
+  });
+
   test('gives a lone node all of the circle', async () => {
     admin.show(new ShownRing(1).viewFrom(0));
-    expect((await ask('status')).stdout).toMatch(/^The ring is whole: 1 node, 0 keys held\n[^]* 100\.0 % /);
+    expect((await ask('status')).stdout).toMatch(/^The ring is whole: 1 node, 0 keys in 1 copy\n[^]* 100\.0 % /);
   });
 });
 

@@ -35,7 +35,9 @@ const lives = (pid) => { try { process.kill(pid, 0); return true; } catch { retu
 const node = (name) => {
   const { pid, addr, id } = JSON.parse(readFileSync(join(ring, name), 'utf8'));
   const state = lives(pid) ? 'active' : 'unreachable';
-  return { id, addr, state, predecessor: null, successorList: [], arc: null, keys: 0, bytes: 0, tombstones: 0 };
+  const names = ['records', 'led', 'member', 'learner', 'newcomers', 'least', 'most', 'unsettled', 'fetching', 'hints'];
+  const copies = Object.fromEntries(names.map((name) => [name, 0]));
+  return { id, addr, state, predecessor: null, successorList: [], arcs: [], keys: 0, bytes: 0, tombstones: 0, copies };
 };
 const server = createServer((_request, response) => {
   const nodes = readdirSync(ring).map(node);

@@ -1,7 +1,7 @@
 /** `funnelkvs delete KEY`: removes a key. */
-import { addJsonFlag, addTargetFlags, type Subcommand } from '../command';
+import type { Subcommand } from '../command';
 import { printJson, printLine } from '../io';
-import { request, type RequestFlags } from '../request';
+import { addKeyFlags, type KeyFlags, requestKey } from '../request';
 
 /** Removes a key, and does not mind its absence. */
 export const subcommand: Subcommand = {
@@ -9,15 +9,15 @@ export const subcommand: Subcommand = {
 
   define(command) {
     command.argument('<KEY>', 'the key; that it is absent is no failure');
-    addJsonFlag(addTargetFlags(command));
+    addKeyFlags(command);
   },
 
-  run(io, [key = ''], flags: RequestFlags) {
-    return request(
+  run(io, [key = ''], flags: KeyFlags) {
+    return requestKey(
       io,
       flags,
-      (client) => client.delete(key),
-      () => (flags.json ? printJson(io, { key, deleted: true }) : printLine(io, 'OK')),
+      (client, options) => client.delete(key, options),
+      (_done, said) => (flags.json ? printJson(io, { key, deleted: true, ...said }) : printLine(io, 'OK')),
     );
   },
 };

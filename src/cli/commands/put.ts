@@ -1,9 +1,9 @@
 /** `funnelkvs put KEY VALUE`: stores a value under a key. */
 import { DEFAULT_CLIENT_SETTINGS } from '../../client';
-import { addJsonFlag, addTargetFlags, type Subcommand } from '../command';
+import type { Subcommand } from '../command';
 import { EXIT } from '../exit-codes';
 import { type Io, printError, printJson, printLine } from '../io';
-import { request, type RequestFlags } from '../request';
+import { addKeyFlags, type KeyFlags, requestKey } from '../request';
 
 /** Stores the value that stands on the command line, or all of the standard input. */
 export const subcommand: Subcommand = {
@@ -11,21 +11,21 @@ export const subcommand: Subcommand = {
 
   define(command) {
     command.argument('<KEY>', 'the key').argument('<VALUE>', 'the value; - reads it from the standard input');
-    addJsonFlag(addTargetFlags(command));
+    addKeyFlags(command);
   },
 
-  async run(io, [key = '', text = ''], flags: RequestFlags) {
+  async run(io, [key = '', text = ''], flags: KeyFlags) {
     const value = text === '-' ? await readAll(io) : text;
     if (value === undefined) {
       const message = `Cannot put: the value has more than ${BYTES_MAX} bytes`;
       printError(io, { code: 'too_large', message }, flags.json === true);
       return EXIT.failure;
     }
-    return request(
+    return requestKey(
       io,
       flags,
-      (client) => client.put(key, value),
-      () => (flags.json ? printJson(io, { key, stored: true }) : printLine(io, 'OK')),
+      (client, options) => client.put(key, value, options),
+      (_done, said) => (flags.json ? printJson(io, { key, stored: true, ...said }) : printLine(io, 'OK')),
     );
   },
 };

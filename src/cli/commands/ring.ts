@@ -1,16 +1,12 @@
 /** `funnelkvs ring`: shows the ring as one of its nodes sees it. */
 import type { RingInfo } from '../../admin/answers';
-import { addAdminFlags, type AdminFlags, type AdminQuestion, adminTargetOf, askAdmin } from '../admin-request';
-import { addJsonFlag, type Subcommand, type SubcommandGroup } from '../command';
+import type { AdminFlags } from '../admin-request';
+import type { SubcommandGroup, Subcommand } from '../command';
+import { defineShow, show } from '../show';
 import { EXIT } from '../exit-codes';
-import { type Io, printError, printJson, printLine } from '../io';
 import { jsonBytes } from '../octet-text';
 import { drawFingers, drawLookup, drawNodes, drawStatus, shareOf } from '../ring-drawing';
 import { FINGERS_QUESTION, lookupQuestion, RING_QUESTION } from '../ring-questions';
-
-const defineShow: Subcommand['define'] = (command) => {
-  addJsonFlag(addAdminFlags(command));
-};
 
 const status: Subcommand = {
   examples: ['ring status', 'ring status --port 8002 --json | jq .consistent'],
@@ -66,30 +62,6 @@ export const group: SubcommandGroup = {
   },
 };
 
-/** How an answer is shown: to programs, to people, and by the exit code. */
-interface Showing<T> {
-  readonly document: (answer: T) => object;
-  readonly lines: (answer: T) => readonly string[];
-  readonly exitCode?: (answer: T) => number;
-}
-
-async function show<T>(
-  io: Io,
-  flags: AdminFlags,
-  question: AdminQuestion<T>,
-  { document, lines, exitCode = () => EXIT.success }: Showing<T>,
-): Promise<number> {
-  const servers = adminTargetOf(flags, io.env);
-  const answer = servers.ok ? await askAdmin(servers.value, question) : servers;
-  if (!answer.ok) {
-    printError(io, answer.error, flags.json === true);
-    return answer.error.exitCode;
-  }
-  if (flags.json) printJson(io, document(answer.value));
-  else for (const line of lines(answer.value)) printLine(io, line);
-  return exitCode(answer.value);
-}
-
 function statusDocument({ nodes: all, consistent, covered, problems }: RingInfo): object {
   return {
     size: all.filter(({ state }) => state !== 'unreachable').length,
@@ -103,6 +75,13 @@ function statusDocument({ nodes: all, consistent, covered, problems }: RingInfo)
       owns: shareOf(node),
       keys: node.keys,
       bytes: node.bytes,
+      records: node.copies.records,
+      copies: node.copies.led === 0 ? null : { min: node.copies.least, max: node.copies.most },
+      learners: node.copies.learner,
+      newcomers: node.copies.newcomers,
+      unsettled: node.copies.unsettled,
+      fetching: node.copies.fetching,
+      hints: node.copies.hints,
     })),
   };
 }
