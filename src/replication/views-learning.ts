@@ -40,7 +40,7 @@ const VOTE_MS = 200;
 
 /** Learns what there is to learn. */
 export function learnWhenDue(before: Views, now: Now): Outcome {
-  let outcome = dropPointless(before, now);
+  let outcome = andThen(trim(before), (state) => dropPointless(state, now));
   outcome = andThen(outcome, (state) => quiet(withLessons(state, now)));
   outcome = andThen(outcome, (state) => graduate(state));
   outcome = andThen(outcome, (state) => startJobs(state, now));
@@ -126,6 +126,21 @@ export function loseStore(before: Views, { nowMs }: Now): Outcome {
 
 // What follows from what
 
+/** Part of an arc may have another view by now: what is left of it is fetched by itself, for nobody has all of it any more. */
+function trim(state: Views): Outcome {
+  const cut = state.lessons.filter(({ kind, arc, epoch }) => {
+    const pieces = kind === 'learn' ? holdingsIn(state.holdings, arc).filter((piece) => isLearner(piece, epoch)) : [];
+    return pieces.length > 0 && uncovered(pieces, arc).length > 0;
+  });
+  if (cut.length === 0) return quiet(state);
+  const parts = cut.flatMap((lesson) =>
+    holdingsIn(state.holdings, lesson.arc).flatMap((piece) =>
+      isLearner(piece, lesson.epoch) ? [{ ...lesson, arc: piece.arc, job: undefined }] : [],
+    ),
+  );
+  return andThen(cancel(state, cut), (next) => quiet({ ...next, lessons: [...next.lessons, ...parts] }));
+}
+
 /** Lessons that lead to nothing any more. */
 function dropPointless(state: Views, { nowMs }: Now): Outcome {
   const pointless = state.lessons.filter((lesson) => {
@@ -134,12 +149,8 @@ function dropPointless(state: Views, { nowMs }: Now): Outcome {
     if (kind === 'rescue') return !state.attempts.some((attempt) => isOf(attempt, epoch));
     if (kind === 'learn') return !pieces.some((piece) => isLearner(piece, epoch));
     if (job === undefined && (lesson.failures >= LISTEN_TRIES || nowMs - lesson.sinceMs >= LISTEN_MS)) return true;
-    return (
-      uncovered(
-        pieces.filter(({ role }) => role !== 'none'),
-        arc,
-      ).length === 0
-    );
+    const isMember = ({ role, view }: Holding) => role !== 'none' && view && compareEpochs(view.epoch, epoch) >= 0;
+    return uncovered(pieces.filter(isMember), arc).length === 0;
   });
   return pointless.length === 0 ? quiet(state) : cancel(withLeftovers(state, pointless, nowMs), pointless);
 }

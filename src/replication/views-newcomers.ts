@@ -10,12 +10,13 @@ import { type Range, rangesOverlap } from '../chord/range';
 import type { SyncOpen, SyncReady } from '../protocol/rpc-sync';
 import type { Invite } from '../protocol/rpc-views';
 import { compareEpochs, type Epoch } from './epoch';
+import { uncovered } from './holding';
 import { isMember } from './view';
 import { mayFetch, type Newcomer, type Views } from './views';
 import { andEach, answer, ask, isOut, isSame, type Now, type Outcome, quiet } from './views-changes';
 import { newcomerFor, type Plan } from './views-desire';
 import { listen } from './views-learning';
-import { stale } from './views-telling';
+import { led, stale } from './views-telling';
 
 /** How many are invited at a time. */
 const NEWCOMERS_MAX = 64;
@@ -62,7 +63,8 @@ export function inviteWhenDue(before: Views, plans: readonly Plan[], now: Now): 
 }
 
 function isStillWanted(state: Views, { peer, arc, epoch }: Newcomer, plans: readonly Plan[]): boolean {
-  if (isOut(state, peer)) return false;
+  // All of the arc has to be led under the one view still: nobody could fetch it else.
+  if (isOut(state, peer) || uncovered(led(state, arc, epoch), arc).length > 0) return false;
   return plans.some(
     (plan) =>
       plan.isLed &&

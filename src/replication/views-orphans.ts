@@ -29,6 +29,9 @@ import { suspect } from './views-proofs';
 /** How long a node asks around before it makes a view out of nothing. */
 export const ORPHAN_GRACE_MS = 10_000;
 
+/** How long members of its own arc may let it wait before it wonders whether they are alive. */
+const PATIENCE_MS = 3000;
+
 /** How often it asks. */
 const LOOK_MS = 500;
 
@@ -56,14 +59,25 @@ export function mindOrphans(before: Views, now: Now): Outcome {
   if (!ring.isMember || leaving !== undefined || now.nowMs < (onItsWayUntilMs ?? 0)) return quiet(before);
   if (isAlone(before) && !ring.isSettled) return quiet(before);
   if (onItsWayUntilMs !== undefined) return endMove(before, now);
-  const parts = orphansOf(before);
-  if (parts.length === 0) return quiet(before.orphaned ? { ...before, orphaned: undefined } : before);
+  const own = { lo: ring.predecessor.id, hi: before.self.id };
+  const kept = holdingsIn(before.holdings, own);
+  const unserved = uncovered(kept.filter(isMemberOf), own);
+  if (unserved.length === 0) return quiet(before.orphaned ? { ...before, orphaned: undefined } : before);
   const orphaned = before.orphaned ?? { sinceMs: now.nowMs, dueAtMs: now.nowMs };
   const state = { ...before, orphaned };
-  const silent = whoMayHave(state, parts).filter((peer) => !isGone(state, peer));
-  if (silent.length === 0 && now.nowMs - orphaned.sinceMs >= ORPHAN_GRACE_MS) return adoptOrphans(state, parts, now);
-  const suspecting = silent.reduce<Views>((next, peer) => suspect(next, peer, now), state);
-  return orphaned.dueAtMs <= now.nowMs ? look(suspecting, now) : quiet(suspecting);
+  const lifeless = uncovered(
+    kept.filter((piece) => hasLife(state, piece)),
+    own,
+  );
+  const ageMs = now.nowMs - orphaned.sinceMs;
+  const isForSure = whoMayHave(state, lifeless).every((peer) => isGone(state, peer));
+  if (lifeless.length > 0 && isForSure && ageMs >= ORPHAN_GRACE_MS) return adoptOrphans(state, lifeless, now);
+  if (orphaned.dueAtMs > now.nowMs) return quiet(state);
+  const doubtful = whoMayHave(state, ageMs >= PATIENCE_MS ? unserved : lifeless);
+  return look(
+    doubtful.reduce<Views>((next, peer) => suspect(next, peer, now), state),
+    now,
+  );
 }
 
 /** It has come back to its own ring, or is in another by now. */
@@ -72,13 +86,9 @@ function endMove(before: Views, now: Now): Outcome {
   return isAlone(state) && state.holdings.length === 0 ? create(state, now) : quiet(state);
 }
 
-/** The parts of its own arc in which nobody who lives is known to be a member. */
-function orphansOf(state: Views): readonly Range[] {
-  const own = { lo: state.ring.predecessor.id, hi: state.self.id };
-  const kept = holdingsIn(state.holdings, own).filter((piece) => hasLife(state, piece));
-  return uncovered(kept, own);
-}
+const isMemberOf = ({ role }: Holding) => role !== 'none';
 
+/** Whether anybody is left of whom a view can come. */
 function hasLife(state: Views, { view }: Holding): boolean {
   return view?.members.some((peer) => isSame(peer, state.self) || !isDead(state, peer)) ?? false;
 }

@@ -121,7 +121,7 @@ export class SmallViews {
   }
 
   join(again?: Peer): ViewNode {
-    const node = this.start(again ? { ...again, inc: again.inc + 65_536n } : this.newPeer());
+    const node = this.start(again ? { ...again, inc: again.inc + 1n } : this.newPeer());
     node.isIn = true;
     this.say(`join ${name(node.self)}`);
     this.spreadRing();
@@ -273,7 +273,7 @@ export class SmallViews {
     return this.alive
       .map(({ self, views, isIn }) => {
         const pieces = views.holdings
-          .filter(({ role, view, promised }) => role !== 'none' || (view && compareEpochs(promised, view.epoch) > 0))
+          .filter(({ role, arc }) => role !== 'none' || keysAreLost(this, arc))
           .map(({ arc, view, role, promised }) => {
             const members = view?.members
               .map((peer) => `${name(peer)}${view.voters.includes(peer.id) ? '' : '?'}`)
@@ -286,7 +286,7 @@ export class SmallViews {
           ...pieces,
           `attempts ${attempts.map(({ arc, epoch, members }) => `${arc.lo.slice(0, 4)}-${arc.hi.slice(0, 4)}e${epoch.n}[${members.map(name).join()}]`).join()}`,
           `newcomers ${newcomers.map(({ peer, arc, state }) => `${name(peer)}:${arc.hi.slice(0, 4)}:${state}`).join()}`,
-          `lessons ${lessons.map(({ kind, arc, epoch, job }) => `${kind}:${arc.hi.slice(0, 4)}:e${epoch.n}${job ? '*' : ''}`).join()}`,
+          `lessons ${lessons.map((lesson) => shown(lesson, this.nowMs)).join()}`,
           `tells ${tells.map(({ to }) => name(to)).join()} dues ${dues.map(({ reason, arc, rank }) => `${reason}:${arc.hi.slice(0, 4)}:${rank}`).join()}`,
         ].join('\n    ');
       })
@@ -692,4 +692,17 @@ function copied(
   record: Pick<Record, 'keyId' | 'key' | 'word0' | 'word1' | 'writer' | 'value' | 'expireAtMs' | 'ev'>,
 ): Record {
   return new Record(record.keyId, record.key, record, record.value, record.expireAtMs, record.ev);
+}
+
+function shown(
+  { kind, arc, epoch, job, merged, needed, failures, dueAtMs }: Views['lessons'][number],
+  nowMs: number,
+): string {
+  const progress = `${merged.map((id) => id.slice(0, 4)).join('+')}/${needed}`;
+  return `${kind}:${arc.hi.slice(0, 4)}:e${epoch.n}${job ? '*' : ''} ${progress} ${failures} failures, due in ${dueAtMs - nowMs}`;
+}
+
+/** Whether nobody serves the end of an arc. */
+function keysAreLost({ alive }: SmallViews, { hi }: Range): boolean {
+  return !alive.some(({ views }) => standingOf(views, hi as KeyId).type === 'primary');
 }
