@@ -176,8 +176,11 @@ function perform(effect: SuspicionEffect, self: Self<Info>): void {
     case 'verdict':
       return pass(effect.peer, effect.isAlive, self);
     case 'suspected':
+      return self.runtime.logger.event('debug', 'peer_suspected', { peer: effect.peer.addr });
     case 'cleared':
-      return self.runtime.logger.event('debug', `peer_${effect.type}`, { peer: effect.peer.addr });
+      self.runtime.logger.event('debug', 'peer_cleared', { peer: effect.peer.addr });
+      // It may have been found dead before, by mistake: whoever was told then is to know that it lives.
+      return tellJury(effect.peer, true);
     default:
       return unreachable(effect);
   }
@@ -186,6 +189,10 @@ function perform(effect: SuspicionEffect, self: Self<Info>): void {
 function pass(peer: Peer, isAlive: boolean, self: Self<Info>): void {
   if (!isAlive) self.runtime.logger.event('info', 'peer_dead', { peer: peer.addr });
   ringState.verdict(peer, isAlive);
+  tellJury(peer, isAlive);
+}
+
+function tellJury(peer: Peer, isAlive: boolean): void {
   for (const juror of JURY) genServer.cast(juror, { type: 'verdict', peer, isAlive });
 }
 
