@@ -74,7 +74,17 @@ export class ChaosNode {
   /** Starts it and waits until it serves. */
   async start({ join: contact, clockOffsetMs = 0 }: StartOptions): Promise<void> {
     const { place, program, flags } = this.options;
-    const args = [program, 'node', '--node-id', String(this.number), '--allow-chaos', ...place.flags, ...flags];
+    const args = [
+      program,
+      'node',
+      '--node-id',
+      String(this.number),
+      '--allow-chaos',
+      '--log-level',
+      'debug',
+      ...place.flags,
+      ...flags,
+    ];
     if (contact !== undefined) args.push('--join', formatAddress(contact.address));
     const [command, ...rest] = [...place.command, process.execPath, ...place.nodeArgs, ...args];
     const env = {
