@@ -286,7 +286,9 @@ function patienceMs({ op, timeouts, valueBytes, written }: Route): number {
 function answered(route: Route, reply: DataAnswer, from: Peer | undefined, nowMs: number, random: number): Step {
   switch (reply.type) {
     case 'done':
-      return route.written ? checked(route, route.written, reply, random) : finish(route, reply);
+      if (route.written) return checked(route, route.written, reply, random);
+      // It had no longer than this node was going to wait for it.
+      return reply.status === 'timeout' && !isWrite(route) ? stuck(route, undefined, random) : finish(route, reply);
     case 'not_owner':
       return redirected({ ...route, avoided: from?.id }, reply.hint, nowMs, random);
     default:

@@ -328,6 +328,17 @@ describe('stepRoute() of what is served here with too few others', () => {
     expect(trip.text).toBe('Cannot get: too few of the nodes that have the key have answered');
   });
 
+  it('says so to whoever has passed a get on, who tries it again until its deadline', () => {
+    const forwarded = new Trip({ isForwarded: true }).placed(HERE).take({ type: 'stuck', written: undefined });
+    expect(forwarded.take({ type: 'expired' }).now).toBe('timeout');
+    const trip = sent().take({ type: 'answered', answer: done({ status: 'timeout' }) });
+    expect(trip.now).toBe('rest');
+    expect(trip.rests().placed(elsewhere(A)).now).toBe('send request to a:1');
+    expect(trip.take({ type: 'expired' }).now).toBe('timeout');
+    // A write is not tried again.
+    expect(sent({ op: 'put' }).take({ type: 'answered', answer: done({ status: 'timeout' }) }).now).toBe('timeout');
+  });
+
   it('does not take a get that is stuck here for one that may be served by another node that was passed it', () => {
     const trip = new Trip({ isForwarded: true }).placed(HERE).take({ type: 'stuck', written: undefined });
     expect(trip.rests().placed(elsewhere(A)).now).toBe('not_owner a:1');
