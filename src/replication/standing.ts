@@ -10,6 +10,7 @@ import { compareEpochs, type Epoch } from './epoch';
 import { commonParts, type Holding, uncovered } from './holding';
 import { primaryOf, type View } from './view';
 import type { Newcomer, Views } from './views';
+import { isDead } from './views-changes';
 
 /** What is to be done with a request for a key here. */
 export type Standing =
@@ -50,6 +51,7 @@ export function placesAfter(before: Views, views: Views): readonly Place[] {
     before.newcomers === views.newcomers &&
     before.lessons === views.lessons &&
     before.ring === views.ring &&
+    before.dead === views.dead &&
     before.places.length > 0;
   return isSame ? before.places : placesOf(views);
 }
@@ -85,13 +87,18 @@ function placeOf(
   if (view === undefined) {
     return { arc, standing: { type: 'elsewhere', hint }, replica: undefined, listens, stale };
   }
+  const primary = primaryOf(view);
   if (role === 'none') {
-    return { arc, standing: { type: 'elsewhere', hint: primaryOf(view) }, replica: undefined, listens, stale };
+    // What this node was before it was restarted is no use, nor is anybody else who is dead.
+    const isOfUse = primary.id !== views.self.id && !isDead(views, primary);
+    return { arc, standing: { type: 'elsewhere', hint: isOfUse ? primary : hint }, replica: undefined, listens, stale };
   }
   if (isSealed) return { arc, standing: { type: 'changing', view }, replica: undefined, listens, stale };
   const isVoter = role === 'voter';
   const replica = { epoch: view.epoch, standing: isVoter ? VOTER : LEARNER };
-  if (view.primary !== views.self.id || !isVoter) {
+  if (primary.id === views.self.id && !isVoter)
+    return { arc, standing: { type: 'changing', view }, replica, listens, stale };
+  if (primary.id !== views.self.id) {
     return { arc, standing: { type: 'member', view, isVoter }, replica, listens, stale };
   }
   const listeners = views.newcomers
