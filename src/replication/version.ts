@@ -88,11 +88,13 @@ export function encodeVersion({ word0, word1, writer }: VersionWords): BinaryStr
   return (encodeWord(word0) + encodeWord(word1) + writer.id) as BinaryString;
 }
 
-/** The version's 16 bytes as an array of its own. */
+/** The version's 16 bytes, for a message: they come from a pool, so whoever keeps them keeps more than them. */
 export function versionBytes({ word0, word1, writer }: VersionWords): Uint8Array {
-  const bytes = new Uint8Array(VERSION_BYTES);
-  const view = new DataView(bytes.buffer);
-  for (const [i, word] of [word0, word1, writer.word2, writer.word3].entries()) view.setInt32(i * 4, word);
+  const bytes = Buffer.allocUnsafe(VERSION_BYTES);
+  bytes.writeInt32BE(word0, 0);
+  bytes.writeInt32BE(word1, 4);
+  bytes.writeInt32BE(writer.word2, 8);
+  bytes.writeInt32BE(writer.word3, 12);
   return bytes;
 }
 
