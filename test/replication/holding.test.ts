@@ -16,7 +16,7 @@ import {
 } from '../../src/replication/holding';
 import { A, arc, at, B, epoch, holdingOf, inOrder, viewOf, WHOLE } from './small-arcs';
 
-const DIGITS = [...'0123456789abcdef'];
+const DIGITS = Array.from({ length: 16 }, (_none, n) => n.toString(16));
 const digits = fc.constantFrom(...DIGITS);
 const arcs = fc.tuple(digits, digits).map(([lo, hi]) => arc(lo, hi));
 const first = holdingOf(viewOf(1, [A, B]));

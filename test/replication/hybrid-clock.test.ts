@@ -25,6 +25,16 @@ function mint(clock: HybridClock, floor: Version, nowMs: number): Version {
   return minted.value;
 }
 
+describe('stamp', () => {
+  test('stamp is the latest version in its own name: what is minted from then on is later', () => {
+    const clock = new HybridClock(self);
+    clock.observe(versionOf(NOW, 7, other), NOW);
+    const { stamp } = clock;
+    expect([stamp.ms, stamp.ctr, stamp.writer]).toEqual([NOW, 7, self]);
+    expect(compareTimes(mint(clock, ABSENT, NOW), stamp)).toBeGreaterThan(0);
+  });
+});
+
 describe('mint()', () => {
   test('mint() takes the time of day when that is later than everything before', () => {
     const version = mint(new HybridClock(self), ABSENT, NOW);
