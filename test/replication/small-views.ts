@@ -101,6 +101,11 @@ export class SmallViews {
     return this.alive.filter(({ isIn }) => isIn).sort((a, b) => (a.self.id < b.self.id ? -1 : 1));
   }
 
+  /** From 0 up to but not including 1. */
+  number(): number {
+    return this.random();
+  }
+
   chance(share: number): boolean {
     return this.random() < share;
   }
@@ -561,12 +566,12 @@ export class SmallViews {
     this.exchange(
       node,
       to,
-      (other) => {
+      (other): ViewAnswer | undefined => {
         const [effect] = this.tell(other, { type: 'asked', from: node.self, question }).filter(
           ({ type }) => type === 'answer' || type === 'answer_sealed',
         );
         if (effect?.type === 'answer_sealed') {
-          return { type: 'sealed', pieces: effect.pieces, clock: other.clock.latest } as ViewAnswer;
+          return { type: 'sealed', pieces: effect.pieces, clock: other.clock.latest };
         }
         return effect?.type === 'answer' ? (effect.answer as ViewAnswer) : undefined;
       },

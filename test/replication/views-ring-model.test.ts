@@ -47,8 +47,9 @@ function disturb(world: SmallViews): void {
   const { inRing } = world;
   const node = world.pick(inRing);
   if (node === undefined) return;
-  if (inRing.length < 4 || world.chance(0.4)) world.join();
-  else if (world.chance(0.4)) world.pause(node, 3000 * (world.chance(0.5) ? 1 : 0.1));
+  const dice = inRing.length < 4 ? 0 : world.number();
+  if (dice < 0.4) world.join();
+  else if (dice < 0.65) world.pause(node, 3000 * (world.chance(0.5) ? 1 : 0.1));
   else {
     world.kill(node);
     if (world.chance(0.5)) world.after(1000, () => world.join(node.self));
