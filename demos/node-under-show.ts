@@ -15,6 +15,10 @@ export interface NodeUnderShow {
   stop(): Promise<number | null>;
   /** Ends it as `kill -9` does. */
   kill(): Promise<void>;
+  /** Stops it as `kill -STOP` does: it lives, and says nothing. Only a program of its own can be. */
+  pause?(): void;
+  /** Lets it go on. */
+  resume?(): void;
 }
 
 /** A demo is compiled itself, unless a test runs it. */
@@ -42,11 +46,13 @@ export async function startProgram(flags: readonly string[] = []): Promise<NodeU
     child.kill('SIGKILL');
     await ended;
   };
-  return { ...address, stop, kill };
+  const pause = () => void child.kill('SIGSTOP');
+  const resume = () => void child.kill('SIGCONT');
+  return { ...address, stop, kill, pause, resume };
 }
 
 /** What the ready line of a node says about how to reach it. */
-export function addressesIn(readyLine: string): Omit<NodeUnderShow, 'stop' | 'kill'> | undefined {
+export function addressesIn(readyLine: string): Pick<NodeUnderShow, 'host' | 'port' | 'id' | 'adminUrl'> | undefined {
   const found = /^ready .*addr=(?<host>\S+):(?<port>\d+) id=(?<id>\S+) admin=(?<adminUrl>\S+)/.exec(readyLine)?.groups;
   const { host, port, id, adminUrl } = found ?? {};
   if (host === undefined || id === undefined || adminUrl === undefined) return undefined;

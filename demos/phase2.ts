@@ -64,7 +64,7 @@ async function showRing(stage: Stage, ring: RingUnderShow, size: number): Promis
   stage.scene(`${size} nodes form a ring: the first creates it, the others join it at once`);
   const first = await ring.start();
   await Promise.all(Array.from({ length: size - 1 }, () => ring.start()));
-  const { tookMs, problem } = await ring.untilWhole();
+  const { tookMs, problem } = await ring.untilSettled();
   const seen = await ring.seenBy(first);
   stage.show(`whole ${Math.round(tookMs)} ms after the last one was ready`, '', ...drawStatus(seen), '');
   stage.check('every node sees the same ring, in the order of the identifiers', problem);
@@ -80,7 +80,9 @@ async function showRing(stage: Stage, ring: RingUnderShow, size: number): Promis
 function showArcs(stage: Stage, { nodes }: RingInfo): void {
   stage.scene('Each node owns the arc from its predecessor to itself');
   stage.show(
-    ...inRingOrder(nodes).map(({ addr, arc }) => `${addr} owns (${short(arc?.lo ?? '-')}, ${short(arc?.hi ?? '-')}]`),
+    ...inRingOrder(nodes).map(
+      ({ addr, arcs: [arc] }) => `${addr} owns (${short(arc?.lo ?? '-')}, ${short(arc?.hi ?? '-')}]`,
+    ),
   );
   stage.check('every point of the circle has exactly one owner', arcsProblem(nodes));
 }
@@ -140,7 +142,9 @@ async function showPlacement(stage: Stage, ring: RingUnderShow): Promise<void> {
 
 /** A problem where the arcs of these nodes leave a gap or overlap. They come in ring order. */
 export function arcsProblem(nodes: RingInfo['nodes']): Problem {
-  const wrong = nodes.find(({ id, arc }, index) => arc?.hi !== id || arc.lo !== nodes.at(index - 1)?.id);
+  const wrong = nodes.find(({ id, arcs: [arc, more] }, index) => {
+    return arc?.hi !== id || arc.lo !== nodes.at(index - 1)?.id || more !== undefined;
+  });
   return wrong && `what ${wrong.addr} owns is not the arc from its predecessor to itself`;
 }
 

@@ -13,6 +13,12 @@ import { later } from './clients';
 import type { NodeUnderShow } from './node-under-show';
 import type { Problem } from './stage';
 
+/** How long something took, and why it is not there yet. */
+export interface Waited {
+  readonly tookMs: number;
+  readonly problem: Problem;
+}
+
 /** Starts a node with these flags. */
 export type StartNode = (flags: readonly string[]) => Promise<NodeUnderShow>;
 
@@ -29,12 +35,17 @@ export class RingUnderShow {
   /** Those that run. */
   nodes: readonly NodeUnderShow[] = [];
 
-  constructor(private readonly startNode: StartNode) {}
+  /** @param flags of every node */
+  constructor(
+    private readonly startNode: StartNode,
+    private readonly flags: readonly string[] = [],
+  ) {}
 
   /** Starts a node, which joins the others where there are any. */
   async start(): Promise<NodeUnderShow> {
     const [contact] = this.nodes;
-    const node = await this.startNode(contact === undefined ? [] : ['--join', nameOf(contact)]);
+    const join = contact === undefined ? [] : ['--join', nameOf(contact)];
+    const node = await this.startNode([...join, ...this.flags]);
     this.nodes = [...this.nodes, node];
     return node;
   }
@@ -78,9 +89,19 @@ export class RingUnderShow {
   }
 
   /** Waits until every node sees a whole ring of exactly those that run; gives why not where it takes too long. */
-  async untilWhole(sinceMs = performance.now()): Promise<{ readonly tookMs: number; readonly problem: Problem }> {
+  untilWhole(sinceMs = performance.now()): Promise<Waited> {
+    return this.until(() => this.problem(), sinceMs);
+  }
+
+  /** Waits until it is whole, each node leads its own arc, and all members of each arc vote and have the same. */
+  untilSettled(sinceMs = performance.now()): Promise<Waited> {
+    return this.until(async () => (await this.problem()) ?? (await this.unsettledProblem()), sinceMs);
+  }
+
+  /** Waits until nothing speaks against it; gives what does where it takes too long. */
+  async until(problemNow: () => Promise<Problem>, sinceMs = performance.now()): Promise<Waited> {
     for (;;) {
-      const problem = await this.problem();
+      const problem = await problemNow();
       const tookMs = performance.now() - sinceMs;
       if (problem === undefined || tookMs > PATIENCE_MS) return { tookMs, problem };
       await later(LOOK_EVERY_MS);
@@ -119,6 +140,12 @@ export class RingUnderShow {
     return fingers.filter(isWrong).length;
   }
 
+  private async unsettledProblem(): Promise<Problem> {
+    const [first] = this.nodes;
+    const seen = first && (await this.seenBy(first).catch(() => undefined));
+    return seen ? unsettledProblem(seen, Math.min(REPLICAS, this.nodes.length)) : 'a node does not answer';
+  }
+
   private async problem(): Promise<Problem> {
     const views = await Promise.all(this.nodes.map((node) => this.seenBy(node).catch(() => undefined)));
     const problems = views.map((view) =>
@@ -127,7 +154,8 @@ export class RingUnderShow {
     return problems.find((problem) => problem !== undefined);
   }
 
-  private async ask<T>({ adminUrl }: NodeUnderShow, question: AdminQuestion<T>): Promise<T> {
+  /** Asks the admin server of a node. */
+  async ask<T>({ adminUrl }: NodeUnderShow, question: AdminQuestion<T>): Promise<T> {
     const admin = parseAddress(new URL(adminUrl).host);
     if (!admin.ok) throw new Error(admin.error);
     const answer = await askAdmin({ addresses: [admin.value], timeoutMs: ASK_TIMEOUT_MS }, question);
@@ -151,6 +179,21 @@ export function ringProblem(seen: RingInfo, nodes: readonly { readonly id: strin
   if (!isRight) return `it has ${seen.nodes.length} nodes, not these ${right.length} in their order`;
   return seen.consistent && seen.covered ? undefined : seen.problems.join('; ');
 }
+
+/** A problem where a node does not lead exactly its own arc, or some arc is not kept by so many nodes that all have the same. */
+export function unsettledProblem({ nodes }: RingInfo, replicas: number): Problem {
+  const wrong = nodes.find(({ id, arcs, copies, predecessor }) => {
+    const [arc, ...more] = arcs;
+    const isOwn = arc !== undefined && more.length === 0 && arc.hi === id && arc.lo === (predecessor?.id ?? id);
+    const isKept = copies.least === replicas && copies.most === replicas && copies.learner === 0;
+    const isQuiet = copies.unsettled + copies.newcomers + copies.fetching === 0;
+    return !(isOwn && isKept && isQuiet);
+  });
+  return wrong && `${wrong.addr} is still at work: ${JSON.stringify(wrong.copies)}`;
+}
+
+/** How many copies of each key a ring keeps unless it is told otherwise. */
+export const REPLICAS = 3;
 
 /** How many of these keys belong to each node, by looking at all of them; by identifier. */
 export function keysByOwner(ring: RingUnderShow, keys: Iterable<string>): ReadonlyMap<string, number> {

@@ -41,9 +41,9 @@ test('ringProblem() wants exactly the nodes that there are, agreeing with each o
 test('arcsProblem() notices a gap, an overlap and a node that owns nothing', async () => {
   const ring = new ShownRing(4);
   expect(arcsProblem((await walk(ring)).nodes)).toBeUndefined();
-  ring.bend(2, { arc: [ring.at(0).id, ring.at(2).id] });
+  ring.bend(2, { arcs: [{ lo: ring.at(0).id, hi: ring.at(2).id }] });
   expect(arcsProblem((await walk(ring)).nodes)).toContain(ring.at(2).addr);
-  ring.bend(2, { arc: null });
+  ring.bend(2, { arcs: [] });
   expect(arcsProblem((await walk(ring)).nodes)).toContain(ring.at(2).addr);
 });
 
