@@ -120,9 +120,9 @@ export class Coordinator {
 
   /** Whether a request may be answered from the table in this turn, and how its key is kept then. */
   copiesFor(request: Request): Copies | undefined {
-    const { turn } = this;
+    const { turn, around } = this;
     const { op, key } = request;
-    if (turn.waitedMs > 0 && op !== 'get') return undefined;
+    if (op !== 'get' && (turn.waitedMs > 0 || around.isSkewed?.() === true)) return undefined;
     if (this.order.has(key)) return undefined;
     const standing = turn.standingOf(idOf(key, turn.target));
     if (standing === undefined || !('view' in standing) || standing.view === undefined) return undefined;

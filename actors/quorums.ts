@@ -43,7 +43,7 @@ export interface Replicas {
   /** How many members a view must have for a quorum write to be begun. @default 1 */
   readonly minReplicas?: number | undefined;
   /** Whether this node's clock is too far from the others' to order writes by. @default it is not */
-  isSkewed?(): boolean;
+  readonly isSkewed?: () => boolean;
   /** Whether a member seems to be alive. */
   readonly isTrusted: (peer: Peer) => boolean;
   /** Asks another node; the outcome comes to the running process. */
@@ -90,11 +90,14 @@ export class Quorums {
     errand.stage = 'serving';
     const view = standing && 'view' in standing ? standing.view : undefined;
     if (standing === undefined || view === undefined) return this.reports.report(errand, STUCK);
+    const { self, minReplicas = 1, isTrusted, isSkewed } = this.around;
+    if (!errand.isGet && errand.write === undefined && isSkewed?.() === true) {
+      return this.reports.report(errand, { type: 'unavailable', why: SKEWED });
+    }
     const listeners = standing.type === 'primary' ? standing.listeners : [];
     if (isEventual(errand.request)) return this.serveAlone(errand, view, listeners);
     if (errand.write !== undefined) return this.place(errand, view, listeners);
-    const { self, minReplicas = 1 } = this.around;
-    const why = whyUnavailable(view, self, errand.isGet ? 1 : minReplicas, this.around.isTrusted);
+    const why = whyUnavailable(view, self, errand.isGet ? 1 : minReplicas, isTrusted);
     if (why !== undefined) return this.reports.report(errand, { type: 'unavailable', why });
     if (errand.isGet) this.read(errand, view);
     else this.write(errand, view, listeners);
@@ -126,7 +129,6 @@ export class Quorums {
     const { turn, around, reports } = this;
     const { target } = turn;
     if (target === undefined) return reports.report(errand, STUCK);
-    if (around.isSkewed?.()) return reports.report(errand, { type: 'unavailable', why: SKEWED });
     const isSole = view.members.length === 1 && listeners.length === 0;
     const answer = carryOut(errand.request, target, turn.systemMs, isSole);
     const { record } = answer;

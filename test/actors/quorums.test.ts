@@ -123,6 +123,29 @@ describe('a quorum put', () => {
   );
 
   it(
+    'is refused by a node whose clock is wrong, in whatever mode, while it goes on to answer gets',
+    inRing(async (world) => {
+      const { ring, here, client, key } = ringOf(world);
+      here.isSkewed = true;
+      await client.send(
+        ask('put', key, 'v'),
+        ask('put', ring.keyOf(here, 1), 'v', EVENTUAL),
+        ask('delete', 'k', '', EVENTUAL),
+      );
+      await client.send(ask('get', ring.keyOf(here, 2)));
+      await world.advance(1000);
+      const why = "this node's clock is too far from the clocks of its neighbours";
+      expect(shortOf(client)).toEqual([
+        'not_found',
+        `server_error Cannot put: ${why}`,
+        `server_error Cannot put: ${why}`,
+        `server_error Cannot delete: ${why}`,
+      ]);
+      expect(here.target?.table.stats()).toMatchObject({ keys: 0, tombstones: 0 });
+    }),
+  );
+
+  it(
     'is unknown when too few have confirmed it at its deadline, and is not undone',
     inRing(async (world) => {
       const { here, second, third, client, key } = ringOf(world);

@@ -70,6 +70,8 @@ export class FakeNode {
   /** Whom it takes for dead. */
   readonly distrusted = new Set<Peer>();
   minReplicas = 1;
+  /** Whether its clock is too far from the others'. */
+  isSkewed = false;
   random = 0.5;
   fault: Fault | undefined;
   /** How long a question or an answer travels. */
@@ -113,6 +115,7 @@ export class FakeNode {
       store: () => this.target,
       arcs: () => (this.hasArcs ? arcs() : undefined),
       primaryOf: (key) => this.primaryOf(key),
+      isSkewed: () => this.isSkewed,
       isTrusted: (peer) => !this.distrusted.has(peer),
       hint: (to) => void this.hinted.push(to),
       heardOf: (view) => void this.heardOf.push(view),
