@@ -13,8 +13,8 @@ import { allVote, inRingOrder, isMember, isSameView, type View } from './view';
 import type { Newcomer, Views } from './views';
 import { acquaintances, isDead, isOut, isSame, newest } from './views-changes';
 
-/** Why a view is to be changed. */
-export type Reason = 'sealed' | 'primary' | 'members' | 'merge';
+/** Why a view is to be changed. `sealed`: somebody was about to change it; `again`: this node itself, in vain. */
+export type Reason = 'sealed' | 'again' | 'primary' | 'members' | 'merge';
 
 /** What a node thinks of a piece in which it votes. */
 export interface Plan {
@@ -150,11 +150,13 @@ function reasonFor(views: Views, holding: Holding, plan: Omit<Plan, 'reason'>): 
   const { view, members, rank } = plan;
   const { self } = views;
   if (views.departing.has(self.id) && rank > 0) return undefined;
-  if (isSealed(holding)) return 'sealed';
+  if (isSealed(holding)) return holding.promised.by === self.inc ? 'again' : 'sealed';
   const isPrimary = view.primary === self.id;
   const primary = view.members.find(({ id }) => id === view.primary);
   const isLeaderless = primary === undefined || isOut(views, primary);
-  if (!isPrimary && (rank === 0 || isLeaderless)) return 'primary';
+  // The primary has to know that this node votes: it may be waiting for others to hear of the view.
+  const isDue = rank === 0 && view.voters.includes(self.id);
+  if (!isPrimary && (isDue || isLeaderless)) return 'primary';
   return isPrimary && !areSame(members, view.members) ? 'members' : undefined;
 }
 

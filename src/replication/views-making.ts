@@ -44,11 +44,14 @@ import { mergersOf, type Plan } from './views-desire';
 import { dropRescue, rescued, startRescue } from './views-learning';
 import { suspect } from './views-proofs';
 import { sealPieces } from './views-sealing';
-import { isMember } from './view';
+import { isMember, primaryOf } from './view';
 import type { ViewsEffect } from './views-protocol';
 
 /** How long an attempt waits for answers. */
 export const ATTEMPT_MS = 1000;
+
+/** How long all others are asked later than whoever leads the arc. */
+const LEADER_MS = 100;
 
 /** How long it waits for further voters that it could do without. */
 const LATE_VOTERS_MS = 150;
@@ -61,6 +64,9 @@ const MERGE_MS = 1000;
 
 /** How long the next in rank waits for the one before it. */
 const RANK_MS = 1500;
+
+/** How long the members of a new view have to hear of it before it may be changed again. */
+const HEARD_MS = 2000;
 
 /** How long a failed attempt is not repeated. */
 const RETRY_MS = { least: 200, most: 1000 };
@@ -87,7 +93,7 @@ export function attemptWhenDue(before: Views, plans: readonly Plan[], now: Now):
   return wanted.reduce<Outcome>((outcome, plan, at) => {
     const due = dues[at];
     return andThen(outcome, (next) =>
-      due && due.dueAtMs <= now.nowMs && isFree(next, plan.arc)
+      due && due.dueAtMs <= now.nowMs && isFree(next, plan.arc) && isHeard(next, plan, now)
         ? begin(next, plan.arc, plan.members, now)
         : quiet(next),
     );
@@ -104,6 +110,18 @@ function dueOf({ dues }: Views, plan: Plan, { nowMs, random }: Now): Due {
 
 function isFree({ attempts, holdOffs }: Views, arc: Range): boolean {
   return ![...attempts, ...holdOffs].some((each) => rangesOverlap(each.arc, arc));
+}
+
+/**
+ * Whether all members know the view that is to be changed. One that is asked for its consent before it has heard of it
+ * cannot take it over any more, and what it has counts for nothing then.
+ */
+function isHeard({ tells, leads }: Views, { arc, view, reason }: Plan, { nowMs }: Now): boolean {
+  if (reason === 'again' || reason === 'sealed') return true;
+  const isOf = (each: { readonly arc: Range; readonly epoch: Plan['view']['epoch'] }) =>
+    compareEpochs(each.epoch, view.epoch) === 0 && rangesOverlap(each.arc, arc);
+  if (!tells.some((tell) => isOf(tell) && isMember(view, tell.to))) return true;
+  return !leads.some((lead) => isOf(lead) && nowMs - lead.sinceMs < HEARD_MS);
 }
 
 function begin(before: Views, arc: Range, members: readonly Peer[], now: Now): Outcome {
@@ -123,7 +141,7 @@ function begin(before: Views, arc: Range, members: readonly Peer[], now: Now): O
 function advance(state: Views, id: number, now: Now): Outcome {
   const attempt = state.attempts.find((each) => each.id === id);
   if (attempt === undefined) return quiet(state);
-  const outcome = andEach(quiet(state), toAsk(attempt), (next, to) =>
+  const outcome = andEach(quiet(state), nextToAsk(state, attempt, now), (next, to) =>
     ask(
       withAttempt(next, id, (each) => asked(each, to)),
       to,
@@ -132,6 +150,24 @@ function advance(state: Views, id: number, now: Now): Outcome {
     ),
   );
   return andThen(outcome, (next) => decide(next, id, now));
+}
+
+/**
+ * Whoever leads the arc is asked first: what it has told the other members to store until it promises then reaches
+ * them before they promise in turn, and need not end without anybody knowing whether it was done.
+ */
+function nextToAsk(state: Views, attempt: Attempt, { nowMs }: Now): readonly Peer[] {
+  const wanted = toAsk(attempt);
+  if (nowMs - attempt.startedAtMs >= LEADER_MS) return wanted;
+  const leaders = leadersOf(attempt).filter((peer) => !isSame(peer, attempt.self) && !isDead(state, peer));
+  const isOpen = leaders.some((leader) => !attempt.answers.some(({ peer }) => isSame(peer, leader)));
+  return isOpen ? wanted.filter((peer) => leaders.some((leader) => isSame(leader, peer))) : wanted;
+}
+
+/** Who leads what this node wants another view of. */
+function leadersOf({ answers }: Attempt): readonly Peer[] {
+  const [own] = answers;
+  return (own?.sealed.pieces ?? []).flatMap(({ view }) => (view ? [primaryOf(view)] : []));
 }
 
 function decide(state: Views, id: number, now: Now): Outcome {
@@ -246,7 +282,7 @@ export function mindAttempts(before: Views, now: Now): Outcome {
         return andThen(endAttempt(suspecting, attempt), (next) => quiet(holdOff(next, attempt.arc, now)));
       }
     }
-    return decide(state, id, now);
+    return advance(state, id, now);
   });
 }
 

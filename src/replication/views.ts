@@ -178,7 +178,7 @@ export interface Views {
 /** A piece that should get a new view. */
 export interface Due {
   readonly arc: Range;
-  readonly reason: 'sealed' | 'primary' | 'members' | 'merge';
+  readonly reason: 'sealed' | 'again' | 'primary' | 'members' | 'merge';
   readonly rank: number;
   /** Not before that. */
   readonly dueAtMs: number;

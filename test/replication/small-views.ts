@@ -8,7 +8,7 @@
  */
 import { type KeyId, keyId, nodeId } from '../../src/chord/id';
 import type { Peer } from '../../src/chord/peer';
-import type { Range } from '../../src/chord/range';
+import { inRange, type Range } from '../../src/chord/range';
 import { type BinaryString, fromUtf8 } from '../../src/octets';
 import { randomFrom } from '../../src/otp';
 import { type ViewAnswer } from '../../src/protocol/rpc-views';
@@ -313,7 +313,17 @@ export class SmallViews {
     const key = this.pick(KEYS);
     if (key === undefined) return;
     const floor = this.acked.get(key);
-    this.operate(key, 0, (node, view) => this.get(node, view, key, floor));
+    const { losses } = this;
+    this.operate(key, 0, (node, view) =>
+      this.get(node, view, key, (found) => {
+        this.reads += 1;
+        const isOld = floor !== undefined && (found === undefined || compareVersions(found, floor) < 0);
+        if (isOld && losses === this.losses) {
+          this.problem(`${name(node.self)} read an old ${key} (${idOf(key).slice(0, 4)}) under e${view.epoch.n}`);
+        }
+        if (found && losses === this.losses) this.acknowledge(found);
+      }),
+    );
   }
 
   private operate(
@@ -340,7 +350,10 @@ export class SmallViews {
     this.written += 1;
     const record = new Record(idOf(key), key, minted.value, fromUtf8(`value ${this.written}`), undefined, false);
     node.table.merge(record);
-    this.replicate(node, view, listeners, record, () => this.acknowledge(record));
+    const { losses } = this;
+    this.replicate(node, view, listeners, record, () => {
+      if (losses === this.losses) this.acknowledge(record);
+    });
   }
 
   private acknowledge(record: Record): void {
@@ -381,14 +394,14 @@ export class SmallViews {
     else if (isMember(view, to)) this.tell(node, { type: 'unaware', peer: to, arc: view.arc });
   }
 
-  private get(node: ViewNode, view: View, key: BinaryString, floor: VersionWords | undefined): void {
+  private get(node: ViewNode, view: View, key: BinaryString, then: (found: Record | undefined) => void): void {
     const id = idOf(key);
-    const answers: { readonly from: Peer; readonly record: Record | undefined }[] = [];
-    const add = (from: Peer, record: Record | undefined) => {
-      answers.push({ from, record });
-      if (answers.length === quorumOf(view.members.length)) this.decideRead(node, view, key, answers, floor);
+    const answers: (Record | undefined)[] = [];
+    const add = (record: Record | undefined) => {
+      answers.push(record);
+      if (answers.length === quorumOf(view.members.length)) this.decideRead(node, view, answers, then);
     };
-    add(node.self, copyOf(node, key));
+    add(copyOf(node, key));
     for (const to of view.members) {
       if (to.id === node.self.id) continue;
       this.exchange(
@@ -396,38 +409,33 @@ export class SmallViews {
         to,
         (other) => ({ standing: replicaStanding(other.views, id, view.epoch), record: copyOf(other, key) }),
         (answer) => {
-          if (answer?.standing.type === 'member' && answer.standing.isVoter) add(to, answer.record);
+          if (answer?.standing.type === 'member' && answer.standing.isVoter) add(answer.record);
           if (answer?.standing.type === 'stale') this.staleAt(node, to, view, answer.standing.view);
         },
       );
     }
   }
 
+  /** The newest of them; where they differ, only after a majority has it. */
   private decideRead(
     node: ViewNode,
     view: View,
-    key: BinaryString,
-    answers: readonly { readonly record: Record | undefined }[],
-    floor: VersionWords | undefined,
+    answers: readonly (Record | undefined)[],
+    then: (found: Record | undefined) => void,
   ): void {
-    const found = answers.flatMap(({ record }) => record ?? []);
-    const winner = found.reduce<Record | undefined>(
-      (a, b) => (a === undefined || compareVersions(a, b) < 0 ? b : a),
-      undefined,
-    );
-    const finish = () => {
-      this.reads += 1;
-      if (floor !== undefined && (winner === undefined || compareVersions(winner, floor) < 0) && this.acked.has(key)) {
-        this.problem(`${name(node.self)} read an old ${key} (${idOf(key).slice(0, 4)}) under e${view.epoch.n}`);
-      }
-      if (winner) this.acknowledge(winner);
-    };
-    if (winner === undefined || answers.every(({ record }) => record && compareVersions(record, winner) === 0))
-      finish();
-    else {
-      node.table.merge(winner);
-      this.replicate(node, view, [], winner, finish);
+    const winner = answers.reduce((a, b) => (a === undefined || (b && compareVersions(a, b) < 0) ? b : a), undefined);
+    if (winner === undefined || answers.every((record) => record && compareVersions(record, winner) === 0)) {
+      then(winner);
+      return;
     }
+    node.table.merge(winner);
+    this.replicate(node, view, [], winner, () => then(winner));
+  }
+
+  /** Whatever was acknowledged in an arc may be gone. */
+  private lose(arc: Range): void {
+    this.losses += 1;
+    for (const key of KEYS) if (inRange(idOf(key), arc)) this.acked.delete(key);
   }
 
   private problem(text: string): void {
@@ -548,7 +556,7 @@ export class SmallViews {
         return;
       }
       case 'report':
-        if (effect.event === 'possible_loss') this.losses += 1;
+        if (effect.event === 'possible_loss') this.lose(effect.arc);
         return this.say(
           `${name(node.self)} ${effect.event} (${effect.arc.lo.slice(0, 4)},${effect.arc.hi.slice(0, 4)}] ${effect.members.map(name).join()}`,
         );

@@ -1,7 +1,7 @@
 /** Several nodes and the views of all arcs, through random joins, leaves, crashes, restarts, pauses, partitions and lost messages. */
 import { SmallViews } from './small-views';
 
-const SEEDS = Number(process.env['VIEWS_SEEDS'] ?? 6);
+const SEEDS = Number(process.env['VIEWS_SEEDS'] ?? 3);
 const FIRST = Number(process.env['VIEWS_FIRST'] ?? 1);
 
 /** Long enough for proofs of death, changes of view and what has to be fetched for them, one after the other. */
@@ -39,7 +39,7 @@ function begin(world: SmallViews, nodes: number, loadMs: number): void {
 function settle(world: SmallViews): void {
   world.runUntil(() => world.unsettled() === undefined, SETTLE_MS);
   expect(world.unsettled()).toBeUndefined();
-  if (world.losses === 0) expect(world.lost()).toEqual([]);
+  expect(world.lost()).toEqual([]);
 }
 
 /** Something happens that a ring has to stand. */

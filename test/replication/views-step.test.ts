@@ -1,0 +1,429 @@
+/** One node and its views, step by step: what it asks, and what it makes of the answers. */
+import type { ViewAnswer, ViewQuestion } from '../../src/protocol/rpc-views';
+import { viewsKnown } from '../../src/replication/views';
+import { arc, OneNode, peer, view } from './one-node';
+
+const [A, B, C, D] = [peer('1'), peer('3'), peer('5'), peer('7')];
+const own = view(arc('5', '1'), 4, [A, B, C]);
+const CLOCK = own.floor;
+
+/** Answers promises as a voter of a view would, and everything else as somebody who agrees. */
+const agree =
+  (held: ReturnType<typeof view>, role: 'voter' | 'learner' = 'voter') =>
+  (question: ViewQuestion): ViewAnswer | undefined => {
+    switch (question.type) {
+      case 'seal':
+        return { type: 'sealed', pieces: [{ arc: held.arc, view: held, role, pending: [] }], clock: CLOCK };
+      case 'view_new':
+        return { type: 'adopted' };
+      case 'depart':
+      case 'view_voter':
+        return { type: 'noted' };
+      case 'view_get':
+        return { type: 'views', views: [] };
+      default:
+        return undefined;
+    }
+  };
+
+function leader(held = own): OneNode {
+  return new OneNode(A).holds(held).ring(A, B, C);
+}
+
+describe('making a view', () => {
+  it('drops a dead member with the consent of a majority, and tells who is left', () => {
+    const one = leader();
+    one.tell({ type: 'verdict', peer: C, isAlive: false });
+    expect(one.asks('seal')).toEqual([B, C]);
+    one.answerAll((question, to) => (to.id === B.id ? agree(own)(question) : undefined));
+    const [made] = viewsKnown(one.views, own.arc);
+    expect(made).toMatchObject({ members: [A, B], voters: [A.id, B.id], primary: A.id, syncs: 2 });
+    expect(made?.epoch.n).toBeGreaterThan(4);
+    expect(one.asks('view_new')).toEqual([B]);
+    // The clocks of the others are seen before the view is reported.
+    expect(one.effects.findIndex(({ type }) => type === 'observe')).toBeLessThan(
+      one.effects.findIndex((effect) => effect.type === 'report' && effect.event === 'view_made'),
+    );
+  });
+
+  it('gives an attempt up that nobody answers, and tries again with a higher epoch', () => {
+    const one = leader();
+    one.tell({ type: 'verdict', peer: C, isAlive: false });
+    const epochs = () => one.open().flatMap(({ question }) => (question.type === 'seal' ? [question.epoch.n] : []));
+    const [first] = epochs();
+    one.pass(3000);
+    expect(Math.max(...epochs())).toBeGreaterThan(first ?? Infinity);
+    expect(one.reports()).not.toContain('view_made');
+  });
+
+  it('gives way to a newer view that it has missed', () => {
+    const newer = view(own.arc, 9, [B, A, C]);
+    const one = leader();
+    one.tell({ type: 'verdict', peer: C, isAlive: false });
+    one.answerAll((question) =>
+      question.type === 'seal' ? { type: 'nack', promised: newer.epoch, view: newer } : undefined,
+    );
+    expect(viewsKnown(one.views, own.arc)).toMatchObject([{ epoch: newer.epoch }]);
+    expect(one.views.attempts).toEqual([]);
+  });
+
+  it('merges what others have before it is the only one who votes', () => {
+    const two = view(own.arc, 4, [A, B], { syncs: 1 });
+    const one = new OneNode(A).holds(two).ring(A, B);
+    one.asked(B, { type: 'depart' });
+    one.answerAll(agree(two));
+    const [job] = one.jobs();
+    expect(job).toMatchObject({ mode: 'merge', purpose: 'rescue', source: B });
+    expect(one.reports()).not.toContain('view_made');
+    one.tell({ type: 'synced', job: job?.id ?? 0, outcome: 'done' });
+    expect(viewsKnown(one.views, own.arc)).toMatchObject([{ members: [A], voters: [A.id], syncs: 1 }]);
+    // Who is no member any more hears of it as well.
+    expect(one.asks('view_new')).toEqual([B]);
+  });
+
+  it('begins again when a source dies in the midst of a rescue', () => {
+    const two = view(own.arc, 4, [A, B], { syncs: 1 });
+    const one = new OneNode(A).holds(two).ring(A, B);
+    one.asked(B, { type: 'depart' });
+    one.answerAll(agree(two));
+    one.tell({ type: 'synced', job: one.jobs()[0]?.id ?? 0, outcome: 'failed' });
+    expect(one.views.attempts).toEqual([]);
+    one.pass(1000);
+    expect(one.asks('seal')).toEqual([B]);
+  });
+
+  it('acts for whoever has sealed a piece and is heard of no more', () => {
+    const one = leader();
+    one.asked(B, { type: 'seal', epoch: { n: 9, by: B.inc }, arc: own.arc, members: [A, B], since: own.epoch });
+    one.pass(900);
+    expect(one.asks('seal')).toEqual([]);
+    one.pass(400);
+    expect(one.asks('seal')).toEqual([B, C]);
+  });
+});
+
+describe('proof of death', () => {
+  const two = view(own.arc, 4, [A, B], { syncs: 1 });
+
+  it('takes three refusals over two seconds where there is nobody else', () => {
+    const one = new OneNode(A).holds(two).ring(A, B);
+    one.tell({ type: 'verdict', peer: B, isAlive: false });
+    one.ring(A);
+    const refuse = (ms: number) => {
+      for (let i = 0; i < ms; i += 100) {
+        one.answerAll(() => 'refused');
+        one.pass(100);
+      }
+    };
+    refuse(2500);
+    expect(one.reports()).not.toContain('view_made');
+    refuse(4000);
+    expect(one.reports()).toEqual(expect.arrayContaining(['member_dead', 'view_made']));
+    expect(viewsKnown(one.views, own.arc)).toMatchObject([{ members: [A] }]);
+  });
+
+  it('is not that somebody is silent', () => {
+    const one = new OneNode(A).holds(two).ring(A, B);
+    one.tell({ type: 'verdict', peer: B, isAlive: false });
+    one.ring(A);
+    for (let i = 0; i < 200; i += 1) {
+      one.answerAll(() => 'silent');
+      one.pass(100);
+    }
+    expect(one.reports()).toEqual([]);
+  });
+
+  it('needs somebody else to find the same where there is anybody', () => {
+    const one = new OneNode(A).holds(two).ring(A, B, D);
+    one.tell({ type: 'verdict', peer: B, isAlive: false });
+    const live = (answer: 'dead' | 'unknown', ms: number) => {
+      for (let i = 0; i < ms; i += 100) {
+        one.answerAll((question, to) => {
+          if (to.id === B.id) return 'refused';
+          return question.type === 'death_of' ? { type: answer } : undefined;
+        });
+        one.pass(100);
+      }
+    };
+    live('unknown', 8000);
+    expect(one.reports()).toEqual([]);
+    live('dead', 4000);
+    expect(one.reports()).toContain('member_dead');
+  });
+
+  it('is another incarnation at its place', () => {
+    const one = new OneNode(A).holds(two).ring(A, peer('3', B.inc + 1n));
+    one.answerAll(agree(two));
+    expect(viewsKnown(one.views, own.arc)).toMatchObject([{ members: [A] }]);
+  });
+
+  it('is given to others once this node has found out itself', () => {
+    const one = leader();
+    expect(one.asked(B, { type: 'death_of', target: D })).toMatchObject({ answer: { type: 'unknown' } });
+    for (let i = 0; i < 30; i += 1) {
+      one.pass(100);
+      one.answerAll((_question, to) => (to.id === D.id ? 'refused' : undefined));
+    }
+    expect(one.asked(B, { type: 'death_of', target: D })).toMatchObject({ answer: { type: 'dead' } });
+  });
+});
+
+describe('newcomers', () => {
+  const open = { type: 'sync_open', arc: own.arc, epoch: own.epoch, purpose: 'listen' } as const;
+
+  it('are invited, fetch, and become members when they have everything', () => {
+    const one = leader(view(own.arc, 4, [A, B]));
+    const two = view(own.arc, 4, [A, B]);
+    expect(one.asks('invite')).toEqual([C]);
+    one.answerAll(() => ({ type: 'accepted' }));
+    expect(one.asked(C, { ...open, epoch: two.epoch })).toMatchObject({ answer: { type: 'opened' } });
+    one.pass(200);
+    expect(one.asks('seal')).toEqual([]);
+    expect(one.asked(C, { type: 'sync_ready', arc: own.arc, epoch: two.epoch })).toMatchObject({
+      answer: { type: 'noted' },
+    });
+    one.answerAll(agree(two));
+    expect(viewsKnown(one.views, own.arc)).toMatchObject([{ members: [A, B, C], voters: [A.id, B.id] }]);
+  });
+
+  it('are invited again, later and later, when they do not come', () => {
+    const one = leader(view(own.arc, 4, [A, B]));
+    one.answerAll(() => 'silent');
+    const invitations = (ms: number) => {
+      const before = one.effects.length;
+      for (let i = 0; i < ms; i += 100) {
+        one.pass(100);
+        one.answerAll(() => 'silent');
+      }
+      return one.effects.slice(before).filter((effect) => effect.type === 'ask' && effect.question.type === 'invite')
+        .length;
+    };
+    expect(invitations(9000)).toBeGreaterThan(10);
+    one.pass(1000);
+    expect(invitations(900)).toBe(0);
+    expect(invitations(1500)).toBeGreaterThan(0);
+  });
+
+  it('that nobody has invited get nothing', () => {
+    expect(leader().asked(D, open)).toMatchObject({ answer: { type: 'stale', view: own } });
+  });
+
+  it('do not take on more than a few arcs at a time', () => {
+    const one = new OneNode(A).ring(A, B, C, D);
+    const answers = ['2', '3', '4', '5', '6'].map((digits) =>
+      one.asked(B, { type: 'invite', arc: arc(`${digits}0`, `${digits}8`), epoch: own.epoch }),
+    );
+    expect(answers.map((effect) => effect?.type === 'answer' && effect.answer.type)).toEqual([
+      ...Array.from({ length: 4 }, () => 'accepted'),
+      'busy',
+    ]);
+    expect(one.jobs()).toMatchObject(
+      Array.from({ length: 4 }, () => ({ mode: 'adopt', purpose: 'listen', source: B })),
+    );
+  });
+});
+
+describe('learning', () => {
+  const led = view(arc('1', '3'), 7, [B, C, A], { voters: [B.id, C.id], syncs: 2 });
+
+  it('takes the arc from the primary and from as many voters as are needed, then votes and says so', () => {
+    const one = new OneNode(A).ring(A, B, C);
+    expect(one.asked(B, { type: 'view_new', view: led })).toMatchObject({ answer: { type: 'adopted' } });
+    expect(one.jobs()).toMatchObject([{ source: B, mode: 'adopt', floor: led.floor, purpose: 'learn' }]);
+    one.tell({ type: 'synced', job: 1, outcome: 'done' });
+    expect(one.jobs()[1]).toMatchObject({ source: C, mode: 'merge' });
+    expect(one.reports()).not.toContain('voter_made');
+    one.tell({ type: 'synced', job: 2, outcome: 'done' });
+    expect(one.reports()).toContain('voter_made');
+    expect(one.asks('view_voter')).toEqual([B]);
+    one.pass(300);
+    expect(one.asks('view_voter').length).toBeGreaterThan(1);
+    one.asked(B, { type: 'view_new', view: { ...led, voters: [B.id, C.id, A.id] } });
+    expect(one.views.votes).toEqual([]);
+  });
+
+  it('need not ask a second voter once all of them have been found to agree', () => {
+    const one = new OneNode(A).ring(A, B, C);
+    one.asked(B, { type: 'view_new', view: led });
+    one.asked(B, { type: 'view_new', view: { ...led, syncs: 1 } });
+    one.tell({ type: 'synced', job: 1, outcome: 'done' });
+    expect(one.reports()).toContain('voter_made');
+  });
+
+  it('goes on with what is left of an arc when the rest has another view', () => {
+    const one = new OneNode(A).ring(A, B, C);
+    one.asked(B, { type: 'view_new', view: led });
+    one.asked(C, { type: 'view_new', view: view(arc('1', '2'), 9, [C, B]) });
+    expect(one.effects).toContainEqual({ type: 'cancel_sync', job: 1 });
+    expect(one.jobs().at(-1)).toMatchObject({ arc: arc('2', '3'), source: B });
+  });
+
+  it('begins again with everybody when the store is lost', () => {
+    const one = leader();
+    one.tell({ type: 'store_lost' });
+    expect(one.views.holdings).toMatchObject([{ role: 'learner' }]);
+    expect(one.jobs()).toMatchObject([{ source: B, mode: 'merge' }]);
+    one.tell({ type: 'synced', job: 1, outcome: 'done' });
+    expect(one.views.holdings).toMatchObject([{ role: 'learner' }]);
+    one.tell({ type: 'synced', job: 2, outcome: 'done' });
+    expect(one.views.holdings).toMatchObject([{ role: 'voter' }]);
+  });
+});
+
+describe('telling', () => {
+  it('makes everybody know who votes, and that fewer need be merged once all agree', () => {
+    const started = view(own.arc, 4, [A, B, C], { voters: [A.id, B.id], syncs: 2 });
+    const one = leader(started);
+    expect(one.asked(C, { type: 'view_voter', arc: own.arc, epoch: own.epoch })).toMatchObject({
+      answer: { type: 'noted' },
+    });
+    expect(one.open().flatMap(({ question }) => (question.type === 'view_new' ? [question.view] : []))).toMatchObject([
+      { voters: [A.id, B.id, C.id], syncs: 1 },
+      { voters: [A.id, B.id, C.id], syncs: 1 },
+    ]);
+  });
+
+  it('does not lower what has to be merged before all have agreed', () => {
+    const one = leader(view(own.arc, 4, [A, B, C], { syncs: 2 }));
+    one.views = { ...one.views, leads: one.views.leads.map((lead) => ({ ...lead, isAgreed: false })) };
+    one.pass(100);
+    expect(viewsKnown(one.views, own.arc)).toMatchObject([{ syncs: 2 }]);
+    one.tell({ type: 'agreed', arc: own.arc, epoch: own.epoch });
+    expect(viewsKnown(one.views, own.arc)).toMatchObject([{ syncs: 1 }]);
+  });
+
+  it('repeats itself until it is heard, and tells members that have missed something', () => {
+    const one = leader();
+    one.tell({ type: 'unaware', peer: B, arc: own.arc });
+    expect(one.asks('view_new')).toEqual([B]);
+    one.answerAll(() => 'silent');
+    one.pass(300);
+    expect(one.asks('view_new')).toEqual([B]);
+    one.answerAll(agree(own));
+    one.pass(1000);
+    expect(one.asks('view_new')).toEqual([]);
+  });
+});
+
+describe('arcs that nobody has', () => {
+  it('are made by whoever creates a ring, silently', () => {
+    const one = new OneNode(A).ring(A);
+    one.tell({ type: 'create' });
+    expect(viewsKnown(one.views, arc('1', '1'))).toMatchObject([{ members: [A], syncs: 1 }]);
+    expect(one.reports()).toEqual([]);
+  });
+
+  it('are given up by whoever joins another ring instead, and taken back if that fails', () => {
+    const one = new OneNode(A).ring(A);
+    one.tell({ type: 'create' });
+    one.tell({ type: 'move_out', untilMs: one.nowMs + 3000 });
+    expect(one.views.holdings).toEqual([]);
+    one.pass(2900);
+    expect(one.views.holdings).toEqual([]);
+    one.pass(300);
+    expect(one.views.holdings).toHaveLength(1);
+  });
+
+  it('are looked for, and made only after a while, with an alarm', () => {
+    const one = new OneNode(A).ring(A, B, C);
+    expect(one.asks('view_get')).toEqual([B, C, C]);
+    const live = (ms: number) => {
+      for (let i = 0; i < ms; i += 100) {
+        one.pass(100);
+        one.answerAll(agree(own));
+      }
+    };
+    live(9500);
+    expect(one.reports()).toEqual([]);
+    live(1000);
+    expect(one.reports()).toEqual(['arc_orphaned', 'possible_loss']);
+    expect(viewsKnown(one.views, arc('5', '1'))).toMatchObject([{ members: [A] }]);
+  });
+
+  it('are not made while anybody may have them who is only silent', () => {
+    const one = new OneNode(A).ring(A, B, C);
+    one.tell({ type: 'verdict', peer: D, isAlive: false });
+    for (let i = 0; i < 200; i += 1) {
+      one.pass(100);
+      one.answerAll((question, to) => (to.id === D.id ? 'silent' : agree(own)(question)));
+    }
+    expect(one.reports()).toEqual([]);
+  });
+});
+
+describe('leaving', () => {
+  it('is over at once where there is nothing, or nobody', () => {
+    const one = new OneNode(A).ring(A, B);
+    one.tell({ type: 'leave', deadlineMs: 9000 });
+    expect(one.effects).toContainEqual({ type: 'left', outcome: 'nothing' });
+    const alone = new OneNode(A).ring(A);
+    alone.tell({ type: 'create' });
+    alone.tell({ type: 'leave', deadlineMs: 9000 });
+    expect(alone.effects).toContainEqual({ type: 'left', outcome: 'alone' });
+  });
+
+  it('waits until everybody in its place votes', () => {
+    const one = leader();
+    one.tell({ type: 'leave', deadlineMs: 60_000 });
+    expect(one.asks('depart')).toEqual(expect.arrayContaining([B, C]));
+    const next = view(own.arc, 9, [B, C, D], { voters: [B.id, C.id] });
+    one.asked(B, { type: 'view_new', view: next });
+    one.pass(1000);
+    expect(one.effects.some(({ type }) => type === 'left')).toBe(false);
+    one.answerAll((question) =>
+      question.type === 'view_get' ? { type: 'views', views: [{ ...next, voters: [B.id, C.id, D.id] }] } : undefined,
+    );
+    expect(one.effects).toContainEqual({ type: 'left', outcome: 'handed_over' });
+  });
+
+  it('ends when time is up', () => {
+    const one = leader();
+    one.tell({ type: 'leave', deadlineMs: one.nowMs + 2000 });
+    one.pass(2100);
+    expect(one.effects).toContainEqual({ type: 'left', outcome: 'late' });
+  });
+});
+
+describe('what is left over', () => {
+  const next = view(own.arc, 9, [B, C, D]);
+
+  function surplus(): OneNode {
+    const one = leader();
+    one.asked(B, { type: 'view_new', view: next });
+    return one;
+  }
+
+  it('is dropped after a while, once the primary allows it, slice by slice', () => {
+    const one = surplus();
+    one.pass(29_000);
+    expect(one.asks('clean_up')).toEqual([]);
+    one.pass(1500);
+    expect(one.asks('clean_up')).toEqual([B]);
+    one.answerAll((question) => (question.type === 'clean_up' ? { type: 'wait' } : undefined));
+    one.pass(2500);
+    one.answerAll((question) => (question.type === 'clean_up' ? { type: 'clean' } : undefined));
+    const drops = () => one.effects.filter(({ type }) => type === 'drop');
+    expect(drops()).toEqual([{ type: 'drop', arc: own.arc, to: B }]);
+    one.tell({ type: 'dropped', arc: own.arc, isAll: false });
+    expect(drops()).toHaveLength(2);
+    one.tell({ type: 'dropped', arc: own.arc, isAll: true });
+    expect(one.views.surplus).toEqual([]);
+  });
+
+  it('stays when this node becomes a member again', () => {
+    const one = surplus();
+    one.asked(B, { type: 'view_new', view: view(own.arc, 11, [B, C, A]) });
+    expect(one.views.surplus).toEqual([]);
+    one.pass(40_000);
+    expect(one.effects.some(({ type }) => type === 'drop')).toBe(false);
+  });
+
+  it('may go as soon as all members of the view have agreed', () => {
+    const one = leader();
+    const question = { type: 'clean_up', arc: own.arc, epoch: own.epoch } as const;
+    expect(one.asked(D, question)).toMatchObject({ answer: { type: 'clean' } });
+    expect(one.asked(D, { ...question, epoch: { n: 3, by: 1n } })).toMatchObject({ answer: { type: 'stale' } });
+    one.views = { ...one.views, leads: [] };
+    expect(one.asked(D, question)).toMatchObject({ answer: { type: 'wait' } });
+  });
+});
