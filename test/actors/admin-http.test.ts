@@ -195,6 +195,7 @@ describe('the admin server', () => {
       [`${services}/ring-sup/finger-fixer`, 'worker', undefined],
       [`${services}/replication-sup`, 'supervisor', 'one_for_one'],
       [`${services}/replication-sup/handoff`, 'worker', undefined],
+      [`${services}/replication-sup/replica-syncer`, 'worker', undefined],
       [`${services}/listener-sup`, 'supervisor', 'rest_for_one'],
       [CONNECTION_SUP, 'supervisor', 'simple_one_for_one'],
       [expect.stringMatching(`^${CONNECTION_SUP}/connection-[0-9]+$`), 'worker', undefined],
