@@ -92,7 +92,10 @@ export function areSame(a: readonly Peer[], b: readonly Peer[]): boolean {
 
 function planOf(views: Views, holding: Holding, view: View, arc: Range, eligible: readonly Peer[]): Plan {
   const { self, replicas } = views;
-  const order = inRingOrder(eligible, arc.hi);
+  const order = inRingOrder(
+    eligible.filter((peer) => isMember(view, peer) || !isHeldOff(views, peer)),
+    arc.hi,
+  );
   const desired = withSelf(order.slice(0, replicas), self, replicas);
   const isReady = (peer: Peer) => isMember(view, peer) || newcomerFor(views, peer, arc, view)?.state === 'ready';
   const members = inRingOrder(membersNow(views, view, arc, desired, desired.filter(isReady)), arc.hi);
@@ -100,6 +103,12 @@ function planOf(views: Views, holding: Holding, view: View, arc: Range, eligible
   const isLed = view.primary === self.id && !isSealed(holding) && !isAttempted(views, arc);
   const plan = { arc, view, desired, members, rank, isLed };
   return { ...plan, reason: reasonFor(views, holding, plan) };
+}
+
+/** Whoever is called dead every so often would be fetching all the time. */
+function isHeldOff({ flaps, beatMs }: Views, { id, inc }: Peer): boolean {
+  const flap = flaps.get(id);
+  return flap?.inc === inc && beatMs < flap.untilMs;
 }
 
 /** Copies are not given up before there are others in their place, unless they are lost anyway. */

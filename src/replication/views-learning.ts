@@ -115,9 +115,8 @@ export function loseStore(before: Views, { nowMs }: Now): Outcome {
   return andEach(quiet(before), lost, (state, holding) => {
     const { view, arc } = holding;
     if (view === undefined) return quiet(state);
-    const sources = othersWhoVote(state, view);
-    const effects = sources.length === 0 ? [report('possible_loss', arc, view.members)] : [];
-    if (sources.length === 0) return [state, effects];
+    const sources = view.members.filter(({ id }) => id !== state.self.id && view.voters.includes(id));
+    if (sources.length === 0) return [state, [report('possible_loss', arc, view.members)]];
     const lesson = newLesson('learn', { arc, epoch: view.epoch, sources, needed: sources.length, nowMs });
     const holdings = withPieces(state.holdings, [{ ...holding, role: 'learner' }]);
     return [{ ...state, holdings, lessons: [...state.lessons, { ...lesson, isAll: true }] }, []];

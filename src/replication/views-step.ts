@@ -6,12 +6,13 @@
  * (-making), telling others (-telling), newcomers (-newcomers), learning (-learning), proofs of death (-proofs),
  * views out of nothing (-orphans), leaving (-leave) and what is left over (-surplus).
  */
+import type { NodeId } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import { unreachable } from '../unreachable';
 import { placesAfter } from './standing';
 import type { Version } from './version';
 import { viewsIn, sealPieces } from './views-sealing';
-import { isAwake, type Matter, type Views } from './views';
+import { type Flap, isAwake, type Matter, type Views } from './views';
 import { andEach, andThen, answer, meet, meetEpoch, type Now, type Outcome, quiet, takeOver } from './views-changes';
 import { plansOf } from './views-desire';
 import { departNoted, askedToLetGo, forgetDeparted, leaveWhenDue, startLeaving } from './views-leave';
@@ -32,7 +33,10 @@ import { askedToForget, cleanUpAnswered, cleanUpWhenDue, wasDropped } from './vi
 import { agreed, askedToNote, makeAware, tellWhenDue, toldAnswered } from './views-telling';
 
 /** How many nodes that have been called dead are remembered. */
-const DEAD_MAX = 256;
+const REMEMBERED_MAX = 256;
+
+/** How long somebody who was called dead and came back is not made a member again. */
+const FLAP_MS = { least: 2000, most: 60_000 };
 
 /** Handles one event. `nowMs` is monotonic; `clock` is the latest version that this node has minted or seen, in its own name. */
 export function stepViews(
@@ -57,7 +61,7 @@ function handle(state: Views, event: ViewsEvent, now: Now): Outcome {
     case 'ring':
       return quiet([event.ring.predecessor, ...event.ring.successors].reduce(meet, { ...state, ring: event.ring }));
     case 'verdict':
-      return quiet(judged(state, event.peer, event.isAlive));
+      return quiet(judged(state, event.peer, event.isAlive, now.nowMs));
     case 'asked':
       return asked(meet(state, event.from), event.from, event.question, now);
     case 'answered':
@@ -105,16 +109,30 @@ function beat(state: Views, nowMs: number): Views {
   return { ...state, beatMs: nowMs, pause };
 }
 
-function judged(before: Views, peer: Peer, isAlive: boolean): Views {
+function judged(before: Views, peer: Peer, isAlive: boolean, nowMs: number): Views {
   const state = isAlive ? meet(before, peer) : before;
   const known = state.dead.get(peer.id);
   if (isAlive ? known === undefined : (known?.inc ?? -1n) >= peer.inc) return state;
-  const dead = new Map(state.dead);
-  dead.delete(peer.id);
-  if (!isAlive) dead.set(peer.id, peer);
-  const [oldest] = dead.keys();
-  if (dead.size > DEAD_MAX && oldest !== undefined) dead.delete(oldest);
-  return { ...state, dead };
+  const dead = bounded(state.dead, peer.id, isAlive ? undefined : peer);
+  if (!isAlive || known?.inc !== peer.inc) return { ...state, dead };
+  return { ...state, dead, flaps: bounded(state.flaps, peer.id, flapAfter(state.flaps.get(peer.id), peer, nowMs)) };
+}
+
+/** Whoever goes and comes back again and again waits twice as long each time, until it has stayed for a while. */
+function flapAfter(last: Flap | undefined, { inc }: Peer, nowMs: number): Flap {
+  const isAgain = last?.inc === inc && nowMs - last.untilMs < FLAP_MS.most;
+  const count = isAgain ? last.count + 1 : 0;
+  return { inc, count, untilMs: nowMs + Math.min(FLAP_MS.most, FLAP_MS.least * 2 ** count) };
+}
+
+/** The map with this entry as its latest, or without it, and without the oldest if there are too many. */
+function bounded<T>(map: ReadonlyMap<NodeId, T>, id: NodeId, entry: T | undefined): ReadonlyMap<NodeId, T> {
+  const next = new Map(map);
+  next.delete(id);
+  if (entry !== undefined) next.set(id, entry);
+  const [oldest] = next.keys();
+  if (next.size > REMEMBERED_MAX && oldest !== undefined) next.delete(oldest);
+  return next;
 }
 
 function asked(state: Views, from: Peer, question: ViewsQuestion, now: Now): Outcome {

@@ -160,6 +160,8 @@ export interface Views {
   readonly dead: ReadonlyMap<NodeId, Peer>;
   /** The incarnations that are dead for certain, and their forerunners: nobody can have what they had. */
   readonly gone: ReadonlyMap<NodeId, bigint>;
+  /** Incarnations that were called dead and came back. */
+  readonly flaps: ReadonlyMap<NodeId, Flap>;
   readonly dues: readonly Due[];
   readonly holdOffs: readonly HoldOff[];
   readonly votes: readonly Vote[];
@@ -187,6 +189,13 @@ export interface Due {
 /** A piece in which an attempt has failed a moment ago. */
 export interface HoldOff {
   readonly arc: Range;
+  readonly untilMs: number;
+}
+
+/** Somebody who was called dead and came back, and until when it is not made a member again. */
+export interface Flap {
+  readonly inc: bigint;
+  readonly count: number;
   readonly untilMs: number;
 }
 
@@ -227,6 +236,7 @@ export function noViews(self: Peer, replicas: number, nowMs: number, cleanUpDela
     dead: new Map(),
     // Whatever was here before it was restarted is dead.
     gone: new Map([[self.id, self.inc - 1n]]),
+    flaps: new Map(),
     dues: [],
     holdOffs: [],
     votes: [],

@@ -1,6 +1,7 @@
 /** One node and its views, step by step: what it asks, and what it makes of the answers. */
 import type { ViewAnswer, ViewQuestion } from '../../src/protocol/rpc-views';
 import { viewsKnown } from '../../src/replication/views';
+import type { ViewsEffect } from '../../src/replication/views-protocol';
 import { arc, OneNode, peer, view } from './one-node';
 
 const [A, B, C, D] = [peer('1'), peer('3'), peer('5'), peer('7')];
@@ -168,6 +169,8 @@ describe('proof of death', () => {
   });
 });
 
+const isInvitation = (effect: ViewsEffect) => effect.type === 'ask' && effect.question.type === 'invite';
+
 describe('newcomers', () => {
   const open = { type: 'sync_open', arc: own.arc, epoch: own.epoch, purpose: 'listen' } as const;
 
@@ -195,13 +198,29 @@ describe('newcomers', () => {
         one.pass(100);
         one.answerAll(() => 'silent');
       }
-      return one.effects.slice(before).filter((effect) => effect.type === 'ask' && effect.question.type === 'invite')
-        .length;
+      return one.effects.slice(before).filter(isInvitation).length;
     };
     expect(invitations(9000)).toBeGreaterThan(10);
     one.pass(1000);
     expect(invitations(900)).toBe(0);
     expect(invitations(1500)).toBeGreaterThan(0);
+  });
+
+  it('wait longer each time when they were called dead and came back', () => {
+    const one = leader(view(own.arc, 4, [A, B]));
+    const waitMs = () => {
+      one.tell({ type: 'verdict', peer: C, isAlive: false });
+      one.pass(1000);
+      one.tell({ type: 'verdict', peer: C, isAlive: true });
+      const fromMs = one.nowMs;
+      const before = one.effects.length;
+      while (!one.effects.slice(before).some(isInvitation) && one.nowMs - fromMs < 100_000) one.pass(100);
+      return one.nowMs - fromMs;
+    };
+    expect(waitMs()).toBe(2000);
+    expect(waitMs()).toBe(4000);
+    one.pass(70_000);
+    expect(waitMs()).toBe(2000);
   });
 
   it('that nobody has invited get nothing', () => {
