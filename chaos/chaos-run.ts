@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomFrom } from '../src/otp';
 import { Cluster } from './cluster';
-import { FAULT_NAMES, type FaultName, needsLinks } from './faults';
+import { FAULT_NAMES, type FaultName, needsLinks, SKEW_MS_MAX } from './faults';
 import { type Copies, countCopies, disagreement, readAll } from './final-reads';
 import { History, lineOf } from './history';
 import { judge, type KeyJudgement } from './judgement';
@@ -75,7 +75,7 @@ class Run {
   async run(): Promise<Verdict> {
     const { options, cluster, nowMs, history } = this;
     const { kind, seconds, isBeyond, canCut } = options;
-    const skewMs = () => (kind === 'skew' ? Math.round(1800 * this.random() - 900) : 0);
+    const skewMs = () => (kind === 'skew' ? Math.round(SKEW_MS_MAX * (2 * this.random() - 1)) : 0);
     await cluster.startMany(options.nodes, skewMs);
     const faults = kind === 'mixed' ? FAULT_NAMES.filter((name) => canCut || !needsLinks(name)) : [kind];
     const tell = (line: string) => this.tell(line);

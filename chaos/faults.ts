@@ -28,6 +28,9 @@ export interface RoundState {
 
 type Planner = (state: RoundState) => readonly FaultStep[];
 
+/** Two clocks that are wrong by that much, in either direction, are still near enough to each other for one ring. */
+export const SKEW_MS_MAX = 450;
+
 /** What can be done in a round, by name, and what that shows. */
 export const FAULTS = {
   quiet: { text: 'nothing happens', plan: () => [wait(1000)] },
@@ -37,7 +40,7 @@ export const FAULTS = {
   'leave-join': { text: 'a node leaves, a new one joins', plan: leaveJoin },
   rolling: { text: 'every node is restarted, each when it says that it is safe', plan: rolling },
   skew: {
-    text: 'clocks go up to 0.9 s wrong, and 3 to 60 s once in a while; nodes are restarted and killed',
+    text: 'clocks are up to 0.45 s wrong, and 3 to 60 s once in a while; nodes are restarted and killed',
     plan: skew,
   },
   partition: { text: 'one or two nodes are cut off, both ways or one way, for 2 to 10 s', plan: partition },
@@ -118,7 +121,7 @@ function skew({ nodes, random }: RoundState): readonly FaultStep[] {
   const victim = one(nodes, random);
   const isFar = random() < 0.15;
   const sign = random() < 0.5 ? -1 : 1;
-  const offsetMs = Math.round(sign * (isFar ? between(random, 3000, 60_000) : between(random, 0, 900)));
+  const offsetMs = Math.round(sign * (isFar ? between(random, 3000, 60_000) : between(random, 0, SKEW_MS_MAX)));
   return [does(random() < 0.5 ? 'kill' : 'leave', victim), wait(between(random, 0, 2000)), starts(victim, offsetMs)];
 }
 
