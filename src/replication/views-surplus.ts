@@ -5,11 +5,12 @@
  * its view vote and have the same; so at no moment are there fewer copies than there were. What was
  * written here in eventual mode may be nowhere else, and is sent to the primary first.
  */
+import type { Peer } from '../chord/peer';
 import { type Range, rangesOverlap } from '../chord/range';
 import type { CleanUp, ViewAnswersTo } from '../protocol/rpc-views';
 import { compareEpochs } from './epoch';
 import { holdingsIn, uncovered } from './holding';
-import { primaryOf } from './view';
+import { primaryOf, type View } from './view';
 import { isSettled, type Surplus, type Views } from './views';
 import { andEach, andThen, answer, ask, isOut, type Now, type Outcome, quiet, takeOver } from './views-changes';
 import { led, stale } from './views-telling';
@@ -28,7 +29,8 @@ export function cleanUpWhenDue(before: Views, now: Now): Outcome {
 }
 
 /** Every part of it has its own primary. What nobody is known to lead is asked about at the successor. */
-function askPrimary(before: Views, surplus: Surplus, { nowMs }: Now): Outcome {
+function askPrimary(before: Views, surplus: Surplus, now: Now): Outcome {
+  const { nowMs } = now;
   const others = before.surplus.filter((each) => each !== surplus);
   const { arc } = surplus;
   const known = holdingsIn(before.holdings, arc).filter(({ view }) => view !== undefined);
@@ -45,12 +47,21 @@ function askPrimary(before: Views, surplus: Surplus, { nowMs }: Now): Outcome {
     if (view === undefined || role !== 'none') return quiet(state);
     const to = primaryOf(view);
     const { epoch } = view;
-    const [asked, effects] = isOut(state, to)
-      ? quiet(state)
+    const isGoneBy = isOut(state, to);
+    const [asked, effects] = isGoneBy
+      ? lookElsewhere(state, view, part, now)
       : ask(state, to, { type: 'clean_up', arc: part, epoch }, { type: 'clean_up', to, arc: part });
-    const request = effects.length > 0 ? asked.lastRequest : undefined;
+    const request = isGoneBy ? undefined : asked.lastRequest;
     return [{ ...asked, surplus: [...asked.surplus, { ...later, arc: part, request }] }, effects];
   });
+}
+
+/** Whoever led the arc leads it no more: another member of its view, or the successor, may know who does now. */
+function lookElsewhere(state: Views, view: View, arc: Range, { random }: Now): Outcome {
+  const isOfUse = (peer: Peer) => peer.id !== view.primary && peer.id !== state.self.id && !isOut(state, peer);
+  const others = [...view.members, ...state.ring.successors.slice(0, 1)].filter(isOfUse);
+  const to = others[Math.floor(random() * others.length)];
+  return to ? ask(state, to, { type: 'view_get', arc }, { type: 'look', to, arc }) : quiet(state);
 }
 
 /** The primary has answered, or has not. */
@@ -67,7 +78,10 @@ export function cleanUpAnswered(
   const next = { ...surplus, request: undefined, clearedBy: isClean ? matter.to : undefined };
   const state = { ...before, surplus: before.surplus.map((each) => (each === surplus ? next : each)) };
   if (isClean) return [state, [{ type: 'drop', arc: surplus.arc, to: matter.to }]];
-  return given?.type === 'stale' && given.view ? takeOver(state, given.view, now).outcome : quiet(state);
+  if (given?.type === 'wait') return quiet(state);
+  if (given?.type === 'stale' && given.view) return takeOver(state, given.view, now).outcome;
+  const known = holdingsIn(state.holdings, surplus.arc).flatMap(({ view }) => view ?? []);
+  return andEach(quiet(state), known, (each, view) => lookElsewhere(each, view, view.arc, now));
 }
 
 /** A slice is gone: the next one follows, unless this node is to have the arc again. */
