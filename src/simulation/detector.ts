@@ -76,6 +76,8 @@ export class SuspicionDetector implements Detector {
     private readonly world: Surroundings,
     private readonly questions: Questions,
     private readonly onVerdict: OnVerdict,
+    /** What spoke against a peer is forgotten, also when it was called dead. */
+    private readonly onCleared: (peer: Peer) => void,
   ) {
     this.state = startSuspicion(self.id, world.nowMs, intervals);
     this.wakeInTime();
@@ -139,8 +141,9 @@ export class SuspicionDetector implements Detector {
       }
       case 'verdict':
         return this.onVerdict(effect.peer, effect.isAlive);
-      case 'suspected':
       case 'cleared':
+        return this.onCleared(effect.peer);
+      case 'suspected':
         return undefined;
       default:
         return unreachable(effect);

@@ -76,7 +76,9 @@ export class VirtualNode implements LookupHost, KeeperHost {
     const onVerdict = (peer: Peer, isAlive: boolean) => this.judged(peer, isAlive);
     return detection.type === 'timeout'
       ? new TimeoutDetector(detection.timeoutMs, onVerdict)
-      : new SuspicionDetector(this.self, detection, this.world, this.questions, onVerdict);
+      : new SuspicionDetector(this.self, detection, this.world, this.questions, onVerdict, (peer) =>
+          this.keeper?.verdict(peer, true),
+        );
   }
 
   private makeFingers(table: FingerTable): FingerKeeper {

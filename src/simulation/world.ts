@@ -158,6 +158,11 @@ export class World {
     this.look();
   }
 
+  /** Switches machines on again whose processes have died: they say that nobody listens. */
+  switchOn(): void {
+    this.silentHosts.clear();
+  }
+
   /** Has a node leave: it tells its neighbours, and its process ends. */
   leave(node: VirtualNode): void {
     node.leave();

@@ -80,6 +80,8 @@ class CopyNemesis {
   private readonly keepers = new Map<string, CopyKeeper>();
   private readonly offsets = new Map<string, number>();
   private readonly down: Peer[] = [];
+  /** How many cuts there are, and nodes that are leaving. */
+  private disturbances = 0;
   private readonly lost: Range[] = [];
   private readonly faults = new Set<string>();
   private readonly reports: Partial<Record<ViewsReport, number>> = {};
@@ -241,7 +243,16 @@ class CopyNemesis {
     const victim = this.victim();
     if (victim === undefined || victim.member.phase !== 'member' || this.world.isPaused(victim)) return false;
     const keeper = this.keepers.get(victim.self.addr);
+    let isOver = false;
+    const over = () => {
+      if (!isOver) this.disturbances -= 1;
+      isOver = true;
+    };
+    this.disturbances += 1;
+    // Whatever comes of it, it is over by then.
+    this.world.after(2 * LEAVE_MS, over);
     keeper?.leave(LEAVE_MS, () => {
+      over();
       // In the turn in which it says so, others are still being told.
       this.world.after(0, () => {
         if (this.world.at(victim.self.addr) !== victim) return;
@@ -281,7 +292,11 @@ class CopyNemesis {
       const [one = '', other = ''] = addresses;
       network.cutOneWay(one, other);
     }
-    this.world.after(this.random.between(100, 5000), () => network.heal());
+    this.disturbances += 1;
+    this.world.after(this.random.between(100, 5000), () => {
+      network.heal();
+      this.disturbances -= 1;
+    });
     return true;
   }
 
@@ -293,6 +308,8 @@ class CopyNemesis {
     world.network.heal();
     world.network.conditions = CALM;
     for (const node of this.nodes) world.resume(node);
+    // Whoever has died without a word may be alive, as far as others can tell, and is waited for.
+    world.switchOn();
     const healedMs = this.waitUntilHealthy();
     if (healedMs === undefined) this.faults.add('not all arcs have all their copies in the end');
     return healedMs;
@@ -304,7 +321,8 @@ class CopyNemesis {
     const sinceMs = world.nowMs;
     while (world.nowMs - sinceMs < HEAL_MAX_MS) {
       const { members, nodes } = this;
-      const isQuiet = members.length === nodes.length && nodes.every((node) => !world.isPaused(node));
+      const isQuiet =
+        this.disturbances === 0 && members.length === nodes.length && nodes.every((node) => !world.isPaused(node));
       if (isQuiet && isHealthy(members, this.settings.replicas)) return world.nowMs - sinceMs;
       world.run(LOOK_MS);
     }
