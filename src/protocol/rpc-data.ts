@@ -232,12 +232,12 @@ export function dataAnswerBody(answer: DataAnswer): RpcValue {
 }
 
 /** The body of an answer that somebody else should be asked. */
-export function notOwnerBody({ type, hint }: NotOwner): RpcValue {
+function notOwnerBody({ type, hint }: NotOwner): RpcValue {
   return [type, hint === undefined ? null : peerValue(hint)];
 }
 
 /** Such an answer, from the places behind its type. */
-export function notOwnerIn([hint]: Places): NotOwner | undefined {
+function notOwnerIn([hint]: Places): NotOwner | undefined {
   if (hint === null) return { type: 'not_owner' };
   const peer = peerIn(hint);
   return peer && { type: 'not_owner', hint: peer };
