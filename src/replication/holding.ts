@@ -74,6 +74,8 @@ export function uncovered(holdings: Holdings, arc: Range): readonly Range[] {
 
 /** What two arcs have in common: nothing, one piece, or two where they meet at both ends. */
 export function commonParts(a: Range, b: Range): readonly Range[] {
+  if (a.lo === b.lo && a.hi === b.hi) return [a];
+  if (!rangesOverlap(a, b)) return [];
   // Most arcs that are compared have nothing in common, or are the same one.
   if (!rangesOverlap(a, b)) return [];
   if (a.lo === b.lo && a.hi === b.hi) return [a];

@@ -4,6 +4,7 @@
  * Both are asked for every key, so they are worked out once for every new state of the views, for all
  * the keys of a piece alike.
  */
+import type { KeyId } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import { type Range, rangesOverlap, withoutRange } from '../chord/range';
 import { compareEpochs, type Epoch } from './epoch';
@@ -72,7 +73,13 @@ function placesOf(views: Views): readonly Place[] {
       views.lessons.map(({ arc }) => arc),
     ).map((arc) => unknownPlace(views, arc, hint)),
   );
-  return [...known, ...rest];
+  return [...known, ...rest].sort((a, b) => (a.arc.hi < b.arc.hi ? -1 : 1));
+}
+
+/** The place of a key. They cover the ring, by their ends in order: so it is the first that ends behind the key. */
+export function placeAt(places: readonly Place[], key: KeyId): Place | undefined {
+  for (const place of places) if (key <= place.arc.hi) return place;
+  return places[0];
 }
 
 function placeOf(

@@ -32,8 +32,35 @@ export interface Plan {
   readonly isLed: boolean;
 }
 
-/** What this node thinks of all pieces in which it votes. */
+/** What this node thinks of all pieces in which it votes. Nearly always it is what it thought a moment ago. */
 export function plansOf(views: Views): readonly Plan[] {
+  const known = remembered.get(views.holdings);
+  if (known !== undefined && follows(known.from, views)) return known.plans;
+  const plans = madeOf(views);
+  remembered.set(views.holdings, { from: views, plans });
+  return plans;
+}
+
+const remembered = new WeakMap<Views['holdings'], { readonly from: Views; readonly plans: readonly Plan[] }>();
+
+/** Whether nothing has changed that plans follow from. */
+function follows(from: Views, views: Views): boolean {
+  const isWaiting = [...from.flaps.values()].some(({ untilMs }) => from.beatMs < untilMs);
+  return (
+    !isWaiting &&
+    from.self === views.self &&
+    from.replicas === views.replicas &&
+    from.ring === views.ring &&
+    from.newcomers === views.newcomers &&
+    from.attempts === views.attempts &&
+    from.dead === views.dead &&
+    from.gone === views.gone &&
+    from.flaps === views.flaps &&
+    from.departing === views.departing
+  );
+}
+
+function madeOf(views: Views): readonly Plan[] {
   const known = acquaintances(views).filter((peer) => !isOut(views, peer));
   const isLeaving = views.departing.has(views.self.id);
   const eligible = isLeaving ? known : [views.self, ...known];

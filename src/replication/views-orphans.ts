@@ -24,6 +24,7 @@ import {
   report,
   takeOver,
 } from './views-changes';
+import { contains } from './views-desire';
 import { suspect } from './views-proofs';
 
 /** How long a node asks around before it makes a view out of nothing. */
@@ -60,6 +61,8 @@ export function mindOrphans(before: Views, now: Now): Outcome {
   if (isAlone(before) && !ring.isSettled) return quiet(before);
   if (onItsWayUntilMs !== undefined) return endMove(before, now);
   const own = { lo: ring.predecessor.id, hi: before.self.id };
+  const isServed = before.holdings.some((piece) => isMemberOf(piece) && contains(piece.arc, own));
+  if (isServed && before.orphaned === undefined) return quiet(before);
   const kept = holdingsIn(before.holdings, own);
   const unserved = uncovered(kept.filter(isMemberOf), own);
   if (unserved.length === 0) return quiet(before.orphaned ? { ...before, orphaned: undefined } : before);

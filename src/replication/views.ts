@@ -7,11 +7,11 @@
  */
 import type { KeyId, NodeId } from '../chord/id';
 import type { Peer } from '../chord/peer';
-import { inRange, type Range, rangesOverlap } from '../chord/range';
+import { type Range, rangesOverlap } from '../chord/range';
 import { compareEpochs, type Epoch } from './epoch';
 import { holdingAt, type Holdings, holdingsIn, uncovered } from './holding';
 import type { RingView } from './ring-view';
-import { ELSEWHERE, type Place, type ReplicaStanding, type Standing } from './standing';
+import { ELSEWHERE, type Place, placeAt, type ReplicaStanding, type Standing } from './standing';
 import { allVote, isMember, quorumOf, type View } from './view';
 import type { Attempt } from './views-attempt';
 import { BEAT_INTERVAL_MS, type LeaveOutcome, type SyncJob } from './views-protocol';
@@ -253,20 +253,16 @@ export function noViews(self: Peer, replicas: number, nowMs: number, cleanUpDela
 
 /** What is to be done with a request for this key. To be asked in the turn in which the table is read or written. */
 export function standingOf({ places }: Views, key: KeyId): Standing {
-  for (const place of places) if (inRange(key, place.arc)) return place.standing;
-  return ELSEWHERE;
+  return placeAt(places, key)?.standing ?? ELSEWHERE;
 }
 
 /** Whether a call from another replica under this epoch may be served. */
 export function replicaStanding({ places }: Views, key: KeyId, epoch: Epoch): ReplicaStanding {
-  for (const place of places) {
-    if (!inRange(key, place.arc)) continue;
-    const { replica, listens } = place;
-    if (replica && compareEpochs(replica.epoch, epoch) === 0) return replica.standing;
-    if (listens && compareEpochs(listens, epoch) === 0) return LISTENER;
-    return place.stale;
-  }
-  return STALE;
+  const place = placeAt(places, key);
+  if (place === undefined) return STALE;
+  const { replica, listens, stale } = place;
+  if (replica && compareEpochs(replica.epoch, epoch) === 0) return replica.standing;
+  return listens && compareEpochs(listens, epoch) === 0 ? LISTENER : stale;
 }
 
 const LISTENER: ReplicaStanding = { type: 'listener' };
