@@ -429,6 +429,20 @@ describe('what is left over', () => {
     expect(one.views.surplus).toEqual([]);
   });
 
+  it('is asked about elsewhere, when whoever led its arc has lost it by starting anew', () => {
+    const one = surplus();
+    const anew = { ...B, inc: B.inc + 1n };
+    one.asked(anew, { type: 'view_get', arc: own.arc });
+    one.pass(30_500);
+    expect(one.asks('clean_up')).toEqual([]);
+    const newest = view(own.arc, 12, [C, D, anew]);
+    one.answerAll(({ type }, { id }) =>
+      type === 'view_get' && (id === C.id || id === D.id) ? { type: 'views', views: [newest] } : undefined,
+    );
+    one.pass(2500);
+    expect(one.asks('clean_up')).toEqual([C]);
+  });
+
   it('stays when this node becomes a member again', () => {
     const one = surplus();
     one.asked(B, { type: 'view_new', view: view(own.arc, 11, [B, C, A]) });
