@@ -74,12 +74,13 @@ function madeOf(views: Views): readonly Plan[] {
 
 /** Pairs of neighbouring pieces that could as well be one: nobody stands where they meet. */
 export function mergersOf(views: Views, plans: readonly Plan[]): readonly Plan[] {
-  const stands = new Set(
-    [views.self, ...acquaintances(views)].filter((peer) => !isOut(views, peer)).map(({ id }) => id),
-  );
   const quietOnes = plans.filter(
     ({ reason, isLed, view, desired, members }) =>
       reason === undefined && isLed && allVote(view) && desired.length === members.length,
+  );
+  if (quietOnes.length < 2) return [];
+  const stands = new Set(
+    [views.self, ...acquaintances(views)].filter((peer) => !isOut(views, peer)).map(({ id }) => id),
   );
   for (const first of quietOnes) {
     const next = quietOnes.find((each) => each.arc.lo === first.arc.hi && !isSameView(each.view, first.view));
