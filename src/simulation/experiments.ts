@@ -5,6 +5,7 @@ import { keysPerNode, virtualNodes } from './experiments/keys';
 import { lostKeys } from './experiments/lost-keys';
 import { partition } from './experiments/partition';
 import { distribution, pathLength } from './experiments/path-length';
+import { replication } from './experiments/replication';
 import { schedules } from './experiments/schedules';
 import type { Options, Report } from './report';
 
@@ -23,4 +24,5 @@ export const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
   'churn-no-retry': churnNoRetry,
   schedules,
   partition,
+  replication,
 };
