@@ -14,7 +14,8 @@ afterEach(closeAll);
 
 describe(`a ring under load (SEED=${SEED})`, () => {
   it('answers every read and every write while ten nodes join it and ten leave it', async () => {
-    const ring = await ProcessRing.start(2);
+    // With two copies nobody may be slow: a majority is both.
+    const ring = await ProcessRing.start(4);
     await ring.untilWhole();
     const leaving = new Set<RingNode>();
     const targets = () => ring.living.filter((node) => !leaving.has(node));
