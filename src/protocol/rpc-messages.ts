@@ -1,7 +1,6 @@
 /**
- * RPC messages: what the bodies of frames mean, typed from end to end; here the words of the ring, in rpc-data.ts
- * those about single keys, in rpc-sync.ts those about the records of an arc, in rpc-views.ts those about who keeps it;
- * what is told and not asked is in rpc-tales.ts.
+ * RPC messages: what the bodies of frames mean, typed from end to end; here the words of the ring. Those about single keys
+ * are in rpc-data.ts, about the records of an arc in rpc-sync.ts, about who keeps it in rpc-views.ts, tales in rpc-tales.ts.
  *
  *   request          body                              response
  *   ping             nil                               ["pong", systemMs]
