@@ -5,6 +5,7 @@
  * for every step. Whatever fails is a value with a sentence.
  */
 import type { Peer } from '../src/chord/peer';
+import type { NodeSettings } from '../src/config';
 import { isAlone } from '../src/chord/ring-member';
 import type { Runtime } from '../src/otp';
 import { err, ok, type Result } from '../src/result';
@@ -19,6 +20,7 @@ import * as ringState from './ring-state';
 export interface Host {
   readonly runtime: Runtime;
   readonly self: Peer;
+  readonly settings: Pick<NodeSettings, 'maxDriftMs'>;
 }
 
 /** Makes the node the first of a new ring. That it is already alone in one is as good. */
@@ -33,7 +35,7 @@ export async function create({ runtime }: Host): Promise<Result<undefined, JoinE
 
 /** Brings the node into the ring of one of the contacts, `host:port` each. It must be alone, and hold no data. */
 export async function enter(
-  { runtime, self }: Host,
+  { runtime, self, settings: { maxDriftMs } }: Host,
   contacts: readonly string[],
 ): Promise<Result<undefined, JoinError>> {
   const member = runtime.run(ringState.read);
@@ -44,10 +46,10 @@ export async function enter(
     const message = `Cannot join a ring: this node holds ${keys} keys of its own, which would come under the other ring's`;
     return err({ code: 'has_data', message });
   }
-  if (member?.phase !== 'member') return runtime.run(() => join(contacts, { self }));
+  if (member?.phase !== 'member') return runtime.run(() => join(contacts, { self, maxDriftMs }));
   // The ring of its own that it is alone in ends with this, or is made anew.
   await runtime.run(() => handoff.moveOut(MOVE_MS)).catch(() => undefined);
-  const joined = await runtime.run(() => join(contacts, { self }));
+  const joined = await runtime.run(() => join(contacts, { self, maxDriftMs }));
   if (!joined.ok) await runtime.run(() => handoff.moveOut(0)).catch(() => undefined);
   return joined;
 }

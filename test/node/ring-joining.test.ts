@@ -71,6 +71,27 @@ describe('join()', () => {
     expect(isWhole([stranger])).toBe(true);
   });
 
+  it('says that the contact keeps another number of copies, or that a clock is wrong', async () => {
+    const lone = await startMember([]);
+    const pair = await startMember([], { replicas: 2 });
+    expect(await attempt(lone, addrOf(pair))).toBe(
+      `other_replicas: Cannot join through ${addrOf(pair)}: it keeps another number of copies of each key`,
+    );
+    const early = await startMember([], { allowChaos: true, clockOffsetMs: -5000 });
+    expect(await attempt(early, addrOf(lone))).toMatch(
+      /^clock_skew: Cannot join through 127\.0\.0\.1:\d+: this node's clock is [45]\.\d s behind the clock there$/,
+    );
+    expect(await attempt(lone, addrOf(early))).toMatch(/^clock_skew: .* is [45]\.\d s ahead of the clock there$/);
+    expect(isWhole([lone])).toBe(true);
+  });
+
+  it('joins with a clock that is wrong by no more than clocks may be', async () => {
+    const lone = await startMember([]);
+    const late = await startMember([], { allowChaos: true, clockOffsetMs: 5000, maxDriftMs: 6000 });
+    expect(await late.node.joinRing([addrOf(lone)])).toEqual({ ok: true });
+    await untilWhole([lone, late]);
+  });
+
   it('says that the contact is in no ring', async () => {
     const lone = await startMember([]);
     const left = await startMember([]);
