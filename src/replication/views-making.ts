@@ -9,7 +9,7 @@ import type { Peer } from '../chord/peer';
 import { type Range, rangesOverlap } from '../chord/range';
 import type { Nack, Sealed } from '../protocol/rpc-views';
 import { compareEpochs } from './epoch';
-import { cutAt, holdingsIn } from './holding';
+import { cutAt, holdingAt, holdingsIn } from './holding';
 import type { Due, Views } from './views';
 import {
   ask,
@@ -44,7 +44,7 @@ import { mergersOf, type Plan } from './views-desire';
 import { dropRescue, rescued, startRescue } from './views-learning';
 import { suspect } from './views-proofs';
 import { sealPieces } from './views-sealing';
-import { isMember, primaryOf } from './view';
+import { isMember, isSameView, primaryOf } from './view';
 import type { ViewsEffect } from './views-protocol';
 
 /** How long an attempt waits for answers. */
@@ -212,23 +212,19 @@ function make(
   const view = viewMade(attempt, now.clock, { voters, syncs });
   const { arc, epoch, members, asked: exMembers } = attempt;
   const seen: ViewsEffect = { type: 'observe', versions: clocksSeen(attempt) };
-  const without = endAttempt(before, attempt);
-  return andThen(
-    andThen(
-      andThen(without, (state) => [state, [seen]]),
-      (state) => takeOver(state, view, now).outcome,
-    ),
-    (state) => {
-      const lead = { arc, epoch, sinceMs: now.nowMs, isAgreed: members.length === 1 };
-      const loss = isLoss ? [report('possible_loss', arc, members)] : [];
-      const previous = before.holdings.flatMap(({ view: known, arc: piece }) =>
-        known && rangesOverlap(piece, arc) ? known.members : [],
-      );
-      const others = [...exMembers, ...previous].filter((peer) => !isMember(view, peer) && !isDead(state, peer));
-      const told = tellAll({ ...state, leads: [...state.leads, lead] }, arc, distinct(others), now.nowMs);
-      return [told, [report('view_made', arc, view.members), ...loss]];
-    },
-  );
+  return andThen(endAttempt(before, attempt), (ended) => {
+    const { outcome, nack } = takeOver(ended, view, now);
+    if (nack) return quiet(holdOff(ended, arc, now));
+    const previous = before.holdings.flatMap(({ view: known, arc: piece }) =>
+      known && rangesOverlap(piece, arc) ? known.members : [],
+    );
+    const [taken, [...effects]] = outcome;
+    const others = [...exMembers, ...previous].filter((peer) => !isMember(view, peer) && !isDead(taken, peer));
+    const lead = { arc, epoch, sinceMs: now.nowMs, isAgreed: members.length === 1 };
+    const told = tellAll({ ...taken, leads: [...taken.leads, lead] }, arc, distinct(others), now.nowMs);
+    const loss = isLoss ? [report('possible_loss', arc, members)] : [];
+    return [told, [seen, ...effects, report('view_made', arc, view.members), ...loss]];
+  });
 }
 
 /** It is not for this node, or not like this. */
@@ -270,11 +266,16 @@ export function sealAnswered(before: Views, id: number, from: Peer, answer: Seal
   });
 }
 
-/** Attempts that have waited for long enough are given up; whoever kept silent may be dead. */
+/**
+ * Attempts that have waited for long enough are given up; whoever kept silent may be dead. So are those that began
+ * from a view which this node has replaced since: what it answered itself then is not so any more.
+ */
 export function mindAttempts(before: Views, now: Now): Outcome {
   return andEach(quiet(before), before.attempts, (state, { id }) => {
     const attempt = state.attempts.find((each) => each.id === id);
     if (attempt === undefined) return quiet(state);
+    if (isOutdated(state, attempt))
+      return andThen(endAttempt(state, attempt), (next) => quiet(holdOff(next, attempt.arc, now)));
     if (now.nowMs - attempt.startedAtMs >= ATTEMPT_MS) {
       const verdict = judge(attempt, (peer) => isGone(state, peer));
       if (verdict.type === 'wait') {
@@ -283,6 +284,16 @@ export function mindAttempts(before: Views, now: Now): Outcome {
       }
     }
     return advance(state, id, now);
+  });
+}
+
+/** Whether this node is not where it was when it began: its promise is to somebody else, or its view another. */
+function isOutdated({ holdings }: Views, { arc, epoch, answers }: Attempt): boolean {
+  const before = answers[0]?.sealed.pieces ?? [];
+  return holdingsIn(holdings, arc).some(({ promised, view, arc: piece }) => {
+    const then = holdingAt(before, piece.hi)?.view;
+    const isSameAsThen = view && then ? isSameView(view, then) : view === then;
+    return !isSameAsThen || compareEpochs(promised, epoch) !== 0;
   });
 }
 
