@@ -119,9 +119,12 @@ describe('the admin server', () => {
     const second = await TestNode.start({ join: `127.0.0.1:${first.port}` });
     const nodes = [first, second];
     const named = ({ node, port }: TestNode) => ({ id: node.id, addr: `127.0.0.1:${port}` });
-    await until('the ring is whole', async () => {
+    await until('the ring is whole, and each node leads its own arc', async () => {
       const answers = await Promise.all(nodes.map((node) => http(adminPort(node), '/api/ring')));
-      return answers.every((answer) => v.parse(RingDocument, json(answer)).consistent);
+      const rings = answers.map((answer) => v.parse(RingDocument, json(answer)));
+      return rings.every(
+        (ring) => ring.consistent && ring.covered && ring.nodes.every(({ arcs }) => arcs.length === 1),
+      );
     });
     for (const [index, node] of nodes.entries()) {
       const other = nodes[1 - index] as TestNode;
