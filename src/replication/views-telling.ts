@@ -18,6 +18,7 @@ import {
   isDead,
   isSame,
   meetEpoch,
+  nextEpoch,
   type Now,
   type Outcome,
   quiet,
@@ -26,6 +27,9 @@ import {
 
 /** How often somebody is told who has not answered. */
 const TELL_MS = 200;
+
+/** How long whatever a member has promised to somebody else has to come true. */
+const REFUSED_MS = 1000;
 
 /** Tells whoever has not heard yet. */
 export function tellWhenDue(before: Views, { nowMs }: Now): Outcome {
@@ -74,9 +78,30 @@ export function toldAnswered(
   const next = { ...state, tells };
   if (given === undefined) return quiet(next);
   const known = meetEpoch(next, given.promised);
-  return given.view && tell && compareEpochs(given.view.epoch, tell.epoch) > 0
-    ? concede(known, given.view, now)
-    : quiet(known);
+  if (tell === undefined) return quiet(known);
+  const isOvertaken = given.view !== undefined && compareEpochs(given.view.epoch, tell.epoch) > 0;
+  return isOvertaken ? concede(known, given.view, now) : quiet(makeAgain(known, tell, given.promised, now));
+}
+
+/**
+ * A member has promised something newer, of which nothing has come: it can only take part in a view that is newer
+ * still. This node promises itself one, and so makes the view again.
+ */
+function makeAgain(state: Views, { to, arc, epoch }: Tell, promised: Epoch, { nowMs }: Now): Views {
+  const isFresh = state.leads.some(
+    (lead) =>
+      compareEpochs(lead.epoch, epoch) === 0 && rangesOverlap(lead.arc, arc) && nowMs - lead.sinceMs < REFUSED_MS,
+  );
+  if (isFresh || compareEpochs(promised, epoch) <= 0) return state;
+  const pieces = led(state, arc, epoch).filter((piece) => piece.view && isMember(piece.view, to) && !isSealed(piece));
+  const newer = nextEpoch(state);
+  return {
+    ...state,
+    holdings: withPieces(
+      state.holdings,
+      pieces.map((piece) => ({ ...piece, promised: newer })),
+    ),
+  };
 }
 
 /** A member says that it votes: everybody should know. */

@@ -57,6 +57,26 @@ describe('making a view', () => {
     expect(one.reports()).not.toContain('view_made');
   });
 
+  it('makes a view again, newer, once a member cannot take it over for what it has promised in vain', () => {
+    const one = leader();
+    one.tell({ type: 'unaware', peer: C, arc: own.arc });
+    const promised = { n: 50, by: C.inc };
+    const refuse = () =>
+      one.answerAll((question) => (question.type === 'view_new' ? { type: 'nack', promised } : undefined));
+    one.pass(100);
+    refuse();
+    // The promise may be about to come true.
+    expect(one.asks('seal')).toEqual([]);
+    one.pass(1000);
+    refuse();
+    one.pass(300);
+    expect(one.asks('seal')).toEqual([B, C]);
+    one.answerAll(agree(own));
+    const [made] = viewsKnown(one.views, own.arc);
+    expect(made).toMatchObject({ members: [A, B, C], primary: A.id });
+    expect(made?.epoch.n).toBeGreaterThan(50);
+  });
+
   it('gives way to a newer view that it has missed', () => {
     const newer = view(own.arc, 9, [B, A, C]);
     const one = leader();
