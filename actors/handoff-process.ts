@@ -10,13 +10,15 @@
  * Records do not pass through it: the replica syncer fetches them, and says how that has ended.
  *
  * A crash loses what was under way, which is begun again; what this node has promised and adopted outlives it
- * with the table. When the table is lost as well, the node keeps copies of nothing until it is asked to. While the
- * key-value table is being restarted, everything waits: without its clock no promise could be kept.
+ * with the table. When the table is lost as well, the node must end: nobody can be asked what it has promised, and
+ * started again it is another incarnation, of which nobody expects anything. While the key-value table is being
+ * restarted, everything waits: without its clock no promise could be kept.
  * Started by supervisors/replication-sup.ts.
  */
 import type { Peer } from '../src/chord/peer';
 import {
   type Answered,
+  cannotStart,
   ets,
   type From,
   type GenServer,
@@ -80,6 +82,8 @@ export interface Args {
   readonly self: Peer;
   /** How many copies there are to be of each key. */
   readonly replicas: number;
+  /** A node begins with no views; one that is begun later has lost them. */
+  readonly life: { readonly state: 'joining' | 'active' | 'leaving' };
   readonly around: Surroundings;
 }
 
@@ -134,6 +138,7 @@ const callbacks: GenServer<Args, State, Call, Cast, Info> = {
   async init(args, self) {
     const row = await keptTable.keep(TABLE, 'arcs', self);
     return self.run(() => {
+      if (row === undefined && args.life.state !== 'joining') return cannotStart('views_lost');
       const mine = row?.views.self.inc === args.self.inc ? row : undefined;
       const nowMs = self.nowMs();
       const views = mine ? afterCrash(mine.views, nowMs) : noViews(args.self, args.replicas, nowMs);

@@ -223,7 +223,7 @@ function partsOf(settings: NodeSettings, self: Peer, life: Life, { client, admin
     peers: { hello, writers, random: Math.random, tally },
     ring: { self, settings, seeds, life, random: Math.random },
     replication: {
-      handoff: { self, replicas, around: handoffSurroundings(Math.random) },
+      handoff: { self, replicas, life, around: handoffSurroundings(Math.random) },
       syncer: { settings, around: syncerSurroundings(Math.random) },
     },
     listener: {

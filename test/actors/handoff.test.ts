@@ -20,7 +20,11 @@ import { putLocally } from '../../src/store/local-write';
 import { testSettings } from '../support/node';
 import { inWorld, type World } from '../support/runtime';
 
-const peer = (port: number, inc = 5n): Peer => ({ id: nodeId('127.0.0.1', port), addr: `127.0.0.1:${port}`, inc });
+const peer = (port: number): Peer => ({
+  id: nodeId('127.0.0.1', port),
+  addr: `127.0.0.1:${port}`,
+  inc: BigInt(100 + port),
+});
 
 // In ring order: 045c, 09c8, 0d1e, 2373, 6ce5, 7fc5.
 const [BEFORE, SELF, AFTER] = [peer(3), peer(5), peer(6)];
@@ -59,6 +63,7 @@ class Stage {
   readonly asks: Asked[] = [];
   readonly jobs: SyncJob[] = [];
   readonly cancelled: number[] = [];
+  readonly life: { state: 'joining' | 'active' } = { state: 'joining' };
   /** Whether the key-value table can be seen. */
   hasStore = true;
   private readonly replies: RpcReply[] = [];
@@ -88,7 +93,7 @@ class Stage {
       const children = [
         { id: 'table-heir', start: () => tableHeir.startLink() },
         { id: 'kv-store', start: () => kvStore.startLink(store) },
-        { id: 'handoff', start: () => handoffProcess.startLink({ self: SELF, replicas: 3, around }) },
+        { id: 'handoff', start: () => handoffProcess.startLink({ self: SELF, replicas: 3, life: stage.life, around }) },
       ];
       await self.run(() => supervisor.startLink({ init: () => ({ flags: { intensity: 100 }, children }) }, undefined));
       self.serve(() => {});
@@ -267,6 +272,23 @@ describe('handoff', () => {
       expect(holdsWholeRing(stage.views)).toBe(true);
       expect(stage.views.holdings[0]?.view?.epoch).toEqual(epoch);
     }),
+  );
+
+  it(
+    'does not begin anew, as if it had promised nothing, when its table was lost',
+    inWorld(
+      async (world) => {
+        const stage = await Stage.start(world, ALONE);
+        await stage.create();
+        stage.life.state = 'active';
+        stage.kill('table-heir');
+        stage.kill('handoff');
+        await world.advance(1000);
+        expect(world.runtime.whereis(handoff.NAME)).toBeUndefined();
+      },
+      // The test's supervisor has given up; who waits for it and the clerk are left.
+      { leaves: 2 },
+    ),
   );
 
   it(

@@ -204,7 +204,9 @@ describe('a node that cannot be reached', () => {
     a.detect();
     const port = await freePort();
     const peer = peerOf(helloAt(port));
-    expect(inShort(await a.ask(peer, PING))).toBe('unreachable unsent');
+    const outcome = await a.ask(peer, PING);
+    expect(inShort(outcome)).toBe('unreachable unsent');
+    expect(outcome).toMatchObject({ failure: { isRefused: true } });
     await until('it is reported', () => a.lost.length > 0);
     expect(a.lost[0]).toEqual(peer);
     const fake = await FakePeer.listen({ port, onFrame: answerPings });
@@ -231,7 +233,10 @@ describe('a node that cannot be reached', () => {
     const a = await PeerNode.start();
     a.detect();
     const mute = await FakePeer.listen({ isMute: true });
-    expect(inShort(await a.ask(mute.peer, PING, 3000))).toBe('unreachable unsent');
+    const outcome = await a.ask(mute.peer, PING, 3000);
+    expect(inShort(outcome)).toBe('unreachable unsent');
+    // Silence is no proof that nobody is there.
+    expect(outcome.type === 'rpc_failed' && outcome.failure.isRefused).toBe(false);
     await until('it is reported', () => a.lost.length === 1);
     await mute.connections[0]?.over();
   });
