@@ -92,17 +92,17 @@ export class JobDesk {
     const entry = this.running.get(id);
     if (entry === undefined) return;
     const { around, self } = this.out;
-    const table = around.store()?.table;
+    const target = around.store();
     const nowMs = self.nowMs();
     const request = this.out.nextRequest();
     const tag: Tag = { type: 'job', id, request };
-    const pauseMs = table === undefined ? STORE_WAIT_MS : waitMs(this.bucket, nowMs);
-    if (table === undefined) {
+    const pauseMs = target === undefined ? STORE_WAIT_MS : waitMs(this.bucket, nowMs);
+    if (target === undefined) {
       // The question will be asked again: whatever this was an answer to.
       this.running.set(id, { ...entry, request });
       return this.out.later(pauseMs, tag);
     }
-    const [state, effect] = stepSync(entry.state, event, table, nowMs);
+    const [state, effect] = stepSync(entry.state, event, target, { nowMs, systemMs: self.systemMs() });
     this.running.set(id, { state, request });
     if (effect.type === 'ask' && pauseMs > 0) return this.out.later(pauseMs, tag);
     this.perform(effect, state.job, tag);

@@ -160,11 +160,11 @@ export class RepairDesk {
     const running = this.running.get(key);
     if (running === undefined) return;
     const { around, self } = this.out;
-    const table = around.store()?.table;
-    if (table === undefined) return this.end(running, { type: 'failed' });
+    const target = around.store();
+    if (target === undefined) return this.end(running, { type: 'failed' });
     const horizons = around.horizons();
     const forgottenBeforeMs = (id: KeyId) => horizonAt(horizons, id) - this.settings.tombstoneGraceMs;
-    const ground = { table, systemMs: self.systemMs(), forgottenBeforeMs };
+    const ground = { table: target.table, clock: target.clock, systemMs: self.systemMs(), forgottenBeforeMs };
     const [comparison, effect] = stepComparison(running.comparison, event, ground);
     this.perform(effect, { ...running, comparison, request: this.out.nextRequest() });
   }

@@ -20,10 +20,11 @@ import {
 } from '../protocol/rpc-sync';
 import { recordsBytes } from '../protocol/rpc-sync-bytes';
 import type { KvTable } from '../store/kv-table';
+import type { Target } from '../store/local-write';
 import { deadSinceMs, type Record } from '../store/record';
 import { unreachable } from '../unreachable';
 import { askNext, compareNext, type Difference, type Exchange, exchangeOf, isCompared, isSpent } from './exchange';
-import { copyOf } from './sync-source';
+import { copyOf, observeAll } from './sync-source';
 import { compareVersions, type Version } from './version';
 import type { View } from './view';
 
@@ -81,8 +82,7 @@ export function comparisonOf({ arc, epoch }: UnderView, horizonMs: number): Comp
 }
 
 /** What a comparison works on. */
-export interface Ground {
-  readonly table: KvTable;
+export interface Ground extends Target {
   readonly systemMs: number;
   /**
    * What was deleted before this (Unix ms) all replicas of the key may have forgotten. Where one side has nothing
@@ -91,7 +91,7 @@ export interface Ground {
   readonly forgottenBeforeMs: (id: KeyId) => number;
 }
 
-/** One event, and what follows from it. Records go straight into the table. */
+/** One event, and what follows from it. Records go straight into the table, and the clock sees them first. */
 export function stepComparison(
   state: Comparison,
   event: ComparisonEvent,
@@ -163,6 +163,7 @@ function answered(state: Comparison, answer: SyncAnswer, ground: Ground): readon
     case 'records': {
       const asked = Math.min(state.wanted.length, FETCH_MAX);
       if (answer.left >= asked) return FAILED(state);
+      observeAll(ground.clock, answer.records, ground.systemMs);
       const fetched = answer.records.filter(
         (record) => inRange(record.keyId, state.arc) && table.merge(record) !== 'kept',
       ).length;

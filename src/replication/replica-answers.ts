@@ -26,7 +26,7 @@ export function answerReplicaFrom(
     case 'get_replica':
       return have(question, views, target);
     default:
-      return answerSync(views, target, question, from);
+      return answerSync(views, target, question, from, systemMs);
   }
 }
 

@@ -28,9 +28,11 @@ import {
 } from '../protocol/rpc-sync';
 import { digestsEqual } from '../store/digest';
 import type { KvTable } from '../store/kv-table';
+import type { Target } from '../store/local-write';
 import type { Record } from '../store/record';
 import { unreachable } from '../unreachable';
 import { askAgain, askNext, compareNext, type Difference, type Exchange, exchangeOf, isCompared } from './exchange';
+import { observeAll } from './sync-source';
 import { compareTimes, compareVersions, type Version, type VersionWords } from './version';
 import type { SyncJob, SyncOutcome } from './views-protocol';
 
@@ -101,12 +103,16 @@ export function jobOf(job: SyncJob, nowMs: number): JobState {
   return { job, stage: { type: 'opening' }, floor: job.floor, ...begun };
 }
 
-/** One event, and what follows from it. Records go straight into the table. */
+/**
+ * One event, and what follows from it. Records go straight into the table, and the clock sees them first.
+ *
+ * @param nowMs monotonic; `systemMs` is the time of day
+ */
 export function stepSync(
   state: JobState,
   event: JobEvent,
-  table: KvTable,
-  nowMs: number,
+  { table, clock }: Target,
+  { nowMs, systemMs }: { readonly nowMs: number; readonly systemMs: number },
 ): readonly [JobState, JobEffect] {
   switch (event.type) {
     case 'begun':
@@ -115,6 +121,7 @@ export function stepSync(
     case 'failed':
       return event.isLost ? ended(state, 'failed') : retry(state, nowMs);
     case 'answered':
+      if ('records' in event.answer) observeAll(clock, event.answer.records, systemMs);
       return answered(state, event.answer, table, nowMs);
     default:
       return unreachable(event);

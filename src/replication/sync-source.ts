@@ -29,6 +29,8 @@ import type { KvTable } from '../store/kv-table';
 import type { Target } from '../store/local-write';
 import { Record } from '../store/record';
 import { unreachable } from '../unreachable';
+import type { HybridClock } from './hybrid-clock';
+import { compareTimes } from './version';
 import { mayFetch, type Views } from './views';
 
 /** What a source is asked. */
@@ -37,8 +39,14 @@ export type SourceQuestion = SyncNext | CompareRanges | Fetch | Push;
 /** What it answers. */
 export type SourceAnswer = SyncAnswersTo[SourceQuestion['type']];
 
-/** Answers one question, from the tables as they are now. */
-export function answerSync(views: Views, target: Target, question: SourceQuestion, from: Peer): SourceAnswer {
+/** Answers one question, from the tables as they are now. `systemMs` is the time of day. */
+export function answerSync(
+  views: Views,
+  target: Target,
+  question: SourceQuestion,
+  from: Peer,
+  systemMs: number,
+): SourceAnswer {
   const { arc, epoch } = question;
   const leave = mayFetch(views, arc, epoch, from);
   if (leave !== 'yes') return { type: 'stale', view: leave.view };
@@ -52,12 +60,21 @@ export function answerSync(views: Views, target: Target, question: SourceQuestio
     case 'fetch':
       return recordsOf(table, question, CHUNK_BYTES);
     case 'push':
+      observeAll(target.clock, question.records, systemMs);
       // What lies outside was sent under some other view, or by mistake: nobody has said that it may come in.
       for (const record of question.records) if (inRange(record.keyId, arc)) table.merge(record);
       return { type: 'pushed' };
     default:
       return unreachable(question);
   }
+}
+
+/**
+ * Lets the clock see records that are about to be taken in. Whoever makes a view asks for the clocks of those who have the
+ * records, so as to write nothing that is older: each must be later than all that its node has.
+ */
+export function observeAll(clock: HybridClock, records: readonly Record[], systemMs: number): void {
+  for (const record of records) if (compareTimes(record, clock.latest) > 0) clock.observe(record.version, systemMs);
 }
 
 /** Copies of the next records of an arc: they leave in a later turn, when the table's own may say something else. */

@@ -7,9 +7,10 @@ import {
   stepComparison,
   YOUNG_MS,
 } from '../../src/replication/comparison';
+import { HybridClock } from '../../src/replication/hybrid-clock';
 import { FETCH_MAX, type SyncQuestion } from '../../src/protocol/rpc-sync';
 import type { MemoryTable } from '../../src/store/memory-table';
-import { answerOf, contentsOf, EPOCH, recordOf, tableOf, VIEW, WHOLE } from './replicas';
+import { answerOf, contentsOf, EPOCH, recordOf, SOURCE_WRITER, tableOf, VIEW, WHOLE } from './replicas';
 
 const FC = { seed: Number(process.env['FC_SEED'] ?? 1), numRuns: 20 };
 const NOW_MS = 100_000;
@@ -27,8 +28,12 @@ interface Compared {
 }
 
 /** Runs one to its end; `pause` is what happens while it waits. */
-function compare(mine: MemoryTable, theirs: MemoryTable, { pause = () => {}, forgottenBeforeMs = 0 } = {}): Compared {
-  const ground = { table: mine, systemMs: NOW_MS, forgottenBeforeMs: () => forgottenBeforeMs };
+function compare(
+  mine: MemoryTable,
+  theirs: MemoryTable,
+  { pause = () => {}, forgottenBeforeMs = 0, clock = new HybridClock(SOURCE_WRITER) } = {},
+): Compared {
+  const ground = { table: mine, clock, systemMs: NOW_MS, forgottenBeforeMs: () => forgottenBeforeMs };
   const asked: SyncQuestion[] = [];
   let [moved, waitedMs] = [0, 0];
   let [comparison, effect] = stepComparison(comparisonOf(UNDER, 7), { type: 'begun' }, ground);
@@ -122,9 +127,16 @@ describe('a comparison', () => {
     expect([moved, comparison.differences]).toEqual([0, 0]);
   });
 
+  it('lets the clock see what it fetches, so that nothing older is minted after it', () => {
+    const newest = recordOf(20, { value: 'v', ms: NOW_MS - YOUNG_MS - 10 });
+    const clock = new HybridClock(SOURCE_WRITER);
+    compare(tableOf(records(9)), tableOf([...records(9), newest]), { clock });
+    expect(clock.latest).toEqual(newest.version);
+  });
+
   it('sends what is current by then', () => {
     const [mine, theirs] = [tableOf(records(10, 0, 2000)), tableOf(records(10))];
-    const ground = { table: mine, systemMs: NOW_MS, forgottenBeforeMs: () => 0 };
+    const ground = { clock: new HybridClock(SOURCE_WRITER), table: mine, systemMs: NOW_MS, forgottenBeforeMs: () => 0 };
     const [begun, effect] = stepComparison(comparisonOf(UNDER, 0), { type: 'begun' }, ground);
     if (effect.type !== 'ask') throw new Error('It asks nothing');
     const answer = answerOf(theirs, effect.question);
@@ -164,7 +176,12 @@ describe('a comparison', () => {
   });
 
   it('says that the member has another view, and gives up what makes no sense', () => {
-    const ground = { table: tableOf(records(200)), systemMs: NOW_MS, forgottenBeforeMs: () => 0 };
+    const ground = {
+      clock: new HybridClock(SOURCE_WRITER),
+      table: tableOf(records(200)),
+      systemMs: NOW_MS,
+      forgottenBeforeMs: () => 0,
+    };
     const [begun] = stepComparison(comparisonOf(UNDER, 0), { type: 'begun' }, ground);
     const endOf = (answer: Parameters<typeof stepComparison>[1]) => stepComparison(begun, answer, ground)[1];
     const ended = (outcome: ComparisonOutcome) => ({ type: 'ended', outcome });

@@ -6,7 +6,7 @@ import { type BinaryString, fromUtf8 } from '../../src/octets';
 import type { SyncAnswer, SyncQuestion } from '../../src/protocol/rpc-sync';
 import type { Holding } from '../../src/replication/holding';
 import { HybridClock } from '../../src/replication/hybrid-clock';
-import { jobOf, type JobState, stepSync } from '../../src/replication/sync-job';
+import { type JobEffect, type JobEvent, jobOf, type JobState, stepSync } from '../../src/replication/sync-job';
 import { answerSync, type SourceQuestion } from '../../src/replication/sync-source';
 import { encodeVersion, versionOf, Writers, writerId } from '../../src/replication/version';
 import type { View } from '../../src/replication/view';
@@ -63,6 +63,9 @@ export interface Content {
   readonly ev?: boolean;
 }
 
+/** The time of day. */
+export const NOW_MS = 2_000_000;
+
 /** A record of the key `k<n>`. */
 export function recordOf(n: number, { value, ms = 1000, writer = OTHER_WRITER, ev = false }: Content): Record {
   const key = fromUtf8(`k${n}`);
@@ -97,8 +100,18 @@ export function answerOf(table: KvTable, question: SyncQuestion, from = MEMBER):
     case 'sync_ready':
       return { type: 'noted' };
     default:
-      return answerSync(SOURCE_VIEWS, { table, clock }, question satisfies SourceQuestion, from);
+      return answerSync(SOURCE_VIEWS, { table, clock }, question satisfies SourceQuestion, from, NOW_MS);
   }
+}
+
+/** A step of a job of MEMBER, whose clock is of no interest. */
+export function stepJob(
+  state: JobState,
+  event: JobEvent,
+  table: KvTable,
+  nowMs: number,
+): readonly [JobState, JobEffect] {
+  return stepSync(state, event, { table, clock: new HybridClock(OTHER_WRITER) }, { nowMs, systemMs: NOW_MS });
 }
 
 export interface Transfer {
@@ -118,7 +131,7 @@ export function transfer(
 ): Transfer {
   const asked: SyncQuestion[] = [];
   let moved = 0;
-  let [state, effect] = stepSync(jobOf(job, 0), { type: 'begun' }, target, 0);
+  let [state, effect] = stepJob(jobOf(job, 0), { type: 'begun' }, target, 0);
   for (let turns = 0; turns < 10_000; turns += 1) {
     if (effect.type === 'ended') return { outcome: effect.outcome, state, asked, moved };
     if (effect.type === 'wait') throw new Error('Nobody is busy here');
@@ -127,7 +140,7 @@ export function transfer(
     const answer = answerOf(source, effect.question);
     if ('records' in answer) moved += answer.records.length;
     between(effect.question);
-    [state, effect] = stepSync(state, { type: 'answered', answer }, target, turns);
+    [state, effect] = stepJob(state, { type: 'answered', answer }, target, turns);
   }
   throw new Error('It does not end');
 }

@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { inRange } from '../../src/chord/range';
 import { CHUNK_RECORDS_MAX, FETCH_MAX } from '../../src/protocol/rpc-sync';
 import { type JobEffect, jobOf, PASSES_MAX, STALL_MS, stepSync } from '../../src/replication/sync-job';
+import { HybridClock } from '../../src/replication/hybrid-clock';
 import { encodeVersion } from '../../src/replication/version';
 import { MemoryTable } from '../../src/store/memory-table';
 import {
@@ -11,10 +12,12 @@ import {
   contentsOf,
   FLOOR,
   jobFor,
+  NOW_MS,
   OTHER_WRITER,
   randomOf,
   recordOf,
   SOURCE_WRITER,
+  stepJob,
   tableOf,
   transfer,
   WHOLE,
@@ -125,7 +128,7 @@ describe('a job in mode merge', () => {
     const [source, target] = [tableOf(records(900)), new MemoryTable()];
     transfer(jobFor({ arc: ARC }), source, target);
     expect(contentsOf(target)).toEqual(contentsOf(source, ARC));
-    const [state] = stepSync(jobOf(jobFor({ arc: ARC }), 0), { type: 'begun' }, target, 0);
+    const [state] = stepJob(jobOf(jobFor({ arc: ARC }), 0), { type: 'begun' }, target, 0);
     const outside = records(900).filter(({ keyId }) => !inRange(keyId, ARC));
     const opened = {
       type: 'opened',
@@ -135,10 +138,29 @@ describe('a job in mode merge', () => {
       horizonMs: 0,
     } as const;
     const empty = new MemoryTable();
-    const [walking] = stepSync(state, { type: 'answered', answer: opened }, empty, 0);
-    stepSync(walking, { type: 'answered', answer: { type: 'chunk', records: outside } }, empty, 0);
+    const [walking] = stepJob(state, { type: 'answered', answer: opened }, empty, 0);
+    stepJob(walking, { type: 'answered', answer: { type: 'chunk', records: outside } }, empty, 0);
     expect(empty.stats().keys).toBe(0);
   });
+});
+
+describe('whatever a job takes in', () => {
+  it.each([0, 400])(
+    'has been seen by the clock, so that nothing older is minted after it (%d here before)',
+    (count) => {
+      const newest = recordOf(450, { value: 'v', ms: NOW_MS - 10 });
+      const source = tableOf([...records(450), newest]);
+      const target = { table: tableOf(records(count)), clock: new HybridClock(OTHER_WRITER) };
+      const times = { nowMs: 0, systemMs: NOW_MS };
+      let [state, effect] = stepSync(jobOf(jobFor(), 0), { type: 'begun' }, target, times);
+      while (effect.type === 'ask') {
+        const answer = answerOf(source, effect.question);
+        [state, effect] = stepSync(state, { type: 'answered', answer }, target, times);
+      }
+      expect(contentsOf(target.table).size).toBe(451);
+      expect(encodeVersion(target.clock.latest)).toBe(encodeVersion(newest));
+    },
+  );
 });
 
 describe('a job in mode adopt', () => {
@@ -228,7 +250,7 @@ describe('a job whose source is being written to', () => {
 });
 
 describe('a job to which nothing comes', () => {
-  const begin = (table = new MemoryTable()) => stepSync(jobOf(jobFor(), 0), { type: 'begun' }, table, 0);
+  const begin = (table = new MemoryTable()) => stepJob(jobOf(jobFor(), 0), { type: 'begun' }, table, 0);
 
   it('asks again later, and longer and longer; after a while it has failed', () => {
     let [state] = begin();
@@ -236,11 +258,11 @@ describe('a job to which nothing comes', () => {
     let nowMs = 0;
     let effect: JobEffect = { type: 'wait', ms: 0 };
     while (nowMs < 2 * STALL_MS) {
-      [state, effect] = stepSync(state, { type: 'failed', isLost: false }, new MemoryTable(), nowMs);
+      [state, effect] = stepJob(state, { type: 'failed', isLost: false }, new MemoryTable(), nowMs);
       if (effect.type !== 'wait') break;
       waits.push(effect.ms);
       nowMs += effect.ms + 1000;
-      [state, effect] = stepSync(state, { type: 'woken' }, new MemoryTable(), nowMs);
+      [state, effect] = stepJob(state, { type: 'woken' }, new MemoryTable(), nowMs);
       expect(effect).toMatchObject({ type: 'ask', question: { type: 'sync_open' } });
     }
     expect(effect).toEqual({ type: 'ended', outcome: 'failed' });
@@ -250,19 +272,19 @@ describe('a job to which nothing comes', () => {
 
   it('has failed at once when the source is dead', () => {
     const [state] = begin();
-    const [, effect] = stepSync(state, { type: 'failed', isLost: true }, new MemoryTable(), 1);
+    const [, effect] = stepJob(state, { type: 'failed', isLost: true }, new MemoryTable(), 1);
     expect(effect).toEqual({ type: 'ended', outcome: 'failed' });
   });
 
   it('waits for a source that is busy', () => {
     const [state] = begin();
-    const [, effect] = stepSync(state, { type: 'answered', answer: { type: 'busy' } }, new MemoryTable(), 1);
+    const [, effect] = stepJob(state, { type: 'answered', answer: { type: 'busy' } }, new MemoryTable(), 1);
     expect(effect).toEqual({ type: 'wait', ms: 200 });
   });
 
   it('is over when the source has another view', () => {
     const [state] = begin();
-    const [, effect] = stepSync(state, { type: 'answered', answer: { type: 'stale' } }, new MemoryTable(), 1);
+    const [, effect] = stepJob(state, { type: 'answered', answer: { type: 'stale' } }, new MemoryTable(), 1);
     expect(effect).toEqual({ type: 'ended', outcome: 'stale' });
   });
 
@@ -282,7 +304,7 @@ describe('a job to which nothing comes', () => {
     let [state, effect] = begin(target);
     while (effect.type === 'ask' && effect.question.type !== 'fetch') {
       const answer = answerOf(source, effect.question);
-      [state, effect] = stepSync(state, { type: 'answered', answer }, target, 1);
+      [state, effect] = stepJob(state, { type: 'answered', answer }, target, 1);
     }
     const left = effect.type === 'ask' && effect.question.type === 'fetch' ? effect.question.ids.length : 0;
     expect(left).toBeGreaterThan(0);
@@ -292,7 +314,7 @@ describe('a job to which nothing comes', () => {
       { type: 'pushed' },
     ] as const;
     for (const answer of answers) {
-      expect(stepSync(state, { type: 'answered', answer }, target, 1)[1]).toEqual({ type: 'wait', ms: 100 });
+      expect(stepJob(state, { type: 'answered', answer }, target, 1)[1]).toEqual({ type: 'wait', ms: 100 });
     }
   });
 });
@@ -300,20 +322,20 @@ describe('a job to which nothing comes', () => {
 /** A transfer on a way on which every third question or answer is lost. */
 function lossy(source: MemoryTable, target: MemoryTable, random: () => number) {
   let [asked, moved] = [0, 0];
-  let [state, effect] = stepSync(jobOf(jobFor(), 0), { type: 'begun' }, target, 0);
+  let [state, effect] = stepJob(jobOf(jobFor(), 0), { type: 'begun' }, target, 0);
   while (effect.type !== 'ended') {
     if (effect.type === 'wait') {
-      [state, effect] = stepSync(state, { type: 'woken' }, target, 0);
+      [state, effect] = stepJob(state, { type: 'woken' }, target, 0);
       continue;
     }
     asked += 1;
     if (random() < 0.33) {
-      [state, effect] = stepSync(state, { type: 'failed', isLost: false }, target, 0);
+      [state, effect] = stepJob(state, { type: 'failed', isLost: false }, target, 0);
       continue;
     }
     const answer = answerOf(source, effect.question);
     if ('records' in answer) moved += answer.records.length;
-    [state, effect] = stepSync(state, { type: 'answered', answer }, target, 0);
+    [state, effect] = stepJob(state, { type: 'answered', answer }, target, 0);
   }
   return { asked, moved };
 }

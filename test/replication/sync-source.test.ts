@@ -11,6 +11,7 @@ import {
   contentsOf,
   EPOCH,
   MEMBER,
+  NOW_MS,
   recordOf,
   SOURCE,
   SOURCE_VIEWS,
@@ -48,14 +49,24 @@ describe('answerSync()', () => {
     const target = { table: tableOf(records(5)), clock: new HybridClock(SOURCE_WRITER) };
     const before = contentsOf(target.table);
     const stale = { type: 'stale', view: expect.objectContaining({ epoch: EPOCH }) };
-    expect(answerSync(SOURCE_VIEWS, target, question, STRANGER)).toEqual(stale);
-    expect(answerSync(SOURCE_VIEWS, target, question, { ...MEMBER, inc: MEMBER.inc + 1n })).toEqual(stale);
-    expect(answerSync(SOURCE_VIEWS, target, { ...question, epoch: { n: 8, by: 1n } }, MEMBER)).toEqual(stale);
-    expect(answerSync(viewsOf(SOURCE, []), target, question, MEMBER)).toEqual({ type: 'stale', view: undefined });
+    expect(answerSync(SOURCE_VIEWS, target, question, STRANGER, NOW_MS)).toEqual(stale);
+    expect(answerSync(SOURCE_VIEWS, target, question, { ...MEMBER, inc: MEMBER.inc + 1n }, NOW_MS)).toEqual(stale);
+    expect(answerSync(SOURCE_VIEWS, target, { ...question, epoch: { n: 8, by: 1n } }, MEMBER, NOW_MS)).toEqual(stale);
+    expect(answerSync(viewsOf(SOURCE, []), target, question, MEMBER, NOW_MS)).toEqual({
+      type: 'stale',
+      view: undefined,
+    });
     const isPart = viewsOf(SOURCE, [{ ...VIEW, arc: splitRange(WHOLE, 2)[0] ?? WHOLE }]);
-    expect(answerSync(isPart, target, question, MEMBER).type).toBe('stale');
+    expect(answerSync(isPart, target, question, MEMBER, NOW_MS).type).toBe('stale');
     expect(contentsOf(target.table)).toEqual(before);
-    expect(answerSync(SOURCE_VIEWS, target, question, MEMBER).type).not.toBe('stale');
+    expect(answerSync(SOURCE_VIEWS, target, question, MEMBER, NOW_MS).type).not.toBe('stale');
+  });
+
+  it('lets the clock see what is pushed, so that nothing older is minted after it', () => {
+    const target = { table: new MemoryTable(), clock: new HybridClock(SOURCE_WRITER) };
+    const pushed = recordOf(1, { value: 'v', ms: NOW_MS - 10 });
+    answerSync(SOURCE_VIEWS, target, { type: 'push', arc: WHOLE, epoch: EPOCH, records: [pushed] }, MEMBER, NOW_MS);
+    expect(target.clock.latest).toEqual(pushed.version);
   });
 
   it('gives all of an arc in chunks, in order, none too long', () => {

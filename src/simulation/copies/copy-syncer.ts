@@ -95,7 +95,7 @@ export class CopySyncer {
     const before = this.jobs.get(id);
     if (before === undefined) return;
     const { keeper } = this;
-    const [state, effect] = stepSync(before, event, keeper.target.table, keeper.nowMs);
+    const [state, effect] = stepSync(before, event, keeper.target, keeper);
     this.jobs.set(id, state);
     const isCurrent = () => this.jobs.get(id) === state;
     switch (effect.type) {
@@ -129,9 +129,14 @@ export class CopySyncer {
     const { keeper } = this;
     const { pair } = running;
     const { horizons, systemMs } = keeper;
-    const { table } = keeper.target;
+    const { table, clock } = keeper.target;
     const forgottenBeforeMs = (id: KeyId) => horizonAt(horizons, id) - keeper.world.settings.tombstoneGraceMs;
-    const [comparison, effect] = stepComparison(running.comparison, event, { table, systemMs, forgottenBeforeMs });
+    const [comparison, effect] = stepComparison(running.comparison, event, {
+      table,
+      clock,
+      systemMs,
+      forgottenBeforeMs,
+    });
     this.running.set(key, { pair, comparison });
     const isCurrent = () => this.running.get(key)?.comparison === comparison;
     switch (effect.type) {
