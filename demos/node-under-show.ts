@@ -24,18 +24,24 @@ export interface NodeUnderShow {
 /** A demo is compiled itself, unless a test runs it. */
 const PROGRAM = join(__dirname, existsSync(join(__dirname, '..', 'package.json')) ? '..' : '../..', 'bin', 'funnelkvs');
 
+const SAID_CHARS_MAX = 1000;
+
 /** Starts `bin/funnelkvs node` on free ports, with these flags besides, and waits for its ready line. */
 export async function startProgram(flags: readonly string[] = []): Promise<NodeUnderShow> {
   const args = [PROGRAM, 'node', '--port', '0', '--admin-port', '0', '--allow-chaos', '--log-level', 'error', ...flags];
-  // Reports of the crashes that are shown would be in the way.
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  // Reports of the crashes that are shown would be in the way; what it says before it is ready may be why it never is.
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-SAID_CHARS_MAX);
+  });
   const ended = new Promise<number | null>((resolve) => {
     child.once('exit', resolve);
   });
   const killLast = () => child.kill('SIGKILL');
   process.once('exit', killLast);
   void ended.then(() => process.removeListener('exit', killLast));
-  const [line] = await Promise.race([firstLine(child.stdout), ended.then((code) => [`ended with ${code}`])]);
+  const [line] = await Promise.race([firstLine(child.stdout), ended.then((code) => [`${said}ended with ${code}`])]);
   const address = addressesIn(line ?? '');
   if (address === undefined) throw new Error(`Cannot start a node: "${line}"`);
   const stop = () => {

@@ -124,12 +124,13 @@ async function showPlacement(stage: Stage, ring: RingUnderShow): Promise<void> {
   await putAll(writer, entries, acknowledged);
   writer.disconnect();
   stage.check('every one was acknowledged', sameProblem('the number', acknowledged.size, KEYS));
-  const seen = await ring.seenBy(first);
   const right = keysByOwner(ring, acknowledged.keys());
+  const { problem } = await ring.until(async () => placementProblem(await ring.seenBy(first), right));
+  const seen = await ring.seenBy(first);
   stage.show(
-    ...seen.nodes.map(({ addr, id, keys }) => `${addr} has ${keys} keys, and ${right.get(id) ?? 0} belong to it`),
+    ...seen.nodes.map(({ addr, id, keys }) => `${addr} leads ${keys} keys, and ${right.get(id) ?? 0} belong to it`),
   );
-  stage.check('each node has what belongs to it', placementProblem(seen, right));
+  stage.check('each node leads what belongs to it', problem);
   const reader = await open(nodeAt(ring, ring.nodes.length - 1));
   stage.check(
     'another node finds every one',
