@@ -76,6 +76,8 @@ const BODY_BYTES_MAX = 64 * 1024;
 const HEAD_BYTES_MAX = 272 * 1024;
 /** A client that says nothing for so long, in the middle of a request or after it, is gone. */
 const IDLE_TIMEOUT_MS = 30_000;
+/** It may wait longer for its answer: a repair is given a minute. */
+const ANSWER_TIMEOUT_MS = 90_000;
 
 // Callbacks
 
@@ -113,6 +115,7 @@ async function answer(worker: Self, view: NodeView, request: IncomingMessage, re
   const body = await worker.wait(bodyOf(request));
   if (body === 'aborted') return;
   if (body === 'too_long') return send(response, failure(413, 'too_large', 'Cannot read the body: it is too long'));
+  response.setTimeout(ANSWER_TIMEOUT_MS);
   const { method = 'GET', url = '/' } = request;
   const { host, origin } = request.headers;
   try {

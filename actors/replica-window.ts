@@ -68,7 +68,7 @@ function inProcess<T>(runtime: Runtime, ask: () => Promise<T>): Promise<T | unde
   return new Promise((resolve) => {
     const body = async (self: Self<unknown>) => {
       self.openPort(() => resolve(undefined));
-      resolve(await ask());
+      resolve(await ask().catch(() => undefined));
     };
     runtime.run(() => spawn(runtime, body, { initialCall: 'replica-window:ask/1' }));
   });
