@@ -11,7 +11,7 @@ import { type Ask, ets, genServer, serverNamed } from '../src/otp';
 import type { Epoch } from '../src/replication/epoch';
 import type { Writer } from '../src/replication/version';
 import type { View } from '../src/replication/view';
-import { isSafeToStop, stateOf, type Views } from '../src/replication/views';
+import type { Views } from '../src/replication/views';
 import type { LeaveOutcome, SyncOutcome, ViewsEvent } from '../src/replication/views-protocol';
 import * as keptTable from './kept-table';
 
@@ -51,18 +51,6 @@ export const TABLE = ets.tableName<ArcsRow, 'id'>('arcs');
 
 /** What this node keeps copies of: one look-up, no hop. Undefined until it is known, or when it is lost. */
 export const read = (): ArcsRow | undefined => keptTable.rowOf(TABLE, 'arcs');
-
-/** What this node is doing, as others see it. */
-export function state(): 'joining' | 'active' | 'leaving' {
-  const row = read();
-  return row ? stateOf(row.views) : 'joining';
-}
-
-/** Whether every key that this node has a copy of would still be served, and by as many as decide, if it stopped now. */
-export function safeToStop(): boolean {
-  const row = read();
-  return row !== undefined && isSafeToStop(row.views);
-}
 
 /** A call between replicas has shown that there is this view. */
 export const heardOf = (view: View) => genServer.cast(NAME, { type: 'heard_of', view });
