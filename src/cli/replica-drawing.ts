@@ -58,7 +58,9 @@ const drawArc = ({ lo, hi }: PieceInfo['arc']) => (lo === hi ? 'all' : `(${short
 
 const roleWord = (role: PieceInfo['role']) => (role === 'none' ? '-' : role);
 
-function stateOf({ sealed, settled, newcomers, members, voters }: PieceInfo): string {
+/** Whoever is no member does not hear of what becomes of a view. */
+function stateOf({ role, sealed, settled, newcomers, members, voters }: PieceInfo): string {
+  if (role === 'none') return '-';
   if (sealed) return 'changing';
   if (members.length > voters.length) return 'learning';
   if (newcomers.some(({ state }) => state !== 'absent')) return 'growing';
@@ -66,6 +68,6 @@ function stateOf({ sealed, settled, newcomers, members, voters }: PieceInfo): st
   return settled ? 'settled' : 'comparing';
 }
 
-function drawMember({ voters }: PieceInfo, { id, addr }: PieceInfo['members'][number]): string {
-  return voters.includes(id) ? addr : `${addr}(learner)`;
+function drawMember({ role, voters }: PieceInfo, { id, addr }: PieceInfo['members'][number]): string {
+  return role === 'none' || voters.includes(id) ? addr : `${addr}(learner)`;
 }

@@ -32,7 +32,7 @@ describe('views', () => {
     const led = viewOf(arcOf('4', '8'), [A, B]);
     const learning = viewOf(arcOf('8', 'c'), [A, B], { voters: [A.id] });
     const followed = viewOf(arcOf('c', 'e'), [B, A], { epoch: { n: 12, by: 1n } });
-    const known = viewOf(arcOf('e', '4'), [B, C]);
+    const known = viewOf(arcOf('e', '4'), [B, C], { voters: [B.id] });
     const newcomer = {
       peer: C,
       arc: led.arc,
@@ -152,7 +152,11 @@ describe('repair', () => {
     expect(exitCode).toBe(6);
     expect(stdout).toMatch(/^Compared 1 replica in .*; 2 could not be compared\n$/);
     replicas.repair = async () => undefined;
-    expect(await ask('repair')).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringContaining('not done in time') as string });
+    expect(await ask('repair')).toMatchObject({
+      exitCode: 1,
+      stdout: '',
+      stderr: expect.stringContaining('not done in time') as string,
+    });
   });
 
   test('--all goes round the ring', async () => {
