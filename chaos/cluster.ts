@@ -26,6 +26,14 @@ interface NodeView {
   };
 }
 
+/** A view, as `GET /api/views` tells it. */
+interface LedView {
+  readonly primary: { readonly id: string };
+  readonly members: readonly unknown[];
+  readonly sealed: boolean;
+  readonly settled: boolean | null;
+}
+
 /** A line of a node's log. */
 interface LogLine {
   readonly level?: unknown;
@@ -41,6 +49,8 @@ const STEADY_UNTOLD_MS = 1500;
 /** What a change of a view did before it was told. */
 const CHANGE_MS = 250;
 const COMPLAINTS_MAX = 1000;
+/** So many copies there must be for one to be spared. */
+const NODES_FOR_SAFETY = 3;
 const HTTP_OK = 200;
 const HTTP_NOT_FOUND = 404;
 
@@ -125,8 +135,23 @@ export class Cluster {
   private async problem(): Promise<string | undefined> {
     const nodes = this.up;
     const views = await Promise.all(nodes.map((node) => node.ask('/api/node').catch(String)));
-    const safe = await Promise.all(nodes.map((node) => this.safetyProblem(node)));
-    return ringProblem(views) ?? safe.find((problem) => problem !== undefined);
+    // Two nodes are never safe to stop: both are needed for whatever is to last.
+    const look = (node: ChaosNode) =>
+      nodes.length < NODES_FOR_SAFETY ? this.viewsProblem(node, nodes.length) : this.safetyProblem(node);
+    const problems = await Promise.all(nodes.map(look));
+    return ringProblem(views) ?? problems.find((problem) => problem !== undefined);
+  }
+
+  /** Whether every view that this node leads has so many members and has settled. */
+  private async viewsProblem(node: ChaosNode, members: number): Promise<string | undefined> {
+    const answer = await node.ask('/api/views').catch(String);
+    if (typeof answer === 'string') return answer;
+    this.knowsSafety = answer.status !== HTTP_NOT_FOUND;
+    if (!this.knowsSafety) return undefined;
+    const { views } = answer.body as { readonly views: readonly LedView[] };
+    const led = views.filter(({ primary }) => primary.id === node.id);
+    const isDone = led.every((view) => view.settled === true && !view.sealed && view.members.length === members);
+    return isDone ? undefined : `${node.name} leads views that have not settled`;
   }
 
   private async safetyProblem(node: ChaosNode): Promise<string | undefined> {
