@@ -4,6 +4,7 @@
  */
 import { keyId, type KeyId } from '../../chord/id';
 import type { Peer } from '../../chord/peer';
+import { primaryAmong } from '../../chord/primary';
 import { type BinaryString, EMPTY, type Octets } from '../../octets';
 import type { DataAnswer, DataQuestion, Done, NotOwner, RequestQuestion } from '../../protocol/rpc-data';
 import { type Place, type Route, routeOf, type RouteEffect, type RouteEvent, stepRoute } from '../../replication/route';
@@ -126,16 +127,23 @@ export class CopyRequests {
       case 'changing':
         return { type: 'not_yet' };
       case 'elsewhere':
-        return this.elsewhere(standing.hint);
+        return this.elsewhere(standing.hint, key);
       default:
         return unreachable(standing);
     }
   }
 
-  private elsewhere(hint: Peer | undefined): Place {
+  /** A real node has a list of all members; this one goes by its successors. */
+  private elsewhere(hint: Peer | undefined, key: KeyId): Place {
     const { host } = this.keeper;
-    if (hint === undefined && host.member.phase !== 'member') return { type: 'outside' };
-    return { type: 'elsewhere', peer: hint && host.isTrusted(hint) ? hint : undefined };
+    const { self, successors, predecessor } = host.member;
+    const others = [...successors, predecessor].filter(({ id }) => id !== self.id);
+    const list = [self, ...others.filter(({ id }, at) => others.findIndex((peer) => peer.id === id) === at)];
+    const primary = primaryAmong(list, key, (peer) => host.isTrusted(peer));
+    const isOfUse = hint !== undefined && host.isTrusted(hint);
+    const peer = isOfUse && (primary === undefined || primary.id === self.id) ? hint : primary;
+    if (peer === undefined && host.member.phase !== 'member') return { type: 'outside' };
+    return { type: 'elsewhere', peer };
   }
 }
 
