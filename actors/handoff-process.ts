@@ -387,9 +387,8 @@ const NO_EPOCH: Epoch = { n: 0, by: 0n };
 
 function sayLeft(outcome: LeaveOutcome, state: State, { table }: Target): State {
   const { keys, tombstones } = table.stats();
-  const isElsewhere = outcome === 'handed_over' || outcome === 'nothing';
-  const left: Left = { outcome, recordsLeft: isElsewhere ? 0 : keys + tombstones };
-  for (const from of state.leavers) replyTo(from, left);
+  const recordsLeft = outcome === 'handed_over' || outcome === 'nothing' ? 0 : keys + tombstones;
+  for (const from of state.leavers) replyTo(from, { outcome, recordsLeft });
   return { ...state, leavers: [] };
 }
 
