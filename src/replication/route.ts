@@ -113,6 +113,12 @@ export const REDIRECTS_MAX = 3;
 /** How long a request waits to be served here before the ring is asked who else may do it, or the client is refused. */
 export const HERE_WAIT_MS = 500;
 
+/**
+ * How long a request waits for enough members that can be reached: longer than it takes to do without one that has
+ * died, and shorter than whoever passed it on is patient.
+ */
+export const OTHERS_WAIT_MS = 1500;
+
 /** How soon this node's own tables are looked at again. */
 export const LOOK_AGAIN_MS = 20;
 
@@ -242,7 +248,7 @@ function waitHere(route: Route, nowMs: number): Step {
 
 function unavailable(route: Route, why: string, nowMs: number): Step {
   const waitsSinceMs = route.waitsSinceMs ?? nowMs;
-  const isLong = nowMs - waitsSinceMs >= HERE_WAIT_MS && route.written === undefined;
+  const isLong = nowMs - waitsSinceMs >= OTHERS_WAIT_MS && route.written === undefined;
   const waiting = { ...route, waitsSinceMs, obstacle: why };
   return isLong ? finish(waiting, refusal(route, 'server_error', why)) : [waiting, { type: 'rest', ms: LOOK_AGAIN_MS }];
 }

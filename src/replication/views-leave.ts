@@ -9,7 +9,7 @@ import type { Peer } from '../chord/peer';
 import { holdingsIn, uncovered } from './holding';
 import { allVote, isMember, primaryOf } from './view';
 import { isAlone, type Leaving, type Views } from './views';
-import { acquaintances, andEach, andThen, answer, ask, type Now, type Outcome, quiet } from './views-changes';
+import { acquaintances, andEach, andThen, answer, ask, isOut, type Now, type Outcome, quiet } from './views-changes';
 import type { LeaveOutcome } from './views-protocol';
 
 /** How often those are told who have not noted it, and views are looked at. */
@@ -45,6 +45,7 @@ export function leaveWhenDue(before: Views, now: Now): Outcome {
   const listed = before.holdings.filter(({ role }) => role !== 'none').map(({ arc }) => arc);
   if (leaving.arcs.length === 0 && listed.length === 0) return end(before, leaving, 'nothing');
   if (isAlone(before) && before.ring.isSettled) return end(before, leaving, 'alone');
+  if (isLastToStay(before)) return end(before, leaving, 'alone');
   // What it has become a member of since it said that it leaves counts as well.
   const all = [
     ...leaving.arcs,
@@ -55,6 +56,12 @@ export function leaveWhenDue(before: Views, now: Now): Outcome {
   if (now.nowMs >= leaving.deadlineMs) return end(before, leaving, 'late');
   const state = { ...before, leaving: { ...leaving, arcs } };
   return leaving.dueAtMs <= now.nowMs ? sayAndLook(state, state.leaving, now) : quiet(state);
+}
+
+/** Whether everybody it knows leaves as well, as when a whole ring is stopped: nobody would be left to hand over to. */
+function isLastToStay(state: Views): boolean {
+  const others = acquaintances(state);
+  return others.length > 0 && others.every((peer) => isOut(state, peer));
 }
 
 const outside = (arcs: readonly Leaving['arcs'][number][], known: Leaving['arcs'][number]) =>

@@ -7,6 +7,7 @@ import {
   type Asked,
   GET_PATIENCE_MS,
   HERE_WAIT_MS,
+  OTHERS_WAIT_MS,
   LOOK_AGAIN_MS,
   type Place,
   REDIRECTS_MAX,
@@ -306,11 +307,11 @@ describe('stepRoute() of what is served here with too few others', () => {
 
   it.each(OPS)('waits for more of them, and then refuses a %s, which has had no effect', (op) => {
     const trip = new Trip({ op });
-    for (let ms = 0; ms < HERE_WAIT_MS; ms += LOOK_AGAIN_MS) {
+    for (let ms = 0; ms < OTHERS_WAIT_MS; ms += LOOK_AGAIN_MS) {
       expect(unavailable(trip.at(ms)).now).toBe('look again');
       trip.rests();
     }
-    expect(unavailable(trip.at(HERE_WAIT_MS)).now).toBe('server_error');
+    expect(unavailable(trip.at(OTHERS_WAIT_MS)).now).toBe('server_error');
     expect(trip.text).toBe(`Cannot ${op}: unavailable, for a reason`);
   });
 

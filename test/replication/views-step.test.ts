@@ -415,6 +415,15 @@ describe('leaving', () => {
     expect(one.effects).toContainEqual({ type: 'left', outcome: 'handed_over' });
   });
 
+  it('does not wait where everybody else leaves as well', () => {
+    const one = leader();
+    one.tell({ type: 'leave', deadlineMs: 60_000 });
+    one.asked(B, { type: 'depart' });
+    expect(one.effects.some(({ type }) => type === 'left')).toBe(false);
+    one.asked(C, { type: 'depart' });
+    expect(one.effects).toContainEqual({ type: 'left', outcome: 'alone' });
+  });
+
   it('ends when time is up', () => {
     const one = leader();
     one.tell({ type: 'leave', deadlineMs: one.nowMs + 2000 });
@@ -460,6 +469,23 @@ describe('what is left over', () => {
       type === 'view_get' && (id === C.id || id === D.id) ? { type: 'views', views: [newest] } : undefined,
     );
     one.pass(2500);
+    expect(one.asks('clean_up')).toEqual([C]);
+  });
+
+  it('is asked about at whoever may know, when this node has never been a member of its arc', () => {
+    const one = new OneNode(A).ring(A, B, C, D);
+    const listened = arc('3', '5');
+    one.asked(C, { type: 'invite', arc: listened, epoch: { n: 4, by: C.inc } });
+    one.tell({ type: 'synced', job: 1, outcome: 'done' });
+    one.pass(30_000 + 30_000);
+    expect(one.views.surplus).toMatchObject([{ arc: listened }]);
+    const led = view(listened, 7, [C, D, B]);
+    for (let i = 0; i < 40 && one.asks('clean_up').length === 0; i += 1) {
+      one.answerAll((question, { id }) =>
+        question.type === 'view_get' ? { type: 'views', views: id === C.id ? [led] : [] } : undefined,
+      );
+      one.pass(500);
+    }
     expect(one.asks('clean_up')).toEqual([C]);
   });
 
