@@ -12,7 +12,18 @@ import { compareEpochs } from './epoch';
 import { holdingsIn, uncovered } from './holding';
 import { primaryOf, type View } from './view';
 import { isSettled, type Surplus, type Views } from './views';
-import { andEach, andThen, answer, ask, isOut, type Now, type Outcome, quiet, takeOver } from './views-changes';
+import {
+  acquaintances,
+  andEach,
+  andThen,
+  answer,
+  ask,
+  isOut,
+  type Now,
+  type Outcome,
+  quiet,
+  takeOver,
+} from './views-changes';
 import { led, stale } from './views-telling';
 
 /** How often the primary is asked that did not allow it. */
@@ -28,7 +39,7 @@ export function cleanUpWhenDue(before: Views, now: Now): Outcome {
   });
 }
 
-/** Every part of it has its own primary. What nobody is known to lead is asked about at the successor. */
+/** Every part of it has its own primary. What nobody is known to lead somebody else may know of. */
 function askPrimary(before: Views, surplus: Surplus, now: Now): Outcome {
   const { nowMs } = now;
   const others = before.surplus.filter((each) => each !== surplus);
@@ -36,13 +47,8 @@ function askPrimary(before: Views, surplus: Surplus, now: Now): Outcome {
   const known = holdingsIn(before.holdings, arc).filter(({ view }) => view !== undefined);
   const later = { ...surplus, dueAtMs: nowMs + ASK_MS };
   const blank = uncovered(known, arc).map((part): Surplus => ({ ...later, arc: part }));
-  const [head] = before.ring.successors;
   const base: Outcome = quiet({ ...before, surplus: [...others, ...blank] });
-  const looked = andEach(base, head && head.id !== before.self.id ? blank : [], (state, part) =>
-    head
-      ? ask(state, head, { type: 'view_get', arc: part.arc }, { type: 'look', to: head, arc: part.arc })
-      : quiet(state),
-  );
+  const looked = andEach(base, blank, (state, part) => lookAnywhere(state, part.arc, acquaintances(state), now));
   return andEach(looked, known, (state, { view, arc: part, role }) => {
     if (view === undefined || role !== 'none') return quiet(state);
     const to = primaryOf(view);
@@ -57,9 +63,14 @@ function askPrimary(before: Views, surplus: Surplus, now: Now): Outcome {
 }
 
 /** Whoever led the arc leads it no more: another member of its view, or the successor, may know who does now. */
-function lookElsewhere(state: Views, view: View, arc: Range, { random }: Now): Outcome {
-  const isOfUse = (peer: Peer) => peer.id !== view.primary && peer.id !== state.self.id && !isOut(state, peer);
-  const others = [...view.members, ...state.ring.successors.slice(0, 1)].filter(isOfUse);
+function lookElsewhere(state: Views, view: View, arc: Range, now: Now): Outcome {
+  const others = [...view.members, ...state.ring.successors.slice(0, 1)].filter(({ id }) => id !== view.primary);
+  return lookAnywhere(state, arc, others, now);
+}
+
+/** Asks one of them which views there are: another one each time. */
+function lookAnywhere(state: Views, arc: Range, peers: readonly Peer[], { random }: Now): Outcome {
+  const others = peers.filter((peer) => peer.id !== state.self.id && !isOut(state, peer));
   const to = others[Math.floor(random() * others.length)];
   return to ? ask(state, to, { type: 'view_get', arc }, { type: 'look', to, arc }) : quiet(state);
 }
