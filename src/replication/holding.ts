@@ -35,6 +35,8 @@ export interface Piece {
 export interface Holding extends Piece {
   /** Nothing older than this is served or promised any more. Never below `view.epoch`; above it: the piece is sealed. */
   readonly promised: Epoch;
+  /** As a learner: what is here has been compared with what the primary has, so none of it is a leftover of earlier times. */
+  readonly isChecked?: boolean;
 }
 
 /** Disjoint pieces, in no particular order; what none of them covers is not known. */
@@ -114,6 +116,7 @@ function canJoin(a: Holding, b: Holding): boolean {
   return (
     a.arc.hi === b.arc.lo &&
     a.role === b.role &&
+    a.isChecked === b.isChecked &&
     compareEpochs(a.promised, b.promised) === 0 &&
     (a.view === undefined || b.view === undefined ? a.view === b.view : saysTheSame(a.view, b.view)) &&
     a.pending.length === b.pending.length &&

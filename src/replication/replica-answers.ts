@@ -6,11 +6,13 @@ import { keyId } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import { inRange } from '../chord/range';
 import type { GetReplica, PutReplica, ReplicaAnswer, ReplicaQuestion } from '../protocol/rpc-data';
+import type { KvTable } from '../store/kv-table';
 import type { Target } from '../store/local-write';
 import type { Record } from '../store/record';
 import { holdingAt } from './holding';
 import { answerSync, copyOf, type SourceAnswer, type SourceQuestion } from './sync-source';
 import { compareVersions, msOf } from './version';
+import { isFresh, type View } from './view';
 import { replicaStanding, type Views } from './views';
 
 /** Answers one question of another replica. */
@@ -36,13 +38,25 @@ function keep({ record, epoch, isNew }: PutReplica, views: Views, target: Target
   const { table, clock } = target;
   const standing = replicaStanding(views, record.keyId, epoch);
   if (standing.type === 'stale' && !(record.ev && isKept(views, record))) return { type: 'stale', view: standing.view };
+  const learning = standing.type === 'member' ? standing.unchecked : undefined;
+  if (learning !== undefined) dropLeftover(record, learning, table);
   const current = table.get(record.key);
   const order = current === undefined ? -1 : compareVersions(current, record);
   if (current !== undefined && order > 0) return { type: 'superseded', version: current.version };
   if (isNew && isAhead(record, current, clock.maxDriftMs, systemMs)) return { type: 'skewed' };
   clock.observe(record.version, systemMs);
   table.merge(record, current);
-  return { type: 'stored' };
+  // Whoever saves what there is here could not tell it from a leftover: so it must not count.
+  return learning === undefined || isFresh(record, learning.floor)
+    ? { type: 'stored' }
+    : { type: 'stale', view: learning };
+}
+
+/** A leftover of earlier times is as good as nothing, however new it is. */
+function dropLeftover(record: Record, { floor }: View, table: KvTable): void {
+  const current = table.get(record.key);
+  if (current === undefined || isFresh(current, floor) || compareVersions(current, record) <= 0) return;
+  table.forget(current.key, current);
 }
 
 /** What was written without a quorum is nobody's promise: whoever has the arc, or has not given it away yet, takes it. */

@@ -25,7 +25,8 @@ export type Standing =
 
 /** What is to be done with a call of another replica. */
 export type ReplicaStanding =
-  | { readonly type: 'member'; readonly isVoter: boolean }
+  /** `unchecked`: a learner of this view, which may have leftovers of earlier times as yet. */
+  | { readonly type: 'member'; readonly isVoter: boolean; readonly unchecked?: View }
   /** Writes are stored here, and count for nothing. */
   | { readonly type: 'listener' }
   | { readonly type: 'stale'; readonly view: View | undefined };
@@ -84,7 +85,7 @@ export function placeAt(places: readonly Place[], key: KeyId): Place | undefined
 
 function placeOf(
   views: Views,
-  { view, role, promised, arc: piece }: Holding,
+  { view, role, promised, isChecked, arc: piece }: Holding,
   arc: Range,
   hint: Peer | undefined,
 ): Place {
@@ -102,7 +103,7 @@ function placeOf(
   }
   if (isSealed) return { arc, standing: { type: 'changing', view }, replica: undefined, listens, stale };
   const isVoter = role === 'voter';
-  const replica = { epoch: view.epoch, standing: isVoter ? VOTER : LEARNER };
+  const replica = { epoch: view.epoch, standing: isVoter ? VOTER : isChecked ? LEARNER : beginner(view) };
   if (primary.id === views.self.id && !isVoter)
     return { arc, standing: { type: 'changing', view }, replica, listens, stale };
   if (primary.id !== views.self.id) {
@@ -118,6 +119,7 @@ function placeOf(
 
 const VOTER: ReplicaStanding = { type: 'member', isVoter: true };
 const LEARNER: ReplicaStanding = { type: 'member', isVoter: false };
+const beginner = (unchecked: View): ReplicaStanding => ({ type: 'member', isVoter: false, unchecked });
 
 function unknownPlace(views: Views, arc: Range, hint: Peer | undefined): Place {
   const listens = listensTo(views, arc);

@@ -33,7 +33,8 @@ import type { Record } from '../store/record';
 import { unreachable } from '../unreachable';
 import { askAgain, askNext, compareNext, type Difference, type Exchange, exchangeOf, isCompared } from './exchange';
 import { observeAll } from './sync-source';
-import { compareTimes, compareVersions, type Version, type VersionWords } from './version';
+import { compareVersions, type Version, type VersionWords } from './version';
+import { isFresh } from './view';
 import type { SyncJob, SyncOutcome } from './views-protocol';
 
 /** A job under way. */
@@ -294,7 +295,5 @@ function keep(state: JobState, records: readonly Record[], table: KvTable): JobS
 
 /** Whether a record that the source does not have, or has in an older version, may stay where the source is right. */
 function mayStay({ floor }: JobState, record: VersionWords & { readonly ev: boolean }): boolean {
-  if (record.ev) return true;
-  if (floor === undefined || compareTimes(record, floor) <= 0) return false;
-  return record.writer.word2 === floor.writer.word2 && record.writer.word3 === floor.writer.word3;
+  return floor === undefined ? record.ev : isFresh(record, floor);
 }

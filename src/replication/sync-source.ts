@@ -30,7 +30,9 @@ import type { Target } from '../store/local-write';
 import { Record } from '../store/record';
 import { unreachable } from '../unreachable';
 import type { HybridClock } from './hybrid-clock';
+import { holdingAt } from './holding';
 import { compareTimes } from './version';
+import { isFresh } from './view';
 import { mayFetch, type Views } from './views';
 
 /** What a source is asked. */
@@ -53,12 +55,12 @@ export function answerSync(
   const { table } = target;
   switch (question.type) {
     case 'sync_next':
-      return chunkOf(table, arc, question.after, Math.min(question.bytesMax, CHUNK_BYTES));
+      return offered(views, chunkOf(table, arc, question.after, Math.min(question.bytesMax, CHUNK_BYTES)));
     case 'ranges':
       if (!question.ranges.every(({ range }) => isWithin(range, arc))) return { type: 'stale' };
       return { type: 'compared', ranges: question.ranges.map((each) => compareRange(table, each)) };
     case 'fetch':
-      return recordsOf(table, question, CHUNK_BYTES);
+      return offered(views, recordsOf(table, question, CHUNK_BYTES));
     case 'push':
       observeAll(target.clock, question.records, systemMs);
       // What lies outside was sent under some other view, or by mistake: nobody has said that it may come in.
@@ -67,6 +69,21 @@ export function answerSync(
     default:
       return unreachable(question);
   }
+}
+
+/**
+ * Whether a record may be given to whoever saves what there is of an arc. A learner that has not compared what it has with
+ * the primary cannot tell what is a leftover of earlier times; what was written under its view is none, and nothing
+ * else has been counted as stored here.
+ */
+export function isOffered({ holdings }: Pick<Views, 'holdings'>, record: Record): boolean {
+  const { role, view, isChecked } = holdingAt(holdings, record.keyId) ?? {};
+  return role !== 'learner' || isChecked === true || view === undefined || isFresh(record, view.floor);
+}
+
+function offered<Answer extends SyncChunk | Fetched>(views: Views, answer: Answer): Answer {
+  const mayLack = views.holdings.some(({ role, isChecked }) => role === 'learner' && isChecked !== true);
+  return mayLack ? { ...answer, records: answer.records.filter((record) => isOffered(views, record)) } : answer;
 }
 
 /**

@@ -13,7 +13,7 @@ import { betweenRightClosed, type Id, type NodeId } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import type { Range } from '../chord/range';
 import { compareEpochs, type Epoch } from './epoch';
-import { compareVersions, type Version } from './version';
+import { compareTimes, compareVersions, type Version, type VersionWords } from './version';
 
 /** Who keeps copies of an arc. Immutable; a newer one has a larger epoch. */
 export interface View {
@@ -42,6 +42,15 @@ export function quorumOf(members: number): number {
 /** Whether this incarnation of this node is a member. */
 export function isMember({ members }: Pick<View, 'members'>, { id, inc }: Peer): boolean {
   return members.some((member) => member.id === id && member.inc === inc);
+}
+
+/**
+ * Whether a record is known to be none of the leftovers that a new member may have: it was written under a view with this
+ * floor, or in eventual mode, which no view orders.
+ */
+export function isFresh(record: VersionWords & { readonly ev: boolean }, floor: Version): boolean {
+  if (record.ev) return true;
+  return compareTimes(record, floor) > 0 && record.writer.id === floor.writer.id;
 }
 
 /** The primary of a view, as a peer. */

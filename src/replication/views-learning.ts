@@ -59,8 +59,9 @@ export function lessonEnded(
   const { source } = lesson.job;
   if (outcome === 'done') {
     const merged = [...lesson.merged.filter((id) => id !== source.id), source.id];
+    const state = lesson.job.mode === 'adopt' ? withChecked(before, lesson) : before;
     return [
-      withLesson(before, lesson, { ...lesson, job: undefined, merged, failures: 0, dueAtMs: nowMs, sinceMs: nowMs }),
+      withLesson(state, lesson, { ...lesson, job: undefined, merged, failures: 0, dueAtMs: nowMs, sinceMs: nowMs }),
       undefined,
     ];
   }
@@ -68,6 +69,14 @@ export function lessonEnded(
   const dueAtMs = nowMs + Math.min(5000, 100 * 2 ** failures);
   const state = withLesson(before, lesson, { ...lesson, job: undefined, failures, dueAtMs });
   return [state, lesson.kind === 'rescue' ? lesson.epoch : undefined];
+}
+
+/** All that is here of what this node learns is there at the primary as well. */
+function withChecked(state: Views, { kind, arc, epoch }: Lesson): Views {
+  if (kind !== 'learn') return state;
+  const pieces = holdingsIn(state.holdings, arc).filter((piece) => isLearner(piece, epoch));
+  const checked = pieces.map((piece): Holding => ({ ...piece, isChecked: true }));
+  return { ...state, holdings: withPieces(state.holdings, checked) };
 }
 
 // Newcomers
@@ -190,7 +199,7 @@ function graduate(before: Views): Outcome {
     if (ready.length === 0) return quiet(state);
     const holdings = withPieces(
       state.holdings,
-      ready.map((piece): Holding => ({ ...piece, role: 'voter' })),
+      ready.map(({ isChecked: _isChecked, ...piece }): Holding => ({ ...piece, role: 'voter' })),
     );
     return [{ ...state, holdings }, ready.map(({ arc, view }) => report('voter_made', arc, view?.members ?? []))];
   });

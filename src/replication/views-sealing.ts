@@ -49,7 +49,7 @@ export function sealPieces(holdings: Holdings, seal: Seal): SealOutcome {
   const sealed = [...known, ...blank].map((piece) => promisedTo(piece, seal));
   const next = withPieces(holdings, sealed);
   if (isTooMany(next, holdings)) return { type: 'nack', nack: nackOf(known) };
-  const pieces = known.flatMap(({ promised: _promised, ...piece }) => {
+  const pieces = known.flatMap(({ promised: _promised, isChecked: _isChecked, ...piece }) => {
     const pending = piece.pending.filter((each) => isKept(each, seal));
     return piece.view === undefined && pending.length === 0 ? [] : [{ ...piece, pending }];
   });
@@ -64,7 +64,12 @@ export function sealPieces(holdings: Holdings, seal: Seal): SealOutcome {
  */
 export function adoptView(holdings: Holdings, view: View, self: Peer): AdoptOutcome {
   const isIn = isMember(view, self);
-  return adoptWhere(holdings, view, self, ({ promised }) => !isIn || compareEpochs(promised, view.epoch) <= 0);
+  return adoptWhere(
+    holdings,
+    view,
+    self,
+    (piece) => isAway(piece, isIn) || compareEpochs(piece.promised, view.epoch) <= 0,
+  );
 }
 
 /**
@@ -77,8 +82,16 @@ export function concedeTo(holdings: Holdings, view: View, self: Peer): AdoptOutc
     holdings,
     view,
     self,
-    ({ promised }) => !isIn || promised.by === self.inc || compareEpochs(promised, view.epoch) <= 0,
+    (piece) => isAway(piece, isIn) || piece.promised.by === self.inc || compareEpochs(piece.promised, view.epoch) <= 0,
   );
+}
+
+/**
+ * Whether no promise stands against a view of which this node is to be no member. Whoever has promised something newer as a
+ * member is counted on for what it has, and must not give that up for what may have been overtaken.
+ */
+function isAway({ role }: Holding, isIn: boolean): boolean {
+  return !isIn && role === 'none';
 }
 
 /** The views that are known in an arc, each restricted to what it has of it. */
