@@ -13,7 +13,7 @@ import { readerOf } from '../src/cli/ring-questions';
 import { drawStatus } from '../src/cli/ring-drawing';
 import { lossProblem, open, putAll, readAll } from './clients';
 import { ConstantLoad } from './constant-load';
-import { copiesIn, copiesProblem, copiesText } from './copies';
+import { type Copies, copiesIn, copiesProblem, copiesText } from './copies';
 import { type NodeUnderShow, startProgram } from './node-under-show';
 import { nameOf, REPLICAS, RingUnderShow, type StartNode } from './ring-under-show';
 import { type Out, type Problem, runAsProgram, sameProblem, Stage } from './stage';
@@ -99,6 +99,7 @@ class Show {
     const settled = await ring.untilSettled();
     stage.scene(`Half of the copies that ${nameOf(this.first)} keeps for others are destroyed behind its back`);
     stage.check('all is well before', settled.problem);
+    await this.checkCopies(`and each key is there exactly ${REPLICAS} times`);
     this.damaged = await ring.ask(this.first, {
       what: 'damage',
       method: 'POST',
@@ -154,11 +155,12 @@ class Show {
   ): Promise<void> {
     const { stage, ring, acknowledged } = this;
     const keys = [...acknowledged.keys()];
-    const { tookMs, problem } = await ring.until(
-      async () => copiesProblem(await copiesIn(ring), keys, REPLICAS),
-      sinceMs,
-    );
-    stage.show(`after ${Math.round(tookMs)} ms: ${copiesText(await copiesIn(ring), keys)}`);
+    let copies: Copies = new Map();
+    const { tookMs, problem } = await ring.until(async () => {
+      copies = await copiesIn(ring);
+      return copiesProblem(copies, keys, REPLICAS);
+    }, sinceMs);
+    stage.show(`after ${Math.round(tookMs)} ms: ${copiesText(copies, keys)}`);
     const isLate = tookMs > mostMs * this.patience;
     stage.check(claim, problem ?? (isLate ? `it took ${Math.round(tookMs)} ms` : undefined));
   }
