@@ -312,7 +312,8 @@ export function rescueFailed(before: Views, epochOf: Attempt['epoch'], now: Now)
   return andThen(endAttempt(before, attempt), (state) => quiet(holdOff(state, attempt.arc, now)));
 }
 
-function endAttempt(state: Views, { id, epoch }: Attempt): Outcome {
+/** It is not tried any more. */
+export function endAttempt(state: Views, { id, epoch }: Attempt): Outcome {
   const attempts = state.attempts.filter((each) => each.id !== id);
   return dropRescue({ ...state, attempts }, epoch);
 }

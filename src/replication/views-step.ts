@@ -8,16 +8,19 @@
  */
 import type { NodeId } from '../chord/id';
 import type { Peer } from '../chord/peer';
+import { rangesOverlap } from '../chord/range';
 import { unreachable } from '../unreachable';
 import { placesAfter } from './standing';
 import type { Version } from './version';
-import { viewsIn, sealPieces } from './views-sealing';
+import { isMember } from './view';
+import type { Attempt } from './views-attempt';
+import { viewsIn, sealPieces, withFewer as fewer } from './views-sealing';
 import { type Flap, isAwake, type Matter, type Views } from './views';
 import { andEach, andThen, answer, meet, meetEpoch, type Now, type Outcome, quiet, takeOver } from './views-changes';
 import { plansOf } from './views-desire';
 import { departNoted, askedToLetGo, forgetDeparted, leaveWhenDue, startLeaving } from './views-leave';
 import { learnWhenDue, lessonEnded, loseStore } from './views-learning';
-import { attemptWhenDue, endAttempts, mindAttempts, rescueFailed, sealAnswered } from './views-making';
+import { attemptWhenDue, endAttempt, endAttempts, mindAttempts, rescueFailed, sealAnswered } from './views-making';
 import {
   askedToCome,
   askedToOpen,
@@ -34,6 +37,9 @@ import { agreed, askedToNote, makeAware, tellWhenDue, toldAnswered } from './vie
 
 /** How many nodes that have been called dead are remembered. */
 const REMEMBERED_MAX = 256;
+
+/** A question that has been under way for so long has got lost in this node itself. */
+const LOST_MS = 5000;
 
 /** How long somebody who was called dead and came back is not made a member again. */
 const FLAP_MS = { least: 2000, most: 60_000 };
@@ -53,11 +59,20 @@ export function stepViews(
   return [{ ...after, places: placesAfter(before, after) }, effects];
 }
 
+/** What it needs to know of arcs that it has no part in is who leads them, as long as it has, or hands over, something of them. */
+function withFewer(state: Views): Views {
+  const arcs = [...state.surplus.map(({ arc }) => arc), ...(state.leaving?.arcs ?? [])];
+  const holdings = fewer(state.holdings, (arc) => arcs.some((other) => rangesOverlap(other, arc)));
+  return holdings === state.holdings ? state : { ...state, holdings };
+}
+
 /** What the event means. */
 function handle(state: Views, event: ViewsEvent, now: Now): Outcome {
   switch (event.type) {
     case 'tick':
-      return cleanUpWhenDue(forgetDeparted(beat(state, now.nowMs), now), now);
+      return andThen(giveUpLost(beat(state, now.nowMs), now), (next) =>
+        cleanUpWhenDue(forgetDeparted(withFewer(next), now), now),
+      );
     case 'ring':
       return quiet([event.ring.predecessor, ...event.ring.successors].reduce(meet, { ...state, ring: event.ring }));
     case 'verdict':
@@ -80,7 +95,7 @@ function handle(state: Views, event: ViewsEvent, now: Now): Outcome {
     case 'dropped':
       return wasDropped(state, event.arc, event.isAll);
     case 'store_lost':
-      return loseStore(state, now);
+      return loseStore(state);
     case 'create':
       return create(state, now);
     case 'move_out':
@@ -184,7 +199,26 @@ function settled(before: Views, event: Settled, now: Now): Outcome {
       return quiet({ ...state, matters });
     });
   if (event.type === 'failed') return done(inVain(before, request, matter, event.isRefused, now));
-  return done(answered(meet(before, event.from), event, matter, now));
+  return done(
+    andThen(revived(meet(before, event.from), event.from, now), (state) => answered(state, event, matter, now)),
+  );
+}
+
+/**
+ * Whoever answers lives, whatever the failure detector thinks of it. Views that were about to be made without it are
+ * given up, and made anew with it.
+ */
+function revived(before: Views, peer: Peer, { nowMs }: Now): Outcome {
+  if (before.dead.get(peer.id)?.inc !== peer.inc) return quiet(before);
+  return andEach(quiet(judged(before, peer, true, nowMs)), before.attempts, (state, attempt) =>
+    isDropped(attempt, peer) ? endAttempt(state, attempt) : quiet(state),
+  );
+}
+
+/** Whether a member of what there is was to be none of what there will be. */
+function isDropped({ members, answers }: Attempt, peer: Peer): boolean {
+  const own = answers[0]?.sealed.pieces ?? [];
+  return !isMember({ members }, peer) && own.some(({ view }) => view !== undefined && isMember(view, peer));
 }
 
 function answered(
@@ -221,6 +255,17 @@ function answered(
     default:
       return unreachable(matter);
   }
+}
+
+/** Whatever should have brought an answer, or word that there is none, may have crashed. */
+function giveUpLost(before: Views, now: Now): Outcome {
+  const { atMs, request: last } = before.underWay;
+  if (now.nowMs - atMs < LOST_MS) return quiet(before);
+  const lost = [...before.matters.keys()].filter((request) => request <= last);
+  const state = { ...before, underWay: { atMs: now.nowMs, request: before.lastRequest } };
+  return andEach(quiet(state), lost, (next, request) =>
+    settled(next, { type: 'failed', request, isRefused: false }, now),
+  );
 }
 
 function inVain(state: Views, request: number, matter: Matter, isRefused: boolean, now: Now): Outcome {

@@ -390,6 +390,21 @@ describe('arcs that nobody has', () => {
   });
 });
 
+describe('a member that was called dead by mistake', () => {
+  it('stays one when it answers before the view without it is made', () => {
+    const one = leader();
+    one.tell({ type: 'verdict', peer: C, isAlive: false });
+    expect(one.asks('seal')).toEqual([B, C]);
+    one.answerAll((question, to) => (to.id === C.id ? agree(own)(question) : 'silent'));
+    expect(one.reports()).toEqual([]);
+    one.answerAll(agree(own));
+    const made = one.effects.flatMap((effect) =>
+      effect.type === 'report' && effect.event === 'view_made' ? [effect] : [],
+    );
+    expect(made.map(({ members }) => members.map(({ id }) => id))).toEqual([[A.id, B.id, C.id]]);
+  });
+});
+
 describe('leaving', () => {
   it('is over at once where there is nothing, or nobody', () => {
     const one = new OneNode(A).ring(A, B);
