@@ -182,14 +182,15 @@ export function ringProblem(seen: RingInfo, nodes: readonly { readonly id: strin
 
 /** A problem where a node does not lead exactly its own arc, or some arc is not kept by so many nodes that all have the same. */
 export function unsettledProblem({ nodes }: RingInfo, replicas: number): Problem {
-  const wrong = nodes.find(({ id, arcs, copies, predecessor }) => {
+  const wrong = nodes.filter(({ id, arcs, copies, predecessor }) => {
     const [arc, ...more] = arcs;
     const isOwn = arc !== undefined && more.length === 0 && arc.hi === id && arc.lo === (predecessor?.id ?? id);
     const isKept = copies.least === replicas && copies.most === replicas && copies.learner === 0;
     const isQuiet = copies.unsettled + copies.newcomers + copies.fetching === 0;
     return !(isOwn && isKept && isQuiet);
   });
-  return wrong && `${wrong.addr} is still at work: ${JSON.stringify(wrong.copies)}`;
+  if (wrong.length === 0) return undefined;
+  return `still at work: ${wrong.map(({ addr, copies }) => `${addr} ${JSON.stringify(copies)}`).join(', ')}`;
 }
 
 /** How many copies of each key a ring keeps unless it is told otherwise. */
