@@ -6,7 +6,7 @@
  */
 import type { Result } from '../src/result';
 import type { OctetWriter } from '../src/protocol/octet-writer';
-import { encodeFrame, type Frame } from '../src/protocol/rpc-frames';
+import { encodeFrame, type Frame, writePacked } from '../src/protocol/rpc-frames';
 
 /** Counts from the start of the node on. */
 export class FrameTally {
@@ -31,5 +31,11 @@ export class FrameTally {
       this.bytes += written.value;
     }
     return written;
+  }
+
+  /** Writes a frame whose message is packed already, and counts it. */
+  write(message: string, writer: OctetWriter): void {
+    this.messages += 1;
+    this.bytes += writePacked(message, writer);
   }
 }

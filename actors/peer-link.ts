@@ -25,15 +25,16 @@ import {
   stop,
   type TimerRef,
 } from '../src/otp';
+import { packedRequest, type ShortFrame } from '../src/protocol/rpc-data-packed';
 import { type Frame, type FrameRefusal, type RpcErrorCode, WHOLE_CONNECTION } from '../src/protocol/rpc-frames';
 import type { HandshakeFault, Hello } from '../src/protocol/rpc-handshake';
-import { decodeAnswer, encodeQuestion, questionBytes, type RpcQuestion } from '../src/protocol/rpc-messages';
+import { encodeQuestion, questionBytes, type RpcQuestion } from '../src/protocol/rpc-messages';
 import { encodeTale } from '../src/protocol/rpc-tales';
-import type { RpcValue } from '../src/protocol/rpc-values';
 import type { Writers } from '../src/replication/version';
 import { unreachable } from '../src/unreachable';
 import type { FrameTally } from './frame-tally';
 import * as health from './health';
+import { answered, answeredShort } from './link-answers';
 import {
   type Ask,
   type Laid,
@@ -207,8 +208,7 @@ function goOn(state: State, self: Self<Info>): State {
 }
 
 function dial(state: State, nowMs: number, self: Self<Info>): void {
-  const { addr, hello } = state;
-  const wire = new PeerWire(addr, hello, self.runtime, self.pid);
+  const wire = new PeerWire(state.addr, state, self.runtime, self.pid);
   state.phase = { type: 'connecting', wire, untilMs: nowMs + CONNECT_MS };
 }
 
@@ -231,8 +231,13 @@ function write(wire: PeerWire, state: State, nowMs: number): void {
 
 function writeAsk(item: Ask, wire: PeerWire, { desk, tally }: State, nowMs: number): void {
   const deadlineMs = Math.max(1, Math.ceil(item.deadlineAtMs - nowMs));
-  const { method, body } = encodeQuestion(item.question);
   const correlationId = desk.nextId();
+  const packed = packedRequest(correlationId, item.question, deadlineMs);
+  if (packed !== undefined) {
+    tally.write(packed, wire.writer);
+    return desk.wrote(correlationId, item, nowMs);
+  }
+  const { method, body } = encodeQuestion(item.question);
   const written = tally.encode({ type: 'request', correlationId, method, deadlineMs, body }, wire.writer);
   if (written.ok) desk.wrote(correlationId, item, nowMs);
   else desk.fail(item, { code: 'bad_request', message: written.error });
@@ -323,13 +328,19 @@ function takeAll(wire: PeerWire, state: State, self: Self<Info>): void {
   }
 }
 
-function take(found: Frame | FrameRefusal, wire: PeerWire, state: State, self: Self<Info>): void {
-  const { desk, addr } = state;
+function take(found: Frame | FrameRefusal | ShortFrame, wire: PeerWire, state: State, self: Self<Info>): void {
+  const { desk, addr, writers, phase } = state;
+  const { peer } = wire;
+  if (phase.type !== 'open' || peer === undefined) return;
   switch (found.type) {
     case 'response':
       wire.wasOfUse = true;
       state.failures = 0;
-      return answered(found.correlationId, found.body, state, self);
+      return answered(desk.take(found.correlationId), found.body, peer, writers, self);
+    case 'answered':
+      wire.wasOfUse = true;
+      state.failures = 0;
+      return answeredShort(desk.take(found.correlationId), found.answer, peer, self);
     case 'error': {
       wire.wasOfUse = true;
       if (found.correlationId === WHOLE_CONNECTION) return closed(found.message, state, self, found.code);
@@ -344,25 +355,13 @@ function take(found: Frame | FrameRefusal, wire: PeerWire, state: State, self: S
       return found.fatal ? closed(found.message, state, self) : undefined;
     }
     case 'request':
+    case 'asked':
     case 'tell':
       // The other side asks on connections that it has opened itself.
       return;
     default:
       return unreachable(found);
   }
-}
-
-/** An answer that comes too late has nobody to go to. */
-function answered(correlationId: number, body: RpcValue, state: State, self: Self<Info>): void {
-  const { desk, phase, writers } = state;
-  const asked = desk.take(correlationId);
-  if (asked?.sentAtMs === undefined || phase.type !== 'open') return;
-  const decoded = decodeAnswer(asked.question.type, body, writers);
-  if (!decoded.ok) {
-    return sendOutcome(self.runtime, asked, { code: 'bad_answer', wasSent: true, message: decoded.error.message });
-  }
-  const rttMs = self.nowMs() - asked.sentAtMs;
-  self.send(asked.replyTo, { type: 'rpc_answered', tag: asked.tag, from: phase.peer, answer: decoded.value, rttMs });
 }
 
 // Time

@@ -15,7 +15,7 @@ import { Coordinator, type Surroundings } from './coordinator';
 import type { KeyRequest } from './errand';
 import * as handoff from './handoff';
 import * as kvStore from './kv-store';
-import type { DataAsked, DataService, RecordQuestion } from './peer-session';
+import type { DataAsked, DataService, RecordQuestion } from './data-service';
 import type { Line } from './session';
 import { storeOf, type Tables } from './turn';
 

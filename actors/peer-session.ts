@@ -11,10 +11,12 @@
  * or their answers wait for a slow reader. What cannot be understood is answered
  * with an error; where the framing is lost the connection ends. Either is logged once a connection.
  */
+import type { KeyId } from '../src/chord/id';
 import type { NextHop } from '../src/chord/lookup';
 import type { Peer } from '../src/chord/peer';
+import type { BinaryString } from '../src/octets';
 import { nameOf, type TimerRef } from '../src/otp';
-import type { DataAnswer, DataQuestion } from '../src/protocol/rpc-data';
+import { type AskedFrame, PackedFrames, packedResponse, type ShortFrame } from '../src/protocol/rpc-data-packed';
 import type { Described } from '../src/protocol/rpc-description';
 import {
   type Frame,
@@ -34,10 +36,10 @@ import {
   type RpcAnswer,
   type RpcQuestion,
 } from '../src/protocol/rpc-messages';
-import type { SyncAnswer, SyncQuestion } from '../src/protocol/rpc-sync';
 import { decodeTale } from '../src/protocol/rpc-tales';
 import type { Writers } from '../src/replication/version';
 import { unreachable } from '../src/unreachable';
+import type { DataService, RecordQuestion } from './data-service';
 import type { FrameTally } from './frame-tally';
 import { IN_FLIGHT_MAX, Questions } from './questions';
 import type { RpcAsked, RpcReply, RpcTold } from './rpc-reply';
@@ -57,28 +59,10 @@ export interface PeerSessionOptions {
   readonly answerDescribe: () => Described | undefined;
   /** Begins to serve records; called once for each session that asks for any. */
   readonly serveData: (line: Line) => DataService;
+  /** The identifier of a key, where that is known without hashing it. @default it is hashed */
+  readonly idOf?: (key: BinaryString) => KeyId;
   /** Counts what is sent. */
   readonly tally: FrameTally;
-}
-
-/** What is asked about records, and answered from the tables. */
-export type RecordQuestion = DataQuestion | Exclude<SyncQuestion, { type: 'sync_open' | 'sync_ready' }>;
-
-/** Whoever answers questions about records, in the connection's own process. */
-export interface DataService {
-  /** Answers through `asked`, at once or later, once. */
-  serve(question: RecordQuestion, asked: DataAsked): void;
-  /** A message for it, such as the outcome of an ask. False: it is not for it. */
-  handle(message: unknown): boolean;
-}
-
-/** How a question about records came, and the way back. */
-export interface DataAsked {
-  readonly from: Peer;
-  /** On the monotonic clock; undefined: whoever asked did not say how long he waits. */
-  readonly deadlineAtMs: number | undefined;
-  answer(answer: DataAnswer | SyncAnswer): void;
-  refuse(code: RpcErrorCode, message: string): void;
 }
 
 /** Gives what begins such conversations. */
@@ -104,8 +88,9 @@ class PeerSession implements Session {
   private greeted = false;
   /** Undefined until the handshake has succeeded. */
   private peer: Peer | undefined;
-  private decoder: FrameDecoder | undefined;
+  private decoder: FrameDecoder<ShortFrame> | undefined;
   private data: DataService | undefined;
+  private readonly packedFrames: PackedFrames;
   private readonly underWay = new Questions();
   /** When the last bytes came: nothing that is decoded now has come later. */
   private receivedAtMs = 0;
@@ -117,6 +102,7 @@ class PeerSession implements Session {
     private readonly options: PeerSessionOptions,
   ) {
     this.handshake = new Handshake({ role: 'listener', self: options.hello });
+    this.packedFrames = new PackedFrames(options.writers, options.idOf);
   }
 
   get midRequest(): boolean {
@@ -189,7 +175,7 @@ class PeerSession implements Session {
         return this.end();
       case 'accepted':
         this.peer = peerOf(event.hello);
-        this.decoder = new FrameDecoder(undefined, this.handshake.input);
+        this.decoder = new FrameDecoder(undefined, this.handshake.input, this.packedFrames);
         return this.decodeAll(this.decoder);
       default:
         return unreachable(event);
@@ -198,7 +184,7 @@ class PeerSession implements Session {
 
   // Frames
 
-  private decodeAll(decoder: FrameDecoder): void {
+  private decodeAll(decoder: FrameDecoder<ShortFrame>): void {
     const { writer } = this.line;
     const writtenBytesMax = writer.bytes + this.line.roomBytes;
     this.isFull = false;
@@ -212,8 +198,10 @@ class PeerSession implements Session {
     }
   }
 
-  private take(found: Frame | FrameRefusal): void {
+  private take(found: Frame | FrameRefusal | ShortFrame): void {
     switch (found.type) {
+      case 'asked':
+        return this.takeAsked(found);
       case 'request':
         return this.takeRequest(found);
       case 'tell':
@@ -225,6 +213,7 @@ class PeerSession implements Session {
         this.complain('peer_ended', { code: found.code, message: found.message });
         return this.end();
       case 'response':
+      case 'answered':
         // Nothing is asked on a connection that the other side has opened.
         return;
       default:
@@ -247,18 +236,26 @@ class PeerSession implements Session {
     this.tell('ring-state', { type: 'rpc_told', from: this.peer, tale: decoded.value });
   }
 
+  private takeAsked({ correlationId, deadlineMs, question }: AskedFrame): void {
+    const deadlineAtMs = this.receivedAtMs + deadlineMs;
+    if (this.isInTime(correlationId, question.type, deadlineMs)) this.dispatch(correlationId, question, deadlineAtMs);
+  }
+
   private takeRequest({ correlationId, method, body, deadlineMs }: RequestFrame): void {
-    const nowMs = this.line.self.nowMs();
     const deadlineAtMs = deadlineMs === undefined ? undefined : this.receivedAtMs + deadlineMs;
-    if (deadlineMs === 0 || (deadlineAtMs !== undefined && deadlineAtMs < nowMs)) {
-      return this.writeError(correlationId, 'deadline_passed', `Cannot answer ${method}: its time is over`);
-    }
+    if (deadlineMs !== undefined && !this.isInTime(correlationId, method, deadlineMs)) return;
     const decoded = decodeQuestion(method, body, this.options.writers);
     if (!decoded.ok) {
       this.complain('peer_not_understood', { message: decoded.error.message });
       return this.writeError(correlationId, decoded.error.code, decoded.error.message);
     }
     this.dispatch(correlationId, decoded.value, deadlineAtMs);
+  }
+
+  private isInTime(correlationId: number, method: string, deadlineMs: number): boolean {
+    if (deadlineMs > 0 && this.receivedAtMs + deadlineMs >= this.line.self.nowMs()) return true;
+    this.writeError(correlationId, 'deadline_passed', `Cannot answer ${method}: its time is over`);
+    return false;
   }
 
   // Questions
@@ -362,6 +359,8 @@ class PeerSession implements Session {
   }
 
   private writeAnswer(correlationId: number, answer: RpcAnswer): void {
+    const packed = packedResponse(correlationId, answer);
+    if (packed !== undefined) return this.options.tally.write(packed, this.line.writer);
     const frame: Frame = { type: 'response', correlationId, body: encodeAnswer(answer) };
     const written = this.options.tally.encode(frame, this.line.writer);
     if (!written.ok) this.writeError(correlationId, 'internal', written.error);

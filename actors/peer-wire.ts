@@ -12,8 +12,10 @@ import { parseAddress } from '../src/client/address';
 import { type Octets, toBuffer } from '../src/octets';
 import type { Pid, Runtime } from '../src/otp';
 import { OctetWriter } from '../src/protocol/octet-writer';
+import { PackedFrames, type ShortFrame } from '../src/protocol/rpc-data-packed';
 import { type DecodedFrame, FrameDecoder } from '../src/protocol/rpc-frames';
 import { Handshake, type HandshakeEvent, type Hello, peerOf } from '../src/protocol/rpc-handshake';
+import type { Writers } from '../src/replication/version';
 
 /** What happens to a wire. */
 export type WireMessage =
@@ -21,6 +23,14 @@ export type WireMessage =
   | { readonly type: 'wire_data'; readonly wire: PeerWire; readonly chunk: Buffer }
   /** It is over; with the system's word for why, where there is one. */
   | { readonly type: 'wire_closed'; readonly wire: PeerWire; readonly code: string | undefined };
+
+/** What a wire needs of its node. */
+export interface WireOptions {
+  /** What this node says of itself. */
+  readonly hello: Hello;
+  /** The node's, for the versions that come. */
+  readonly writers: Writers;
+}
 
 /** How a handshake has ended. */
 export type Verdict = Exclude<HandshakeEvent, { type: 'send' }>;
@@ -35,11 +45,13 @@ export class PeerWire {
   wasOfUse = false;
   private readonly socket: Socket;
   private readonly handshake: Handshake;
-  private decoder: FrameDecoder | undefined;
+  private decoder: FrameDecoder<ShortFrame> | undefined;
   private code: string | undefined;
+  private readonly packedFrames: PackedFrames;
 
   /** Throws where `addr` is no address. */
-  constructor(addr: string, hello: Hello, runtime: Runtime, link: Pid<WireMessage>) {
+  constructor(addr: string, { hello, writers }: WireOptions, runtime: Runtime, link: Pid<WireMessage>) {
+    this.packedFrames = new PackedFrames(writers);
     const address = parseAddress(addr);
     if (!address.ok) throw new RangeError(address.error);
     this.handshake = new Handshake({ role: 'dialler', self: hello, expects: addressId(addr) });
@@ -75,7 +87,7 @@ export class PeerWire {
       }
       if (event.type === 'accepted') {
         this.peer = peerOf(event.hello);
-        this.decoder = new FrameDecoder(undefined, this.handshake.input);
+        this.decoder = new FrameDecoder(undefined, this.handshake.input, this.packedFrames);
       }
       return event;
     }
@@ -88,7 +100,7 @@ export class PeerWire {
   }
 
   /** The next frame, or what is wrong with it; undefined where that takes more bytes. */
-  next(): DecodedFrame | undefined {
+  next(): DecodedFrame | ShortFrame | undefined {
     return this.decoder?.next();
   }
 

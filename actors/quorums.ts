@@ -13,7 +13,8 @@ import type { KeyId, NodeId } from '../src/chord/id';
 import type { Peer } from '../src/chord/peer';
 import type { Range } from '../src/chord/range';
 import { EMPTY } from '../src/octets';
-import { type DataQuestion, dataQuestionBody, type PutReplica } from '../src/protocol/rpc-data';
+import type { DataQuestion } from '../src/protocol/rpc-data';
+import { packedOnce } from '../src/protocol/rpc-data-packed';
 import { beginRead, HEDGE_MS, type ReadEffect, type ReadEvent, stepRead } from '../src/replication/quorum-read';
 import {
   type Reminder,
@@ -323,7 +324,7 @@ export class Quorums {
 
   private ask(errand: Errand, to: readonly Peer[], question: DataQuestion, purpose: Tag['purpose']): void {
     const options = { tag: new Tag(errand, errand.round, purpose), timeoutMs: this.patienceMs(errand) };
-    const asked = to.length > 1 && question.type === 'put_replica' ? withBody(question) : question;
+    const asked = to.length > 1 && question.type === 'put_replica' ? packedOnce(question) : question;
     for (const peer of to) this.around.ask(peer, asked, options);
   }
 
@@ -351,9 +352,6 @@ export class Quorums {
 }
 
 // Internal
-
-/** A record that goes to several is put into words once. */
-const withBody = (question: PutReplica): PutReplica => ({ ...question, body: dataQuestionBody(question) });
 
 const STUCK: RouteEvent & { type: 'stuck' } = { type: 'stuck', written: undefined };
 const NOT_FETCHED: ReadEvent = { type: 'fetched', version: undefined };

@@ -15,6 +15,7 @@ import type { Surroundings } from '../actors/coordinator';
 import type { KeyRequest } from '../actors/errand';
 import { handoffSurroundings } from '../actors/handoff-surroundings';
 import { FrameTally } from '../actors/frame-tally';
+import { idOf } from '../actors/errand';
 import * as kvStore from '../actors/kv-store';
 import * as membership from '../actors/membership';
 import { dataServices } from '../actors/peer-requests';
@@ -216,6 +217,7 @@ function partsOf(settings: NodeSettings, self: Peer, life: Life, { client, admin
     answerFindNext: ({ key, excluded }) => routes.hopFrom(key, excluded),
     answerDescribe: () => describeSelf(life),
     serveData: dataServices(surroundings, settings),
+    idOf: (key) => idOf(key, kvStore.open()),
     tally,
   });
   return {

@@ -84,8 +84,8 @@ export interface PutReplica {
   readonly record: Record;
   /** It was minted for this; what is brought in line with others may be of any age. @default false */
   readonly isNew?: boolean | undefined;
-  /** What {@link dataQuestionBody} makes of it, made once for all who are asked. @default made each time */
-  readonly body?: RpcValue;
+  /** What it looks like in a frame, made once for all who are asked (rpc-data-packed.ts). @default made each time */
+  readonly packed?: string | undefined;
 }
 
 /** What do you have of this key? */
@@ -178,7 +178,7 @@ export function dataQuestionBody(question: DataQuestion): RpcValue {
     case 'put':
       return [toBuffer(question.key), CONSISTENCY_BITS[question.consistency], toBuffer(question.value)];
     case 'put_replica':
-      return question.body ?? [epochValue(question.epoch), recordValue(question.record), question.isNew === true];
+      return [epochValue(question.epoch), recordValue(question.record), question.isNew === true];
     case 'get_replica':
       return [epochValue(question.epoch), toBuffer(question.key), question.wantsValue];
     default:

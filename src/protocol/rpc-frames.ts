@@ -85,6 +85,12 @@ export interface FrameRefusal {
   readonly fatal: boolean;
 }
 
+/** Knows some messages at sight. */
+export interface Shortcut<Short> {
+  /** What a message means that lies in `bytes[start, end)`, and no more can be said of it; undefined: to be read as any other. */
+  read(bytes: Buffer, start: number, end: number): Short | undefined;
+}
+
 /** What next() finds in the bytes. */
 export type DecodedFrame = Frame | FrameRefusal;
 
@@ -98,6 +104,12 @@ const ERROR_CHARS_MAX = 1024;
  */
 export function encodeFrame(frame: Frame, writer: OctetWriter, bytesMax = FRAME_BYTES_MAX): Result<number, string> {
   return writeMessage(messageOf(frame), writer, bytesMax);
+}
+
+/** Writes a frame whose message is packed already, and gives back how many bytes it takes. */
+export function writePacked(message: string, writer: OctetWriter): number {
+  writer.write(uint32(message.length) + message);
+  return 4 + message.length;
 }
 
 /** Writes any message as a frame, as {@link encodeFrame} does. For the handshake, whose messages are not frames of a conversation. */
@@ -141,14 +153,18 @@ export function frameOf(message: RpcValue): Frame | undefined {
  * decoder.push(chunk);
  * for (let found = decoder.next(); found !== undefined; found = decoder.next()) handle(found);
  */
-export class FrameDecoder {
+export class FrameDecoder<Short = never> {
   private step: 'length' | 'message' | 'nothing' = 'length';
   private messageBytes = 0;
 
-  /** @param input what has come already and was not for somebody else: that of the handshake */
+  /**
+   * @param input what has come already and was not for somebody else: that of the handshake
+   * @param shortcut is shown every message that came in one piece first, and may say what it means
+   */
   constructor(
     private readonly bytesMax = FRAME_BYTES_MAX,
     private readonly input = new OctetReader(),
+    private readonly shortcut?: Shortcut<Short>,
   ) {}
 
   /** More bytes of the connection. They may be overwritten once next() has answered undefined. */
@@ -167,7 +183,7 @@ export class FrameDecoder {
   }
 
   /** The next frame, or what is wrong with it; undefined where it takes more bytes to tell. */
-  next(): DecodedFrame | undefined {
+  next(): DecodedFrame | Short | undefined {
     switch (this.step) {
       case 'length':
         return this.readLength();
@@ -180,7 +196,7 @@ export class FrameDecoder {
     }
   }
 
-  private readLength(): DecodedFrame | undefined {
+  private readLength(): DecodedFrame | Short | undefined {
     const bytes = this.input.uint32();
     if (bytes === undefined) return undefined;
     if (bytes > this.bytesMax) return this.loseFraming(bytes);
@@ -189,11 +205,25 @@ export class FrameDecoder {
     return this.readMessage();
   }
 
-  private readMessage(): DecodedFrame | undefined {
+  private readMessage(): DecodedFrame | Short | undefined {
+    const short = this.readShort();
+    if (short !== undefined) return short;
     const octets = this.input.octets(this.messageBytes);
     if (octets === undefined) return undefined;
     this.step = 'length';
     return decodeMessage(toBuffer(octets));
+  }
+
+  private readShort(): Short | undefined {
+    const { input, messageBytes } = this;
+    const { piece, pieceAt } = input;
+    const end = pieceAt + messageBytes;
+    if (this.shortcut === undefined || input.midField || end > piece.length) return undefined;
+    const short = this.shortcut.read(piece, pieceAt, end);
+    if (short === undefined) return undefined;
+    this.step = 'length';
+    input.passTo(end);
+    return short;
   }
 
   private loseFraming(bytes: number): FrameRefusal {

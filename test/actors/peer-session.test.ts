@@ -9,7 +9,7 @@ import type { DecodedFrame, Frame, RequestFrame, ResponseFrame } from '../../src
 import { peerOf } from '../../src/protocol/rpc-handshake';
 import { encodeQuestion, type RpcQuestion } from '../../src/protocol/rpc-messages';
 import { refuseRpc, replyRpc } from '../../actors/rpc-reply';
-import type { DataAsked } from '../../actors/peer-session';
+import type { DataAsked } from '../../actors/data-service';
 import { IN_FLIGHT_MAX } from '../../actors/questions';
 import { closeAll, closeLater, inShort, PING, RawClient, until } from '../support/node';
 import { type ActorMessage, frames, helloAt, HOST, PeerNode, RawPeer } from '../support/peer-node';

@@ -28,7 +28,7 @@ import type { Surroundings } from '../../actors/coordinator';
 import type { Lookups } from '../../actors/lookups';
 import type { RpcFailure, RpcOutcome } from '../../actors/peer-link';
 import { dataServices } from '../../actors/peer-requests';
-import type { RecordQuestion } from '../../actors/peer-session';
+import type { RecordQuestion } from '../../actors/data-service';
 import type { Line, Session } from '../../actors/session';
 import { bytesOfRequest, testSettings } from './node';
 import type { World } from './runtime';
