@@ -26,7 +26,7 @@ import type { CopyAnswer, CopyQuestion } from '../packet';
 import type { Keeper, KeeperHost } from '../surroundings';
 import { CopyRequests } from './copy-requests';
 import { CopySyncer } from './copy-syncer';
-import type { CopyWorld } from './copy-world';
+import type { CopyWorld, KeptNode } from './copy-world';
 
 type Reply = (answer: CopyAnswer) => void;
 
@@ -37,7 +37,7 @@ const CIRCLE_END = 'f'.repeat(40) as View['arc']['lo'];
 const WHOLE = { lo: CIRCLE_END, hi: CIRCLE_END };
 
 /** What keeps copies in one process, from its start to its end. */
-export class CopyKeeper implements Keeper {
+export class CopyKeeper implements Keeper, KeptNode {
   readonly target: Target;
   readonly requests: CopyRequests;
   readonly syncer: CopySyncer;

@@ -30,8 +30,8 @@ import { type Answer, found } from '../../store/local-coordinator';
 import { deleteLocally, putLocally } from '../../store/local-write';
 import { Record } from '../../store/record';
 import type { AskOutcome } from '../packet';
-import type { CopyKeeper } from './copy-keeper';
-import type { CopyErrand } from './copy-requests';
+import type { CopyErrand } from './copy-errand';
+import type { KeptNode } from './copy-world';
 
 const PATIENCE_MS = 1000;
 const STUCK: RouteEvent = { type: 'stuck', written: undefined };
@@ -54,7 +54,7 @@ export class CopyQuorums {
   private readonly works = new WeakMap<CopyErrand, Work>();
 
   constructor(
-    private readonly keeper: CopyKeeper,
+    private readonly keeper: KeptNode,
     private readonly report: Report,
   ) {}
 

@@ -5,34 +5,16 @@
 import { keyId, type KeyId } from '../../chord/id';
 import type { Peer } from '../../chord/peer';
 import { primaryAmong } from '../../chord/primary';
-import { type BinaryString, EMPTY, type Octets } from '../../octets';
+import { EMPTY } from '../../octets';
 import type { DataAnswer, DataQuestion, Done, NotOwner, RequestQuestion } from '../../protocol/rpc-data';
-import { type Place, type Route, routeOf, type RouteEffect, type RouteEvent, stepRoute } from '../../replication/route';
+import { type Place, routeOf, type RouteEffect, type RouteEvent, stepRoute } from '../../replication/route';
 import { primaryOf } from '../../replication/view';
 import { type Standing, standingOf } from '../../replication/views';
 import { unreachable } from '../../unreachable';
 import type { AskOutcome, CopyAnswer } from '../packet';
-import type { CopyKeeper } from './copy-keeper';
+import type { CopyErrand, CopyRequest } from './copy-errand';
 import { CopyQuorums } from './copy-quorums';
-
-/** What a client asks. */
-export interface CopyRequest {
-  readonly op: 'get' | 'put' | 'delete';
-  readonly key: BinaryString;
-  /** Of a put. */
-  readonly value: Octets;
-}
-
-/** A request on its way. */
-export interface CopyErrand {
-  readonly request: CopyRequest;
-  readonly keyId: KeyId;
-  route: Route;
-  /** Counts what it was waiting for: what is of anything earlier comes too late. */
-  attempt: number;
-  isOver: boolean;
-  readonly done: (answer: Done | NotOwner) => void;
-}
+import type { KeptNode } from './copy-world';
 
 const DEADLINE_MS = 5000;
 const FORWARDED_DEADLINE_MS = 3000;
@@ -41,7 +23,7 @@ const FORWARDED_DEADLINE_MS = 3000;
 export class CopyRequests {
   private readonly quorums: CopyQuorums;
 
-  constructor(private readonly keeper: CopyKeeper) {
+  constructor(private readonly keeper: KeptNode) {
     this.quorums = new CopyQuorums(keeper, (errand, event) => this.advance(errand, event));
   }
 

@@ -30,7 +30,7 @@ import { type JobEvent, jobOf, type JobState, stepSync } from '../../replication
 import type { SyncJob } from '../../replication/views-protocol';
 import { unreachable } from '../../unreachable';
 import type { AskOutcome } from '../packet';
-import type { CopyKeeper } from './copy-keeper';
+import type { KeptNode } from './copy-world';
 
 const JOBS_MAX = 2;
 const RECORDS_TIMEOUT_MS = 5000;
@@ -44,7 +44,7 @@ export class CopySyncer {
   private holdings: Holdings | undefined;
   private readonly running = new Map<string, { readonly pair: Pair; readonly comparison: Comparison }>();
 
-  constructor(private readonly keeper: CopyKeeper) {
+  constructor(private readonly keeper: KeptNode) {
     this.schedule = idleSchedule(keeper.world.settings.antiEntropyIntervalMs);
   }
 

@@ -1,8 +1,12 @@
 /** What keeps copies in a simulated node finds around it, besides the node itself. */
 import type { Peer } from '../../chord/peer';
 import type { Range } from '../../chord/range';
+import type { Horizons } from '../../replication/horizons';
 import type { Writers } from '../../replication/version';
-import type { ViewsReport } from '../../replication/views-protocol';
+import type { Views } from '../../replication/views';
+import type { ViewsEvent, ViewsReport } from '../../replication/views-protocol';
+import type { Target } from '../../store/local-write';
+import type { KeeperHost } from '../surroundings';
 
 /** How copies are kept: see src/config.ts. */
 export interface CopySettings {
@@ -39,3 +43,22 @@ export interface CopyWorld {
 
 /** The first moment of virtual time. */
 export const EPOCH_MS = Date.UTC(2020, 0, 1);
+
+/** What keeps copies in one node, as its parts see it. */
+export interface KeptNode {
+  readonly host: KeeperHost;
+  readonly world: CopyWorld;
+  readonly target: Target;
+  readonly views: Views;
+  readonly horizons: Horizons;
+  /** Virtual time. */
+  readonly nowMs: number;
+  /** What its clock shows. */
+  readonly systemMs: number;
+  /** How long a write that is read now may have waited already. */
+  readonly waitedMs: number;
+  /** Something has happened that matters to its views. */
+  happened(event: ViewsEvent): void;
+  /** The replicas of an arc agree up to then. */
+  raiseHorizon(arc: Range, horizonMs: number): void;
+}

@@ -1,0 +1,24 @@
+/** Copy errands: requests of clients on their way through simulated nodes. */
+import type { KeyId } from '../../chord/id';
+import type { BinaryString, Octets } from '../../octets';
+import type { Done, NotOwner } from '../../protocol/rpc-data';
+import type { Route } from '../../replication/route';
+
+/** What a client asks. */
+export interface CopyRequest {
+  readonly op: 'get' | 'put' | 'delete';
+  readonly key: BinaryString;
+  /** Of a put. */
+  readonly value: Octets;
+}
+
+/** A request on its way. */
+export interface CopyErrand {
+  readonly request: CopyRequest;
+  readonly keyId: KeyId;
+  route: Route;
+  /** Counts what it was waiting for: what is of anything earlier comes too late. */
+  attempt: number;
+  isOver: boolean;
+  readonly done: (answer: Done | NotOwner) => void;
+}
