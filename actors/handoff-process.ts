@@ -10,10 +10,9 @@
  * Records do not pass through it: the replica syncer fetches them, and says how that has ended.
  *
  * A crash loses what was under way, which is begun again; what this node has promised and adopted outlives it
- * with the table. When the table is lost as well, the node must end: nobody can be asked what it has promised, and
+ * with the table. Where that is lost as well, or the key-value table on which others count, the node must end:
  * started again it is another incarnation, of which nobody expects anything. While the key-value table is being
- * restarted, everything waits: without its clock no promise could be kept.
- * Started by supervisors/replication-sup.ts.
+ * restarted, everything waits: without its clock no promise could be kept. Started by supervisors/replication-sup.ts.
  */
 import type { Peer } from '../src/chord/peer';
 import {
@@ -35,7 +34,7 @@ import type { PutReplica } from '../src/protocol/rpc-data';
 import type { ViewAnswer, ViewQuestion } from '../src/protocol/rpc-views';
 import type { Epoch } from '../src/replication/epoch';
 import { isSameRing, type RingView } from '../src/replication/ring-view';
-import { afterCrash, noViews, type Views } from '../src/replication/views';
+import { afterCrash, noViews, sharesArcs, type Views } from '../src/replication/views';
 import {
   BEAT_INTERVAL_MS,
   type LeaveOutcome,
@@ -258,6 +257,7 @@ function happened(event: ViewsEvent, state: State, self: Self<Info>, replyAddres
 function looked(target: Target, state: State, self: Self<Info>): State {
   const { writer } = target.clock.stamp;
   if (state.writer === writer) return state;
+  if (state.writer !== undefined && sharesArcs(state.views)) throw new Error('What this node has acknowledged is lost');
   const next = { ...state, writer };
   if (state.writer !== undefined) return advance({ type: 'store_lost' }, next, self, target);
   publish(next);

@@ -118,18 +118,10 @@ export function dropRescue(state: Views, epoch: Epoch): Outcome {
   );
 }
 
-/** What a node had is lost: it votes again once it has everything from all others that do. */
-export function loseStore(before: Views, { nowMs }: Now): Outcome {
-  const lost = before.holdings.filter(({ role, view }) => role === 'voter' && view !== undefined);
-  return andEach(quiet(before), lost, (state, holding) => {
-    const { view, arc } = holding;
-    if (view === undefined) return quiet(state);
-    const sources = view.members.filter(({ id }) => id !== state.self.id && view.voters.includes(id));
-    if (sources.length === 0) return [state, [report('possible_loss', arc, view.members)]];
-    const lesson = newLesson('learn', { arc, epoch: view.epoch, sources, needed: sources.length, nowMs });
-    const holdings = withPieces(state.holdings, [{ ...holding, role: 'learner' }]);
-    return [{ ...state, holdings, lessons: [...state.lessons, { ...lesson, isAll: true }] }, []];
-  });
+/** What a node had is lost, and nobody else has it: see {@link sharesArcs}. */
+export function loseStore(state: Views): Outcome {
+  const lost = state.holdings.filter(({ role }) => role !== 'none');
+  return [state, lost.map(({ arc, view }) => report('possible_loss', arc, view?.members ?? []))];
 }
 
 // What follows from what
@@ -205,9 +197,8 @@ function graduate(before: Views): Outcome {
   });
 }
 
-function hasEnough({ self }: Views, { merged, needed, isAll }: Lesson, { view }: Holding): boolean {
+function hasEnough({ self }: Views, { merged, needed }: Lesson, { view }: Holding): boolean {
   if (view === undefined) return false;
-  if (isAll) return merged.length >= needed;
   const isPrimaryMerged = merged.includes(view.primary) || view.primary === self.id;
   return isPrimaryMerged && merged.length >= Math.min(needed, view.syncs);
 }
@@ -232,7 +223,7 @@ function nextJob(state: Views, lesson: Lesson): Pick<SyncJob, 'source' | 'mode' 
   const view = holdingsIn(state.holdings, arc).find((piece) => isLearner(piece, epoch))?.view;
   if (view === undefined) return undefined;
   const primary = primaryOf(view);
-  if (!merged.includes(primary.id) && !isSame(primary, state.self) && !lesson.isAll) {
+  if (!merged.includes(primary.id) && !isSame(primary, state.self)) {
     return { source: primary, mode: 'adopt', floor: view.floor };
   }
   const voters = othersWhoVote(state, view).filter(({ id }) => !merged.includes(id));
@@ -274,7 +265,7 @@ function newLesson(
   given: Pick<Lesson, 'arc' | 'epoch' | 'sources' | 'needed'> & { readonly nowMs: number },
 ): Lesson {
   const { nowMs, ...rest } = given;
-  return { ...rest, kind, merged: [], isAll: false, job: undefined, dueAtMs: nowMs, failures: 0, sinceMs: nowMs };
+  return { ...rest, kind, merged: [], job: undefined, dueAtMs: nowMs, failures: 0, sinceMs: nowMs };
 }
 
 function withLesson(state: Views, lesson: Lesson, next: Lesson): Views {

@@ -48,9 +48,10 @@ export function create(state: Views, now: Now): Outcome {
 export function moveOut(state: Views, untilMs: number, { nowMs }: Now): Outcome {
   const isForeign = state.holdings.some(({ view }) => view?.members.some((peer) => !isSame(peer, state.self)));
   if (isForeign || (state.ring.isMember && !isAlone(state))) return quiet(state);
-  const { self, replicas, cleanUpDelayMs, ring, lastRequest, lastJob, lastAttempt, beatMs, pause, matters } = state;
+  const { self, replicas, cleanUpDelayMs, ring, lastRequest, lastJob, lastAttempt, beatMs, pause, matters, underWay } =
+    state;
   const fresh = noViews(self, replicas, nowMs, cleanUpDelayMs);
-  const kept = { ring, lastRequest, lastJob, lastAttempt, beatMs, pause, matters };
+  const kept = { ring, lastRequest, lastJob, lastAttempt, beatMs, pause, matters, underWay };
   return quiet({ ...fresh, ...kept, onItsWayUntilMs: untilMs });
 }
 

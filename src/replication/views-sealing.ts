@@ -161,6 +161,30 @@ function isNewer(piece: Holding, view: View): boolean {
   return piece.view !== undefined && compareEpochs(piece.view.epoch, view.epoch) > 0;
 }
 
+/**
+ * Fewer pieces, where there are many: of neighbouring ones that this node has no part in it forgets which views they had, but not
+ * that nothing as old as these is to be served.
+ */
+export function withFewer(holdings: Holdings, isNeeded: (arc: Range) => boolean): Holdings {
+  if (holdings.length <= HOLDINGS_MAX / 2) return holdings;
+  const isForeign = (piece: Holding) =>
+    piece.role === 'none' && piece.pending.length === 0 && !isNeeded(piece.arc) && !isWaiting(piece);
+  const sorted = holdings.toSorted((a, b) => (a.arc.lo < b.arc.lo ? -1 : 1));
+  const joined = sorted.reduce<readonly Holding[]>((kept, piece) => {
+    const last = kept.at(-1);
+    if (last === undefined || last.arc.hi !== piece.arc.lo || !isForeign(last) || !isForeign(piece))
+      return [...kept, piece];
+    const arc = { lo: last.arc.lo, hi: piece.arc.hi };
+    return [...kept.slice(0, -1), { ...nothingKnown(arc), promised: latest(last.promised, piece.promised) }];
+  }, []);
+  return joined.length < holdings.length ? joined : holdings;
+}
+
+/** Whether it has promised something of which nothing has come, or not yet. */
+function isWaiting({ view, promised }: Holding): boolean {
+  return view !== undefined && compareEpochs(view.epoch, promised) < 0;
+}
+
 function isTooMany(next: Holdings, before: Holdings): boolean {
   return next.length > HOLDINGS_MAX && next.length > before.length;
 }

@@ -45,8 +45,6 @@ export interface Lesson {
   readonly merged: readonly NodeId[];
   /** From whom it may be fetched; the first one first. */
   readonly sources: readonly Peer[];
-  /** Everything here was lost: it has to be merged from everybody else who votes. */
-  readonly isAll: boolean;
   /** From how many of them it has to be. */
   readonly needed: number;
   readonly job: SyncJob | undefined;
@@ -154,6 +152,8 @@ export interface Views {
   readonly orphaned: Orphaned | undefined;
   readonly surplus: readonly Surplus[];
   readonly matters: ReadonlyMap<number, Matter>;
+  /** What had been asked up to this number was under way at this moment. */
+  readonly underWay: { readonly atMs: number; readonly request: number };
   /** Who is leaving, and until when that is remembered. */
   readonly departing: ReadonlyMap<NodeId, number>;
   /** The incarnations that the failure detector has called dead, and nothing has been heard of since. */
@@ -232,6 +232,7 @@ export function noViews(self: Peer, replicas: number, nowMs: number, cleanUpDela
     orphaned: undefined,
     surplus: [],
     matters: new Map(),
+    underWay: { atMs: nowMs, request: 0 },
     departing: new Map(),
     dead: new Map(),
     // Whatever was here before it was restarted is dead.
@@ -316,6 +317,14 @@ export function isSafeToStop({ holdings, ring, self }: Views): boolean {
     const { members } = view;
     return compareEpochs(promised, view.epoch) === 0 && allVote(view) && members.length - 1 >= quorumOf(members.length);
   });
+}
+
+/**
+ * Whether others count on what this node has. Should it lose that, it would have to be somebody else: it has acknowledged
+ * what it has forgotten, and nobody could tell.
+ */
+export function sharesArcs({ holdings }: Pick<Views, 'holdings'>): boolean {
+  return holdings.some(({ role, view }) => role !== 'none' && view !== undefined && view.members.length > 1);
 }
 
 /** What a node is doing, as others see it: it is one of them once it votes where it stands. */

@@ -1,8 +1,15 @@
 /** What a node promises to those who make views, and how it takes over what they have made. */
 import type { Peer } from '../../src/chord/peer';
 import type { Seal } from '../../src/protocol/rpc-views';
-import { holdingAt, type Holdings, isSealed } from '../../src/replication/holding';
-import { adoptView, concedeTo, HOLDINGS_MAX, sealPieces, viewsIn } from '../../src/replication/views-sealing';
+import { type Holding, holdingAt, type Holdings, isSealed } from '../../src/replication/holding';
+import {
+  adoptView,
+  concedeTo,
+  HOLDINGS_MAX,
+  sealPieces,
+  viewsIn,
+  withFewer,
+} from '../../src/replication/views-sealing';
 import type { View } from '../../src/replication/view';
 import { A, arc, at, B, C, D, epoch, holdingOf, viewOf, WHOLE } from './small-arcs';
 
@@ -200,6 +207,32 @@ describe('concedeTo()', () => {
   it('does not where somebody else counts on the promise', () => {
     const { holdings } = sealed(voter, seal(3, A));
     expect(concedeTo(holdings, viewOf(2, [B, C]), C).type).toBe('nack');
+  });
+});
+
+describe('withFewer()', () => {
+  const foreign = (n: number): Holding => {
+    const part = arc(n.toString(16).padStart(3, '0'), (n + 1).toString(16).padStart(3, '0'));
+    return { ...holdingOf(viewOf(n + 1, [B, C], { arc: part })), role: 'none' };
+  };
+  const many = Array.from({ length: 400 }, (_none, n) => foreign(n));
+
+  it('forgets views of arcs that this node has no part in, once there are many, and not how new they were', () => {
+    const [fewer, ...more] = withFewer(many, () => false);
+    expect(more).toEqual([]);
+    expect(fewer).toMatchObject({ view: undefined, role: 'none', promised: epoch(400, B) });
+    expect(adoptView(fewer ? [fewer] : [], viewOf(399, [A, B], { arc: foreign(7).arc }), A).type).toBe('nack');
+    expect(withFewer(many.slice(0, 100), () => false)).toEqual(many.slice(0, 100));
+  });
+
+  it('keeps what it has a part in, has promised, or needs to know', () => {
+    const mine: Holding = { ...foreign(50), role: 'learner' };
+    const promised: Holding = { ...foreign(60), promised: epoch(999, D) };
+    const pieces = many.with(50, mine).with(60, promised);
+    const needed = foreign(70).arc;
+    const fewer = withFewer(pieces, ({ lo }) => lo === needed.lo);
+    expect(fewer).toEqual(expect.arrayContaining([mine, promised, foreign(70)]));
+    expect(fewer).toHaveLength(3 + 4);
   });
 });
 

@@ -296,16 +296,20 @@ describe('learning', () => {
     expect(one.effects).toContainEqual({ type: 'cancel_sync', job: 1 });
     expect(one.jobs().at(-1)).toMatchObject({ arc: arc('2', '3'), source: B });
   });
+});
 
-  it('begins again with everybody when the store is lost', () => {
+describe('a question that gets lost in this node', () => {
+  it('counts as asked in vain after a while, and is asked again', () => {
     const one = leader();
-    one.tell({ type: 'store_lost' });
-    expect(one.views.holdings).toMatchObject([{ role: 'learner' }]);
-    expect(one.jobs()).toMatchObject([{ source: B, mode: 'merge' }]);
-    one.tell({ type: 'synced', job: 1, outcome: 'done' });
-    expect(one.views.holdings).toMatchObject([{ role: 'learner' }]);
-    one.tell({ type: 'synced', job: 2, outcome: 'done' });
-    expect(one.views.holdings).toMatchObject([{ role: 'voter' }]);
+    one.tell({ type: 'unaware', peer: B, arc: own.arc });
+    const [first] = one.open().flatMap(({ question, request }) => (question.type === 'view_new' ? [request] : []));
+    one.pass(4000);
+    expect(one.views.matters.has(first ?? 0)).toBe(true);
+    one.pass(7000);
+    expect(one.views.matters.has(first ?? 0)).toBe(false);
+    expect(one.asks('view_new')).toEqual([B]);
+    one.pass(60_000);
+    expect(one.views.matters.size).toBeLessThan(5);
   });
 });
 
@@ -488,7 +492,7 @@ describe('what is left over', () => {
   });
 
   it('is asked about at whoever may know, when this node has never been a member of its arc', () => {
-    const one = new OneNode(A).ring(A, B, C, D);
+    const one = new OneNode(A).ring(A, B, C, D, peer('9'));
     const listened = arc('3', '5');
     one.asked(C, { type: 'invite', arc: listened, epoch: { n: 4, by: C.inc } });
     one.tell({ type: 'synced', job: 1, outcome: 'done' });
@@ -497,7 +501,9 @@ describe('what is left over', () => {
     const led = view(listened, 7, [C, D, B]);
     for (let i = 0; i < 40 && one.asks('clean_up').length === 0; i += 1) {
       one.answerAll((question, { id }) =>
-        question.type === 'view_get' ? { type: 'views', views: id === C.id ? [led] : [] } : undefined,
+        question.type === 'view_get' && question.arc.lo === listened.lo
+          ? { type: 'views', views: id === C.id ? [led] : [] }
+          : undefined,
       );
       one.pass(500);
     }
