@@ -10,7 +10,7 @@ import type { NodeId } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import { rangesOverlap } from '../chord/range';
 import { unreachable } from '../unreachable';
-import { placesAfter } from './standing';
+import { placesAfter } from './places';
 import type { Version } from './version';
 import { isMember } from './view';
 import type { Attempt } from './views-attempt';

@@ -5,7 +5,7 @@ import { fromUtf8 } from '../../src/octets';
 import type { GetReplica, PutReplica } from '../../src/protocol/rpc-data';
 import type { Holding, Role } from '../../src/replication/holding';
 import { HybridClock } from '../../src/replication/hybrid-clock';
-import { placesAfter } from '../../src/replication/standing';
+import { placesAfter } from '../../src/replication/places';
 import type { Version } from '../../src/replication/version';
 import type { View } from '../../src/replication/view';
 import { noViews, type Views } from '../../src/replication/views';

@@ -16,7 +16,7 @@ import type { RpcAnswer } from '../../src/protocol/rpc-messages';
 import type { RpcErrorCode } from '../../src/protocol/rpc-frames';
 import { HybridClock } from '../../src/replication/hybrid-clock';
 import { type Holding, type Holdings, withoutArc, withPieces } from '../../src/replication/holding';
-import { placesAfter } from '../../src/replication/standing';
+import { placesAfter } from '../../src/replication/places';
 import { versionOf, Writers, writerId } from '../../src/replication/version';
 import { isMember, type View } from '../../src/replication/view';
 import { type Newcomer, noViews, type Views } from '../../src/replication/views';

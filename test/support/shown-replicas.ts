@@ -7,7 +7,7 @@ import type { Range } from '../../src/chord/range';
 import type { GetReplica } from '../../src/protocol/rpc-data';
 import type { ViewGet } from '../../src/protocol/rpc-views';
 import type { Holding, Role } from '../../src/replication/holding';
-import { placesAfter } from '../../src/replication/standing';
+import { placesAfter } from '../../src/replication/places';
 import { ABSENT } from '../../src/replication/version';
 import type { View } from '../../src/replication/view';
 import { noViews, type Views } from '../../src/replication/views';
