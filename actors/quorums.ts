@@ -27,7 +27,7 @@ import {
 import type { RouteEvent } from '../src/replication/route';
 import { copyOf } from '../src/replication/sync-source';
 import { compareVersions, type Version } from '../src/replication/version';
-import type { View } from '../src/replication/view';
+import { isSameView, type View } from '../src/replication/view';
 import { carryOut, found, isEventual } from '../src/store/local-coordinator';
 import { isLive, Record } from '../src/store/record';
 import type { Allowance } from './allowance';
@@ -183,6 +183,8 @@ export class Quorums {
     const { record } = errand;
     // Whoever has been told that its end is unknown must not see it begin anew.
     if (record === undefined || errand.stage === 'ended') return;
+    // Others may have read it and written since, if there is another view by now.
+    if (!this.leads(errand)) return this.reports.report(errand, { type: 'stuck', written: this.written(errand) });
     const current = target?.table.get(errand.key);
     const floor = current !== undefined && compareVersions(current, version) > 0 ? current : version;
     const minted = target?.clock.mint(floor, systemMs);
@@ -191,6 +193,12 @@ export class Quorums {
     target?.table.merge(errand.record, current);
     errand.round += 1;
     this.stepWrite(errand, { type: 'minted' });
+  }
+
+  /** Whether this node serves the view still under which it writes. */
+  private leads({ keyId, write }: Errand): boolean {
+    const standing = this.turn.standingOf(keyId);
+    return standing?.type === 'primary' && write?.view !== undefined && isSameView(standing.view, write.view);
   }
 
   private written({ record, write }: Errand) {

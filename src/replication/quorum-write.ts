@@ -10,7 +10,9 @@
  *
  * A member may have something newer: written in eventual mode, or by a clock that ran ahead. Then the
  * write is minted anew above it and sent again, so that no acknowledged write loses to an earlier one.
- * What is newer because this node itself has written it since needs nothing of the kind.
+ * What is newer because this node itself has written it since needs nothing of the kind. Nor is a write minted anew that
+ * has come to another view with this node: what is newer may have been written by somebody who has read it, and it
+ * must not take place twice.
  *
  * Who seems to be dead is spared as long as the others are enough: questions to it would only pile up.
  */
@@ -38,6 +40,8 @@ export interface QuorumWrite {
   readonly spared: readonly Peer[];
   /** How often it was minted anew. */
   readonly remints: number;
+  /** It was minted under an earlier view: others may have read it and written since. */
+  readonly isMoved: boolean;
   /** `stuck`: a majority cannot be reached as things are. */
   readonly state: 'open' | 'confirmed' | 'stuck';
 }
@@ -98,6 +102,7 @@ export function writeOf(self: NodeId, writer: Writer): QuorumWrite {
     awaited: [],
     spared: [],
     remints: 0,
+    isMoved: false,
     state: 'open',
   };
 }
@@ -161,11 +166,12 @@ const CONFIRMED: readonly WriteEffect[] = [{ type: 'confirmed' }];
 function placed(write: QuorumWrite, { view, listeners, isTrusted }: WriteEvent & { type: 'placed' }): Step {
   // What a member has said under an older view does not count in a newer one.
   const isSame = write.view !== undefined && compareEpochs(write.view.epoch, view.epoch) === 0;
+  const isMoved = write.isMoved || (write.view !== undefined && !isSame);
   const holders = isSame ? write.holders : [write.self];
   const others = view.members.filter(({ id }) => !holders.includes(id));
   const awaited = others.filter(isTrusted);
   const spared = others.filter((peer) => !awaited.includes(peer));
-  const next: QuorumWrite = { ...write, view, listeners, holders, awaited, spared, state: 'open' };
+  const next: QuorumWrite = { ...write, view, listeners, holders, awaited, spared, isMoved, state: 'open' };
   return settle(next, awaited.length + listeners.length > 0 ? [{ type: 'send', to: [...awaited, ...listeners] }] : []);
 }
 
@@ -183,7 +189,7 @@ function held(write: QuorumWrite, { id }: Peer): Step {
 function superseded(write: QuorumWrite, from: Peer, version: Version): Step {
   const isOwn = version.writer.id === write.writer.id;
   if (isOwn || write.state !== 'open') return held(write, from);
-  if (write.remints >= REMINTS_MAX) return missed(write, from, []);
+  if (write.isMoved || write.remints >= REMINTS_MAX) return missed(write, from, []);
   return [
     { ...write, remints: write.remints + 1, holders: [write.self], awaited: [] },
     [{ type: 'mint_above', version }],

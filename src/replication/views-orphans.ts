@@ -67,14 +67,16 @@ export function mindOrphans(before: Views, now: Now): Outcome {
   const kept = holdingsIn(before.holdings, own);
   const unserved = uncovered(kept.filter(isMemberOf), own);
   if (unserved.length === 0) return quiet(before.orphaned ? { ...before, orphaned: undefined } : before);
-  const orphaned = before.orphaned ?? { sinceMs: now.nowMs, dueAtMs: now.nowMs };
+  const orphaned = before.orphaned ?? { sinceMs: now.nowMs, dueAtMs: now.nowMs, answered: [] };
   const state = { ...before, orphaned };
   const lifeless = uncovered(
     kept.filter((piece) => hasLife(state, piece)),
     own,
   );
   const ageMs = now.nowMs - orphaned.sinceMs;
-  const isForSure = whoMayHave(state, lifeless).every((peer) => isGone(state, peer));
+  const isForSure =
+    whoMayHave(state, lifeless).every((peer) => isGone(state, peer)) &&
+    neighbours(state).every(({ id }) => orphaned.answered.includes(id));
   if (lifeless.length > 0 && isForSure && ageMs >= ORPHAN_GRACE_MS) return adoptOrphans(state, lifeless, now);
   if (orphaned.dueAtMs > now.nowMs) return quiet(state);
   const doubtful = whoMayHave(state, ageMs >= PATIENCE_MS ? unserved : lifeless);
@@ -103,13 +105,25 @@ function whoMayHave(state: Views, parts: readonly Range[]): readonly Peer[] {
   return [...known, ...state.dead.values()];
 }
 
+/** Somebody has said what views he knows. */
+export function looked(before: Views, from: Peer, views: readonly View[], now: Now): Outcome {
+  const { orphaned } = before;
+  const isNew = orphaned !== undefined && !orphaned.answered.includes(from.id);
+  const state = isNew ? { ...before, orphaned: { ...orphaned, answered: [...orphaned.answered, from.id] } } : before;
+  return andEach(quiet(state), views, (next, view) => takeOver(next, view, now).outcome);
+}
+
+/** Those who would know. As long as one of them does not answer, this node may be the one that is cut off. */
+function neighbours({ ring, self }: Views): readonly Peer[] {
+  return [...ring.successors.slice(0, ASKED_MAX - 1), ring.predecessor].filter(({ id }) => id !== self.id);
+}
+
 function look(state: Views, { nowMs }: Now): Outcome {
-  const { ring, self } = state;
-  const others = [...ring.successors.slice(0, ASKED_MAX - 1), ring.predecessor].filter(({ id }) => id !== self.id);
+  const { ring, self, orphaned } = state;
   const arc = { lo: ring.predecessor.id, hi: self.id };
-  const dueAtMs = nowMs + LOOK_MS;
-  const next = { ...state, orphaned: { sinceMs: state.orphaned?.sinceMs ?? nowMs, dueAtMs } };
-  return andEach(quiet(next), others, (each, to) =>
+  const { sinceMs, answered } = orphaned ?? { sinceMs: nowMs, answered: [] };
+  const next = { ...state, orphaned: { sinceMs, answered, dueAtMs: nowMs + LOOK_MS } };
+  return andEach(quiet(next), neighbours(state), (each, to) =>
     ask(each, to, { type: 'view_get', arc }, { type: 'look', to, arc }),
   );
 }

@@ -29,7 +29,7 @@ import {
   inviteWhenDue,
   listenerSeen,
 } from './views-newcomers';
-import { create, mindOrphans, moveOut } from './views-orphans';
+import { create, looked, mindOrphans, moveOut } from './views-orphans';
 import { askedOfDeath, probeAnswered, probeFailed, tryWhenDue, witnessed } from './views-proofs';
 import type { ViewsEvent, ViewsQuestion } from './views-protocol';
 import { askedToForget, cleanUpAnswered, cleanUpWhenDue, wasDropped } from './views-surplus';
@@ -241,9 +241,7 @@ function answered(
     case 'depart':
       return departNoted(state, matter.to);
     case 'look':
-      return given.type === 'views'
-        ? andEach(quiet(state), given.views, (next, view) => takeOver(next, view, now).outcome)
-        : quiet(state);
+      return given.type === 'views' ? looked(state, matter.to, given.views, now) : quiet(state);
     case 'probe':
       return probeAnswered(state, matter.to, from);
     case 'death_of':

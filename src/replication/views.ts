@@ -116,6 +116,8 @@ export interface Orphaned {
   readonly sinceMs: number;
   /** When others are asked (again). */
   readonly dueAtMs: number;
+  /** Who has said what he knows. */
+  readonly answered: readonly NodeId[];
 }
 
 /** This node leaves the ring. */

@@ -203,6 +203,18 @@ describe('a quorum write above which there is something newer', () => {
     expect([story.stored(A), story.stored(B)]).toEqual(['', 'confirmed']);
   });
 
+  it('is not minted anew under a later view, where somebody may have read it and written since', () => {
+    const story = placed([A, B]);
+    story.failed(A);
+    expect(story.failed(B)).toContain('stuck');
+    expect(story.placed([A, B], { n: 2 })).toBe('send a b');
+    expect(story.superseded(A)).toBe('hint a');
+    expect(story.superseded(B)).toBe('hint b, stuck');
+    expect(story.placed([A, B], { n: 2 })).toBe('send a b');
+    expect(story.superseded(A)).toBe('hint a');
+    expect(story.stored(B)).toBe('confirmed');
+  });
+
   it('counts as stored where this node itself has overwritten it since', () => {
     expect(placed([A, B]).superseded(A, SELF)).toBe('confirmed');
   });

@@ -383,6 +383,21 @@ describe('arcs that nobody has', () => {
     expect(viewsKnown(one.views, arc('5', '1'))).toMatchObject([{ members: [A] }]);
   });
 
+  it('are not made while a neighbour does not say what he knows: this node may be the one that is cut off', () => {
+    const one = new OneNode(A).ring(A, B, C);
+    const live = (ms: number, isSilent: (peer: typeof A) => boolean) => {
+      for (let i = 0; i < ms; i += 100) {
+        one.pass(100);
+        one.answerAll((question, to) => (isSilent(to) ? 'silent' : agree(own)(question)));
+      }
+    };
+    live(20_000, () => true);
+    live(20_000, ({ id }) => id === C.id);
+    expect(one.reports()).toEqual([]);
+    live(2000, () => false);
+    expect(one.reports()).toEqual(['arc_orphaned', 'possible_loss']);
+  });
+
   it('are not made while anybody may have them who is only silent', () => {
     const one = new OneNode(A).ring(A, B, C);
     one.tell({ type: 'verdict', peer: D, isAlive: false });
