@@ -24,14 +24,15 @@ import {
   quiet,
   takeOver,
 } from './views-changes';
+import { checkNowAndThen } from './views-checking';
 import { led, stale } from './views-telling';
 
 /** How often the primary is asked that did not allow it. */
 const ASK_MS = 2000;
 
-/** Asks about what has been left over for long enough, and drops what may be dropped. */
+/** Finds out what is left over, asks about what has been for long enough, and drops what may be dropped. Once a beat. */
 export function cleanUpWhenDue(before: Views, now: Now): Outcome {
-  return andEach(quiet(before), before.surplus, (state, surplus) => {
+  return andEach(checkNowAndThen(before, now), before.surplus, (state, surplus) => {
     const { sinceMs, dueAtMs, clearedBy, request } = surplus;
     if (clearedBy !== undefined || request !== undefined) return quiet(state);
     if (now.nowMs - sinceMs < state.cleanUpDelayMs || dueAtMs > now.nowMs) return quiet(state);

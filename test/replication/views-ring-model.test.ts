@@ -196,14 +196,15 @@ describe('views of a small ring', () => {
   );
 
   it(
-    'clean up what is left over, and send nothing more once all is as it should be',
+    'clean up what is left over, and send next to nothing once all is as it should be',
     eachSeed((world) => {
       begin(world, 5, 5000);
       world.run(10_000);
       expect(world.inRing.flatMap(({ views }) => views.surplus)).toEqual([]);
       const { sent } = world;
       world.run(10_000);
-      expect(world.sent - sent).toBe(0);
+      // Members ask now and then whether they have missed a view.
+      expect(world.sent - sent).toBeLessThan(150);
     }),
   );
 });
