@@ -81,7 +81,7 @@ describe('a replica', () => {
   });
 
   it('is told that it does not vote, as a learner', () => {
-    const replica = new Replica({ role: 'learner' });
+    const replica = new Replica({ role: 'learner', view: { ...VIEW, floor: at(-10) } });
     expect(replica.put(at(0))).toEqual({ type: 'stored' });
     expect(replica.get()).toMatchObject({ type: 'replica', isVoter: false });
   });

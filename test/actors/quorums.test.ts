@@ -108,7 +108,7 @@ describe('a quorum put', () => {
       const { here, second, third, client, key } = ringOf(world);
       here.distrusted.add(second.peer).add(third.peer);
       await client.send(ask('put', key, 'v'), ask('delete', key), ask('get', key));
-      await world.advance(2000);
+      await world.advance(5000);
       const why = 'unavailable, 1 of 3 copies can be reached and 2 are needed';
       expect(shortOf(client)).toEqual(['put', 'delete', 'get'].map((op) => `server_error Cannot ${op}: ${why}`));
       expect([here.valueOf(key), second.asked, third.asked]).toEqual([undefined, [], []]);
@@ -116,7 +116,7 @@ describe('a quorum put', () => {
       here.minReplicas = 4;
       const strict = new FakeClient(world, here);
       await strict.send(ask('put', key, 'v'));
-      await world.advance(1000);
+      await world.advance(2000);
       expect(shortOf(strict)).toEqual(['server_error Cannot put: unavailable, it would have 3 of at least 4 copies']);
       expect(here.valueOf(key)).toBeUndefined();
     }, COPIES + 1),
@@ -133,7 +133,7 @@ describe('a quorum put', () => {
         ask('delete', 'k', '', EVENTUAL),
       );
       await client.send(ask('get', ring.keyOf(here, 2)));
-      await world.advance(1000);
+      await world.advance(2000);
       const why = "this node's clock is too far from the clocks of its neighbours";
       expect(shortOf(client)).toEqual([
         'not_found',
