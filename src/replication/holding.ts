@@ -67,7 +67,7 @@ export function withoutArc(holdings: Holdings, arc: Range): Holdings {
 }
 
 /** The parts of an arc that no piece covers. */
-export function uncovered(holdings: Holdings, arc: Range): readonly Range[] {
+export function uncovered(holdings: readonly { readonly arc: Range }[], arc: Range): readonly Range[] {
   return holdings.reduce<readonly Range[]>(
     (left, { arc: taken }) => left.flatMap((part) => (rangesOverlap(part, taken) ? withoutRange(part, taken) : [part])),
     [arc],

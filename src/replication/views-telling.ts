@@ -3,12 +3,12 @@
  * again when more of its members vote or fewer need be merged.
  */
 import type { Peer } from '../chord/peer';
-import { type Range, rangesOverlap } from '../chord/range';
+import { type Range, rangesOverlap, withoutRange } from '../chord/range';
 import type { Nack, Stale } from '../protocol/rpc-views';
 import { compareEpochs, type Epoch } from './epoch';
-import { type Holding, holdingsIn, isSealed, withPieces } from './holding';
+import { commonParts, type Holding, holdingsIn, isSealed, withPieces } from './holding';
 import { allVote, isMember, primaryOf, updated } from './view';
-import type { Tell, Views } from './views';
+import { haveAgreed, type Tell, type Views } from './views';
 import {
   andEach,
   andThen,
@@ -121,20 +121,22 @@ export function askedToNote(before: Views, from: Peer, arc: Range, epoch: Epoch,
 
 /** All members of a view that this node leads have what it has, twice over. */
 export function agreed(before: Views, arc: Range, epoch: Epoch, { nowMs }: Now): Outcome {
-  const leads = before.leads.map((lead) =>
-    compareEpochs(lead.epoch, epoch) === 0 && rangesOverlap(lead.arc, arc) ? { ...lead, isAgreed: true } : lead,
-  );
+  // Parts of a view that do not touch any more are compared each by itself.
+  const leads = before.leads.flatMap((lead) => {
+    if (compareEpochs(lead.epoch, epoch) !== 0 || !rangesOverlap(lead.arc, arc)) return [lead];
+    if (lead.isAgreed) return [lead];
+    const rest = withoutRange(lead.arc, arc).map((part) => ({ ...lead, arc: part }));
+    return [...commonParts(lead.arc, arc).map((part) => ({ ...lead, arc: part, isAgreed: true })), ...rest];
+  });
   const state = settle({ ...before, leads }, arc, epoch);
   return quiet(state.holdings === before.holdings ? state : tellAll(state, arc, [], nowMs));
 }
 
 /** Where all members vote and have the same, whoever comes next need merge only one of them. */
 function settle(state: Views, arc: Range, epoch: Epoch): Views {
-  const isAgreed = state.leads.some(
-    (lead) => lead.isAgreed && compareEpochs(lead.epoch, epoch) === 0 && rangesOverlap(lead.arc, arc),
+  const loose = led(state, arc, epoch).filter(
+    ({ view }) => view && view.syncs > 1 && allVote(view) && haveAgreed(state, view),
   );
-  if (!isAgreed) return state;
-  const loose = led(state, arc, epoch).filter(({ view }) => view && view.syncs > 1 && allVote(view));
   if (loose.length === 0) return state;
   const pieces = loose.map((piece) => changed(piece, [], 1));
   return { ...state, holdings: withPieces(state.holdings, pieces) };

@@ -304,11 +304,14 @@ export function viewsKnown({ holdings }: Pick<Views, 'holdings'>, arc: Range): r
 }
 
 /** Whether all members of a view that this node leads vote, and have been found to have the same since it began. */
-export function isSettled({ leads }: Views, view: View): boolean {
-  if (!allVote(view)) return false;
-  return leads.some(
-    ({ epoch, arc, isAgreed }) => isAgreed && compareEpochs(epoch, view.epoch) === 0 && rangesOverlap(arc, view.arc),
-  );
+export function isSettled(views: Pick<Views, 'leads'>, view: View): boolean {
+  return allVote(view) && haveAgreed(views, view);
+}
+
+/** Whether all members of a view that this node leads have been found to have the same in all of an arc. */
+export function haveAgreed({ leads }: Pick<Views, 'leads'>, { arc, epoch }: Pick<View, 'arc' | 'epoch'>): boolean {
+  const agreed = leads.filter((lead) => lead.isAgreed && compareEpochs(lead.epoch, epoch) === 0);
+  return uncovered(agreed, arc).length === 0;
 }
 
 /** Whether this node can stop and leave a voting majority behind everywhere. */

@@ -335,6 +335,21 @@ describe('telling', () => {
     expect(viewsKnown(one.views, own.arc)).toMatchObject([{ syncs: 1 }]);
   });
 
+  it('holds only for the part of an arc in which all have agreed, where another part of it has a new view since', () => {
+    const wide = view(arc('2', '1'), 4, [A, B, C], { syncs: 2 });
+    const one = leader(wide);
+    one.views = { ...one.views, leads: one.views.leads.map((lead) => ({ ...lead, isAgreed: false })) };
+    one.asked(B, { type: 'view_new', view: view(arc('4', '6'), 9, [B, C, D]) });
+    one.tell({ type: 'agreed', arc: arc('6', '1'), epoch: wide.epoch });
+    const clean = (part: typeof wide.arc) =>
+      one.asked(D, { type: 'clean_up', arc: part, epoch: wide.epoch }) as { answer: { type: string } };
+    expect([clean(arc('6', '1')).answer.type, clean(arc('2', '4')).answer.type]).toEqual(['clean', 'wait']);
+    expect(viewsKnown(one.views, arc('2', '4'))).toMatchObject([{ syncs: 2 }]);
+    expect(viewsKnown(one.views, arc('6', '1'))).toMatchObject([{ syncs: 1 }]);
+    one.tell({ type: 'agreed', arc: arc('2', '4'), epoch: wide.epoch });
+    expect(clean(arc('2', '4')).answer.type).toBe('clean');
+  });
+
   it('repeats itself until it is heard, and tells members that have missed something', () => {
     const one = leader();
     one.tell({ type: 'unaware', peer: B, arc: own.arc });
