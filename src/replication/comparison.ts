@@ -163,12 +163,13 @@ function answered(state: Comparison, answer: SyncAnswer, ground: Ground): readon
     case 'records': {
       const asked = Math.min(state.wanted.length, FETCH_MAX);
       if (answer.left >= asked) return FAILED(state);
-      observeAll(ground.clock, answer.records, ground.systemMs);
-      const fetched = answer.records.filter(
-        (record) => inRange(record.keyId, state.arc) && table.merge(record) !== 'kept',
-      ).length;
+      const kept = answer.records.filter((record) => !isForgottenHere(record, ground));
+      observeAll(ground.clock, kept, ground.systemMs);
+      const fetched =
+        state.fetched + kept.filter((each) => inRange(each.keyId, state.arc) && table.merge(each) !== 'kept').length;
       const wanted = state.wanted.slice(asked - answer.left);
-      return ask({ ...state, wanted, fetched: state.fetched + fetched }, table);
+      const differences = state.differences - (answer.records.length - kept.length);
+      return ask({ ...state, wanted, fetched, differences }, table);
     }
     case 'pushed': {
       const { sending, owed } = state;
@@ -192,7 +193,7 @@ function compared(before: Comparison, ranges: Parameters<typeof compareNext>[1],
   const wanted: KeyId[] = [];
   const owed: KeyId[] = [];
   for (const difference of differences) {
-    if (isForgotten(difference, ground)) continue;
+    if (isForgottenThere(difference, ground)) continue;
     const { id, mine, theirs } = difference;
     const isMineNewer = theirs === undefined || (mine !== undefined && compareVersions(mine, theirs) > 0);
     const [newer, older] = isMineNewer ? [mine, theirs] : [theirs, mine];
@@ -206,12 +207,18 @@ function compared(before: Comparison, ranges: Parameters<typeof compareNext>[1],
   return { ...before, exchange, young, wanted, owed, differences: found };
 }
 
-/** Whether one side has forgotten a deletion already, and the other not yet. */
-function isForgotten({ id, mine, theirs }: Difference, { table, forgottenBeforeMs }: Ground): boolean {
+/** Whether the member has forgotten a deletion already, and this node not yet. */
+function isForgottenThere({ id, theirs }: Difference, { table, forgottenBeforeMs }: Ground): boolean {
   const beforeMs = forgottenBeforeMs(id);
-  if (mine === undefined) return theirs !== undefined && theirs.ms < beforeMs;
-  return theirs === undefined && table.recordsAt(id).every((record) => (deadSinceMs(record) ?? Infinity) < beforeMs);
+  return theirs === undefined && table.recordsAt(id).every((record) => isDeadSince(record, beforeMs));
 }
+
+/** The same the other way round. What the member has must be seen for it: a value that this node has lost is no deletion. */
+function isForgottenHere(record: Record, { table, forgottenBeforeMs }: Ground): boolean {
+  return table.get(record.key) === undefined && isDeadSince(record, forgottenBeforeMs(record.keyId));
+}
+
+const isDeadSince = (record: Record, beforeMs: number) => (deadSinceMs(record) ?? Infinity) < beforeMs;
 
 function isSame(a: Version | undefined, b: Version | undefined): boolean {
   return a === undefined || b === undefined ? a === b : compareVersions(a, b) === 0;
