@@ -34,6 +34,8 @@ export interface Attempt {
   /** Who has promised; this node itself is the first. */
   readonly answers: readonly SealedAnswer[];
   readonly startedAtMs: number;
+  /** When others were asked whether they know of something newer, since the view could be made only at a loss. */
+  readonly lookedAtMs?: number;
 }
 
 /** What the answers so far allow. */

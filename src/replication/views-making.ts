@@ -12,6 +12,7 @@ import { compareEpochs } from './epoch';
 import { cutAt, holdingAt, holdingsIn } from './holding';
 import type { Due, Views } from './views';
 import {
+  acquaintances,
   ask,
   andEach,
   andThen,
@@ -55,6 +56,9 @@ const LEADER_MS = 100;
 
 /** How long it waits for further voters that it could do without. */
 const LATE_VOTERS_MS = 150;
+
+/** How long others have to say that they know of something newer, before something is given up. */
+const LOOK_MS = 500;
 
 /** How long a piece stays sealed before somebody else acts for whoever has sealed it. */
 const SEALED_MS = 1000;
@@ -179,15 +183,26 @@ function decide(state: Views, id: number, now: Now): Outcome {
     case 'wait':
       return quiet(state);
     case 'made':
-      return ageMs < LATE_VOTERS_MS && isWorthWaiting(state, verdict)
-        ? quiet(state)
-        : make(state, attempt, verdict, now);
     case 'rescue':
       if (ageMs < LATE_VOTERS_MS && isWorthWaiting(state, verdict)) return quiet(state);
-      return rescue(state, attempt, verdict, now);
+      if (verdict.isLoss && attempt.lookedAtMs === undefined) return lookAround(state, attempt, now);
+      if (verdict.isLoss && now.nowMs - (attempt.lookedAtMs ?? 0) < LOOK_MS) return quiet(state);
+      return verdict.type === 'made' ? make(state, attempt, verdict, now) : rescue(state, attempt, verdict, now);
     case 'hopeless':
       return giveUp(state, attempt, verdict, now);
   }
+}
+
+/**
+ * This node may have been left out by a view that it has not heard of, and whose members have what would be lost. Then somebody
+ * near by knows, and it gives way.
+ */
+function lookAround(before: Views, { id, arc }: Attempt, { nowMs }: Now): Outcome {
+  const state = withAttempt(before, id, (each) => ({ ...each, lookedAtMs: nowMs }));
+  const others = acquaintances(state).filter((peer) => !isDead(state, peer));
+  return andEach(quiet(state), others, (next, to) =>
+    ask(next, to, { type: 'view_get', arc }, { type: 'look', to, arc }),
+  );
 }
 
 /** Whether somebody who has not answered yet may be expected to. */

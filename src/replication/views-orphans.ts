@@ -14,6 +14,7 @@ import {
   andEach,
   andThen,
   ask,
+  concede,
   isDead,
   isGone,
   isSame,
@@ -110,7 +111,7 @@ export function looked(before: Views, from: Peer, views: readonly View[], now: N
   const { orphaned } = before;
   const isNew = orphaned !== undefined && !orphaned.answered.includes(from.id);
   const state = isNew ? { ...before, orphaned: { ...orphaned, answered: [...orphaned.answered, from.id] } } : before;
-  return andEach(quiet(state), views, (next, view) => takeOver(next, view, now).outcome);
+  return andEach(quiet(state), views, (next, view) => concede(next, view, now));
 }
 
 /** Those who would know. As long as one of them does not answer, this node may be the one that is cut off. */

@@ -47,6 +47,25 @@ describe('making a view', () => {
     );
   });
 
+  it.each([
+    ['gives way to a view that it has not heard of', [view(own.arc, 9, [D, peer('9')])], false],
+    ['goes on after a while', [], true],
+  ])('asks around before it gives up what the dead had, and %s', (_what, known, isMade) => {
+    const one = leader().ring(A, D);
+    for (const dead of [B, C]) {
+      one.tell({ type: 'verdict', peer: dead, isAlive: false });
+      one.asked({ ...dead, inc: dead.inc + 1n }, { type: 'view_get', arc: own.arc });
+    }
+    for (let ms = 0; ms < 2000; ms += 100) {
+      one.answerAll(({ type }, { id }) =>
+        type === 'view_get' && id === D.id ? { type: 'views', views: known } : type === 'seal' ? 'refused' : undefined,
+      );
+      one.pass(100);
+    }
+    const [made] = viewsKnown(one.views, own.arc);
+    expect([one.reports().includes('possible_loss'), made?.primary === A.id]).toEqual([isMade, isMade]);
+  });
+
   it('gives an attempt up that nobody answers, and tries again with a higher epoch', () => {
     const one = leader();
     one.tell({ type: 'verdict', peer: C, isAlive: false });
