@@ -13,6 +13,7 @@ const PROGRAM = join(__dirname, '..', '..', 'bin', 'funnelkvs');
 const READY = /^ready node=\d+ addr=(\S+):(\d+) id=([0-9a-f]{40}) admin=http:\/\/\S+:(\d+)$/m;
 const READY_BOUND_MS = 20_000;
 const WHOLE_BOUND_MS = 20_000;
+const SETTLED_BOUND_MS = 30_000;
 
 /** What `GET /api/node` says, as far as a ring is concerned. */
 interface NodeView {
@@ -23,6 +24,10 @@ interface NodeView {
     readonly successor: { readonly id: string } | null;
   };
   readonly keys: { readonly primary: number };
+  readonly views: { readonly learner: number; readonly newcomers: number; readonly unsettled: number };
+  /** Null where it leads nothing. */
+  readonly copies: { readonly min: number } | null;
+  readonly safeToStop: { readonly safe: boolean; readonly reason: string | null };
 }
 
 /** One node. */
@@ -134,21 +139,49 @@ export class ProcessRing {
   }
 
   /** Resolves with how many milliseconds it took until everybody's neighbours were the right ones. */
-  async untilWhole(among: () => readonly RingNode[] = () => this.living): Promise<number> {
-    const startMs = performance.now();
-    let last = '';
-    await until(
-      'the ring is whole',
-      async () => {
-        last = await faultOf(among());
-        return last === '';
-      },
-      WHOLE_BOUND_MS,
-    ).catch((error: unknown) => {
-      throw new Error(`${String(error)}; ${last}`);
-    });
-    return performance.now() - startMs;
+  untilWhole(among: () => readonly RingNode[] = () => this.living): Promise<number> {
+    return untilRight('the ring is whole', () => faultOf(among()), WHOLE_BOUND_MS);
   }
+
+  /**
+   * Resolves with how many milliseconds it took until the ring was whole, every key had so many copies, all of them
+   * voting and found to agree, and every node could be stopped.
+   */
+  untilSettled(copies: number): Promise<number> {
+    const fault = async () => (await faultOf(this.living)) || (await openIn(this.living, copies));
+    return untilRight('the ring has settled', fault, SETTLED_BOUND_MS);
+  }
+}
+
+/** Waits until nothing is wrong; fails with what is wrong at the end. */
+async function untilRight(what: string, fault: () => Promise<string>, boundMs: number): Promise<number> {
+  const startMs = performance.now();
+  let last = '';
+  await until(
+    what,
+    async () => {
+      last = await fault();
+      return last === '';
+    },
+    boundMs,
+  ).catch((error: unknown) => {
+    throw new Error(`${String(error)}; ${last}`);
+  });
+  return performance.now() - startMs;
+}
+
+/** What these nodes have yet to do until all copies are there; empty when nothing is. */
+async function openIn(nodes: readonly RingNode[], copies: number): Promise<string> {
+  const told = await Promise.all(nodes.map((node) => node.view().catch((error: unknown) => String(error))));
+  return told
+    .flatMap((view) => {
+      if (typeof view === 'string') return view;
+      const { id, views, copies: had, safeToStop } = view;
+      const isDone = views.learner + views.newcomers + views.unsettled === 0 && (had?.min ?? copies) === copies;
+      if (isDone && safeToStop.safe) return [];
+      return `${short(id)}: ${safeToStop.reason ?? ''} ${JSON.stringify({ ...views, copies: had?.min })}`;
+    })
+    .join('; ');
 }
 
 /** What is wrong with a ring of these nodes; empty when nothing is. */
