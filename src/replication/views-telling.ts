@@ -7,6 +7,7 @@ import { type Range, rangesOverlap, withoutRange } from '../chord/range';
 import type { Nack, Stale } from '../protocol/rpc-views';
 import { compareEpochs, type Epoch } from './epoch';
 import { commonParts, type Holding, holdingsIn, isSealed, withPieces } from './holding';
+import { suspect } from './views-proofs';
 import { allVote, isMember, primaryOf, updated } from './view';
 import { haveAgreed, type Tell, type Views } from './views';
 import {
@@ -27,6 +28,9 @@ import {
 
 /** How often somebody is told who has not answered. */
 const TELL_MS = 200;
+
+/** How long a member may let itself be told before it is asked whether it lives. */
+const SILENT_MS = 3000;
 
 /** How long whatever a member has promised to somebody else has to come true. */
 const REFUSED_MS = 1000;
@@ -76,11 +80,17 @@ export function toldAnswered(
   const dueAtMs = now.nowMs + TELL_MS;
   const tells = state.tells.map((each) => (each === tell ? { ...each, request: undefined, dueAtMs } : each));
   const next = { ...state, tells };
-  if (given === undefined) return quiet(next);
+  if (given === undefined) return quiet(tell && isSilentFor(state, tell, now) ? suspect(next, tell.to, now) : next);
   const known = meetEpoch(next, given.promised);
   if (tell === undefined) return quiet(known);
   const isOvertaken = given.view !== undefined && compareEpochs(given.view.epoch, tell.epoch) > 0;
   return isOvertaken ? concede(known, given.view, now) : quiet(makeAgain(known, tell, given.promised, now));
+}
+
+/** Whether a member should have heard long ago. It may have died before this node came, or unseen: it is found out whether it has. */
+function isSilentFor({ leads }: Views, { epoch, untilMs }: Tell, { nowMs }: Now): boolean {
+  const lead = leads.find((each) => compareEpochs(each.epoch, epoch) === 0);
+  return untilMs === Infinity && lead !== undefined && nowMs - lead.sinceMs >= SILENT_MS;
 }
 
 /**
