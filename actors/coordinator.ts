@@ -19,18 +19,29 @@ import type { Self, TimerRef } from '../src/otp';
 import type { Request } from '../src/protocol/client-protocol';
 import type { Done, NotOwner } from '../src/protocol/rpc-data';
 import { type Place, routeOf, type RouteEffect, type RouteEvent, stepRoute } from '../src/replication/route';
-import { isMember, primaryOf } from '../src/replication/view';
-import { holdsWholeRing, type Standing } from '../src/replication/views';
+import { primaryOf } from '../src/replication/view';
+import { holdsWholeRing } from '../src/replication/views';
 import { carryOut, type Copies, isEventual } from '../src/store/local-coordinator';
 import type { Target } from '../src/store/local-write';
 import { unreachable } from '../src/unreachable';
 import { Allowance } from './allowance';
-import { type Asker, bytesOf, doneOf, type Errand, idOf, isOutcome, type KeyRequest, questionOf, Tag } from './errand';
+import {
+  areOutcomes,
+  type Asker,
+  bytesOf,
+  doneOf,
+  type Errand,
+  idOf,
+  isOutcome,
+  type KeyRequest,
+  questionOf,
+  Tag,
+} from './errand';
 import { KeyOrder } from './key-order';
 import type { Lookups } from './lookups';
 import type { RpcOutcome } from './peer-link';
 import { LOST_MS, Quorums, type Replicas } from './quorums';
-import { type Tables, Turn } from './turn';
+import { isCopyHere, type Tables, Turn } from './turn';
 
 // API
 
@@ -154,6 +165,11 @@ export class Coordinator {
     if (message === this.alarm) {
       this.look();
       this.onAlarm();
+      return true;
+    }
+    if (areOutcomes(message)) {
+      this.look();
+      for (const outcome of message.outcomes) this.onOutcome(outcome);
       return true;
     }
     if (isOutcome(message)) {
@@ -291,7 +307,7 @@ export class Coordinator {
     const asked: KeyRequest = what === 'check' ? { ...request, op: 'get', consistency: 'quorum' } : request;
     errand.stage = 'sending';
     this.wakeAt(errand, this.turn.nowMs + timeoutMs + LOST_MS);
-    this.around.ask(to, questionOf(asked), { tag: new Tag(errand, attempt, 'request'), timeoutMs });
+    this.around.ask(to, questionOf(asked), { tag: new Tag(errand, attempt, 'request'), timeoutMs, isBatched: true });
   }
 
   private lookUp(errand: Errand): void {
@@ -371,26 +387,6 @@ export class Coordinator {
 }
 
 // Internal
-
-/** Whether this node has a copy that is all that the client wants. */
-function isCopyHere(request: Request, standing: Standing, { views }: Turn): boolean {
-  if (!isEventual(request) || views === undefined) return false;
-  switch (standing.type) {
-    case 'primary':
-      return true;
-    case 'member':
-      return request.op !== 'get' || standing.isVoter;
-    case 'changing': {
-      const { view } = standing;
-      if (view === undefined || !isMember(view, views.self)) return false;
-      return request.op !== 'get' || view.voters.includes(views.self.id);
-    }
-    case 'elsewhere':
-      return false;
-    default:
-      return unreachable(standing);
-  }
-}
 
 const HERE: Place = { type: 'here' };
 const NOT_YET: Place = { type: 'not_yet' };

@@ -16,7 +16,7 @@ import type { Answer, Copies } from '../src/store/local-coordinator';
 import type { Target } from '../src/store/local-write';
 import type { Record } from '../src/store/record';
 import type { Ordered } from './key-order';
-import type { RpcOutcome } from './peer-link';
+import type { RpcOutcome, RpcOutcomes } from './peer-link';
 
 /** A request for a single key: of a client, or passed on by a node. */
 export type KeyRequest = RequestV2 & { readonly op: 'get' | 'put' | 'delete' };
@@ -80,6 +80,11 @@ export function doneOf({ status, value, record }: Answer, { copies, degraded }: 
 /** What to pass on. */
 export function questionOf({ op, key, value, consistency }: KeyRequest): RequestQuestion {
   return op === 'put' ? { type: op, key, value, consistency } : { type: op, key, consistency };
+}
+
+/** Outcomes that come together are all of what a coordinator has asked: nobody else takes them so. */
+export function areOutcomes(message: unknown): message is RpcOutcomes<Tag> {
+  return typeof message === 'object' && message !== null && 'type' in message && message.type === 'rpc_outcomes';
 }
 
 export function isOutcome(message: unknown): message is RpcOutcome<Tag> {

@@ -16,7 +16,8 @@ export interface Ordered {
 
 /** Those under way, by key, in the order in which they came. */
 export class KeyOrder<Item extends Ordered> {
-  private readonly byKey = new Map<BinaryString, Item[]>();
+  /** Most are alone, and need no list. */
+  private readonly byKey = new Map<BinaryString, Item | Item[]>();
 
   /** Whether anything is under way for the key. */
   has(key: BinaryString): boolean {
@@ -27,21 +28,23 @@ export class KeyOrder<Item extends Ordered> {
   add(item: Item): boolean {
     const line = this.byKey.get(item.key);
     if (line === undefined) {
-      this.byKey.set(item.key, [item]);
+      this.byKey.set(item.key, item);
       return true;
     }
-    line.push(item);
-    return line.every(({ isGet }) => isGet);
+    const all = Array.isArray(line) ? line : [line];
+    if (all !== line) this.byKey.set(item.key, all);
+    all.push(item);
+    return all.every(({ isGet }) => isGet);
   }
 
   /** It has ended: those that need not wait now, some of which may not have waited before. */
   remove(item: Item): readonly Item[] {
-    const line = this.byKey.get(item.key) ?? [];
+    const line = this.byKey.get(item.key);
+    if (line === item) this.byKey.delete(item.key);
+    if (!Array.isArray(line)) return NOBODY;
     const rest = line.filter((other) => other !== item);
-    if (rest.length === 0) {
-      this.byKey.delete(item.key);
-      return rest;
-    }
+    if (rest.length === 0) this.byKey.delete(item.key);
+    if (rest.length === 0) return NOBODY;
     this.byKey.set(item.key, rest);
     const firstWrite = rest.findIndex(({ isGet }) => !isGet);
     if (firstWrite < 0) return rest;
@@ -52,3 +55,5 @@ export class KeyOrder<Item extends Ordered> {
     this.byKey.clear();
   }
 }
+
+const NOBODY: readonly never[] = [];

@@ -10,28 +10,35 @@ import { isAnswerTo } from '../src/protocol/rpc-data-packed';
 import { decodeAnswer, type RpcAnswer } from '../src/protocol/rpc-messages';
 import type { RpcValue } from '../src/protocol/rpc-values';
 import type { Writers } from '../src/replication/version';
-import { type Ask, sendOutcome } from './link-desk';
+import { type Ask, type LinkDesk, sendOutcome } from './link-desk';
+
+/** Through which link an answer has come. */
+export interface Way {
+  readonly desk: LinkDesk;
+  readonly self: Self;
+}
 
 /** An answer of this peer has come, as the body of a frame. `asked`: what it is about, while somebody waits for that. */
-export function answered(asked: Ask | undefined, body: RpcValue, from: Peer, writers: Writers, self: Self): void {
+export function answered(asked: Ask | undefined, body: RpcValue, from: Peer, writers: Writers, way: Way): void {
   if (asked === undefined) return;
   const decoded = decodeAnswer(asked.question.type, body, writers);
-  if (decoded.ok) deliver(asked, decoded.value, from, self);
-  else sendOutcome(self.runtime, asked, { code: 'bad_answer', wasSent: true, message: decoded.error.message });
+  if (decoded.ok) deliver(asked, decoded.value, from, way);
+  else sendOutcome(way.self.runtime, asked, { code: 'bad_answer', wasSent: true, message: decoded.error.message });
 }
 
 /** The same for one that is decoded already. */
-export function answeredShort(asked: Ask | undefined, answer: DataAnswer, from: Peer, self: Self): void {
+export function answeredShort(asked: Ask | undefined, answer: DataAnswer, from: Peer, way: Way): void {
   if (asked === undefined) return;
   const { type } = asked.question;
-  if (isAnswerTo(type, answer)) return deliver(asked, answer, from, self);
+  if (isAnswerTo(type, answer)) return deliver(asked, answer, from, way);
   const message = `Cannot read ${type}: its answer is none that it can have`;
-  sendOutcome(self.runtime, asked, { code: 'bad_answer', wasSent: true, message });
+  sendOutcome(way.self.runtime, asked, { code: 'bad_answer', wasSent: true, message });
 }
 
 // Internal
 
-function deliver({ replyTo, tag, sentAtMs }: Ask, answer: RpcAnswer, from: Peer, self: Self): void {
+function deliver(asked: Ask, answer: RpcAnswer, from: Peer, { desk, self }: Way): void {
+  const { tag, sentAtMs } = asked;
   const nowMs = self.nowMs();
-  self.send(replyTo, { type: 'rpc_answered', tag, from, answer, rttMs: nowMs - (sentAtMs ?? nowMs) });
+  desk.answer(asked, { type: 'rpc_answered', tag, from, answer, rttMs: nowMs - (sentAtMs ?? nowMs) });
 }

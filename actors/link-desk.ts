@@ -57,13 +57,21 @@ export type RpcOutcome<Tag, A = RpcAnswer> =
     }
   | { readonly type: 'rpc_failed'; readonly tag: Tag; readonly to: Peer; readonly failure: RpcFailure };
 
+/** Several outcomes at once, for a process that has said that it takes them so. */
+export interface RpcOutcomes<Tag> {
+  readonly type: 'rpc_outcomes';
+  readonly outcomes: readonly RpcOutcome<Tag>[];
+}
+
 /** A question on a desk. */
 export interface Ask {
   readonly type: 'ask';
   readonly to: Peer;
   readonly question: RpcQuestion;
   readonly tag: unknown;
-  readonly replyTo: Pid<RpcOutcome<unknown>>;
+  readonly replyTo: Pid<RpcOutcome<unknown> | RpcOutcomes<unknown>>;
+  /** Its answer may come together with others. */
+  readonly isBatched: boolean;
   /** On the monotonic clock, as all times here. */
   readonly deadlineAtMs: number;
   readonly bytes: number;
@@ -107,6 +115,8 @@ export class LinkDesk {
   lastTo: Peer | undefined;
   /** No question has an earlier deadline. */
   nextDeadlineMs = Number.POSITIVE_INFINITY;
+  /** Answers that leave together once all that came with them has been read, by who is to have them. */
+  private readonly gathered = new Map<Ask['replyTo'], RpcOutcome<unknown>[]>();
   private openCount = 0;
   private openBytes = 0;
   private isTold = false;
@@ -184,6 +194,21 @@ export class LinkDesk {
     sendOutcome(this.runtime, ask, { ...failure, wasSent: ask.sentAtMs !== undefined });
   }
 
+  /** A question that is no longer on the desk has been answered: whoever takes such outcomes together has to wait for {@link sendGathered}. */
+  answer({ replyTo, isBatched }: Ask, outcome: RpcOutcome<unknown>): void {
+    if (!isBatched) return this.runtime.send(replyTo, outcome);
+    const others = this.gathered.get(replyTo);
+    if (others === undefined) this.gathered.set(replyTo, [outcome]);
+    else others.push(outcome);
+  }
+
+  /** What was gathered goes to those who are to have it. */
+  sendGathered(): void {
+    if (this.gathered.size === 0) return;
+    for (const [replyTo, outcomes] of this.gathered) this.runtime.send(replyTo, { type: 'rpc_outcomes', outcomes });
+    this.gathered.clear();
+  }
+
   /** Everything that waits ends so; tales are lost. */
   failWaiting(failure: Failure): void {
     const { waiting } = this;
@@ -259,6 +284,7 @@ export class LinkDesks {
   close(desk: LinkDesk, failure: Failure): void {
     if (this.byAddr.get(desk.addr) === desk) this.byAddr.delete(desk.addr);
     desk.link = undefined;
+    desk.sendGathered();
     desk.failSent(failure);
     desk.failWaiting(failure);
   }

@@ -14,17 +14,7 @@
 import type { Peer } from '../src/chord/peer';
 import type { Tale } from '../src/chord/ring-protocol';
 import { backoffMs } from '../src/client/backoff';
-import {
-  currentSelf,
-  type GenServer,
-  genServer,
-  noReply,
-  type Pid,
-  type Self,
-  started,
-  stop,
-  type TimerRef,
-} from '../src/otp';
+import { currentSelf, type GenServer, genServer, noReply, type Self, started, stop, type TimerRef } from '../src/otp';
 import { packedRequest, type ShortFrame } from '../src/protocol/rpc-data-packed';
 import { type Frame, type FrameRefusal, type RpcErrorCode, WHOLE_CONNECTION } from '../src/protocol/rpc-frames';
 import type { HandshakeFault, Hello } from '../src/protocol/rpc-handshake';
@@ -35,19 +25,10 @@ import { unreachable } from '../src/unreachable';
 import type { FrameTally } from './frame-tally';
 import * as health from './health';
 import { answered, answeredShort } from './link-answers';
-import {
-  type Ask,
-  type Laid,
-  lay,
-  type LinkDesk,
-  LinkDesks,
-  type Failure,
-  type RpcOutcome,
-  sendOutcome,
-} from './link-desk';
+import { type Ask, type Laid, lay, type LinkDesk, LinkDesks, type Failure, sendOutcome } from './link-desk';
 import { PeerWire, type Verdict, type WireMessage } from './peer-wire';
 
-export { type RpcFailure, type RpcOutcome, SUPERVISOR } from './link-desk';
+export { type RpcFailure, type RpcOutcome, type RpcOutcomes, SUPERVISOR } from './link-desk';
 
 // API
 
@@ -74,6 +55,8 @@ export interface AskOptions<Tag> {
   readonly tag: Tag;
   /** @default what the failure detector has learned of the peer's answering times */
   readonly timeoutMs?: number | undefined;
+  /** An answer may come with others in one {@link RpcOutcomes}: for whoever asks much. @default false */
+  readonly isBatched?: boolean;
 }
 
 export const startLink = (args: Args) =>
@@ -83,12 +66,13 @@ export const startLink = (args: Args) =>
  * Asks a node something. Returns at once; exactly one {@link RpcOutcome} comes to the running process. For
  * anything that a handler may do; after an `await`, go through `self.run`.
  */
-export function ask<Tag>(to: Peer, question: RpcQuestion, { tag, timeoutMs }: AskOptions<Tag>): void {
+export function ask<Tag>(to: Peer, question: RpcQuestion, options: AskOptions<Tag>): void {
+  const { tag, timeoutMs, isBatched = false } = options;
   const self = currentSelf();
   const deadlineAtMs = self.nowMs() + (timeoutMs ?? health.rtoMs(to.id));
   const bytes = questionBytes(question);
-  const replyTo = self.pid as Pid<RpcOutcome<unknown>>;
-  lay({ type: 'ask', to, question, tag, replyTo, deadlineAtMs, bytes, sentAtMs: undefined }, self);
+  const replyTo = self.pid as Ask['replyTo'];
+  lay({ type: 'ask', to, question, tag, replyTo, isBatched, deadlineAtMs, bytes, sentAtMs: undefined }, self);
 }
 
 /** Tells a node something. Returns at once; whether it arrives, nobody hears. */
@@ -324,8 +308,9 @@ function failed(failure: Failure, state: State, self: Self<Info>, peer = state.d
 function takeAll(wire: PeerWire, state: State, self: Self<Info>): void {
   for (let found = wire.next(); found !== undefined; found = wire.next()) {
     take(found, wire, state, self);
-    if (wireOf(state) !== wire) return;
+    if (wireOf(state) !== wire) break;
   }
+  state.desk.sendGathered();
 }
 
 function take(found: Frame | FrameRefusal | ShortFrame, wire: PeerWire, state: State, self: Self<Info>): void {
@@ -336,11 +321,11 @@ function take(found: Frame | FrameRefusal | ShortFrame, wire: PeerWire, state: S
     case 'response':
       wire.wasOfUse = true;
       state.failures = 0;
-      return answered(desk.take(found.correlationId), found.body, peer, writers, self);
+      return answered(desk.take(found.correlationId), found.body, peer, writers, { desk, self });
     case 'answered':
       wire.wasOfUse = true;
       state.failures = 0;
-      return answeredShort(desk.take(found.correlationId), found.answer, peer, self);
+      return answeredShort(desk.take(found.correlationId), found.answer, peer, { desk, self });
     case 'error': {
       wire.wasOfUse = true;
       if (found.correlationId === WHOLE_CONNECTION) return closed(found.message, state, self, found.code);

@@ -76,6 +76,10 @@ class PeerRequests implements DataService {
     });
   }
 
+  answerNow(question: ReplicaQuestion, from: Peer): ReplicaAnswer | SourceAnswer | undefined {
+    return answerReplica(question, from, this.surroundings, this.line.self.systemMs());
+  }
+
   handle(message: unknown): boolean {
     return this.coordinator.handle(message);
   }

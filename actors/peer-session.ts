@@ -16,6 +16,7 @@ import type { NextHop } from '../src/chord/lookup';
 import type { Peer } from '../src/chord/peer';
 import type { BinaryString } from '../src/octets';
 import { nameOf, type TimerRef } from '../src/otp';
+import type { ReplicaQuestion } from '../src/protocol/rpc-data';
 import { type AskedFrame, PackedFrames, packedResponse, type ShortFrame } from '../src/protocol/rpc-data-packed';
 import type { Described } from '../src/protocol/rpc-description';
 import {
@@ -42,7 +43,7 @@ import { unreachable } from '../src/unreachable';
 import type { DataService, RecordQuestion } from './data-service';
 import type { FrameTally } from './frame-tally';
 import { IN_FLIGHT_MAX, Questions } from './questions';
-import type { RpcAsked, RpcReply, RpcTold } from './rpc-reply';
+import { isRpcReply, LAST_WORDS, type RpcAsked, type RpcTold } from './rpc-reply';
 import type { Interruption, Line, OpenSession, Session } from './session';
 
 // API
@@ -130,7 +131,7 @@ class PeerSession implements Session {
   }
 
   handle(message: unknown): boolean {
-    if (isReply(message)) {
+    if (isRpcReply(message)) {
       if ('answer' in message) this.answer(message.correlationId, message.answer);
       else this.refuse(message.correlationId, message.error.code, message.error.message);
     } else if (message === SWEEP) {
@@ -266,11 +267,12 @@ class PeerSession implements Session {
         return this.answerAtOnce(correlationId, this.options.answerFindNext(question));
       case 'describe':
         return this.answerAtOnce(correlationId, this.options.answerDescribe());
+      case 'put_replica':
+      case 'get_replica':
+        return this.serveReplica(correlationId, question, deadlineAtMs);
       case 'get':
       case 'put':
       case 'delete':
-      case 'put_replica':
-      case 'get_replica':
       case 'sync_next':
       case 'ranges':
       case 'fetch':
@@ -291,6 +293,15 @@ class PeerSession implements Session {
   private answerAtOnce(correlationId: number, answer: RpcAnswer | undefined): void {
     if (answer !== undefined) return this.writeAnswer(correlationId, answer);
     this.writeError(correlationId, 'not_a_member', 'Cannot answer: this node is in no ring');
+  }
+
+  /** Most of what a node under load is asked: answered in this very moment, it need not be taken note of. */
+  private serveReplica(correlationId: number, question: ReplicaQuestion, deadlineAtMs: number | undefined): void {
+    if (this.peer === undefined) return;
+    this.data ??= this.options.serveData(this.line);
+    const answer = this.underWay.has(correlationId) ? undefined : this.data.answerNow?.(question, this.peer);
+    if (answer !== undefined) return this.writeAnswer(correlationId, answer);
+    if (this.begin(correlationId, question, deadlineAtMs)) this.serve(correlationId, question, deadlineAtMs);
   }
 
   private serve(correlationId: number, question: RecordQuestion, deadlineAtMs: number | undefined): void {
@@ -384,13 +395,4 @@ class PeerSession implements Session {
     const from = this.peer === undefined ? {} : { from: this.peer.addr };
     this.line.self.runtime.logger.event('warning', event, { ...from, ...fields });
   }
-}
-
-const LAST_WORDS: Readonly<Record<Interruption, readonly [RpcErrorCode, string]>> = {
-  late: ['bad_request', 'Cannot read frame: the rest of it did not come in time'],
-  too_much: ['overloaded', 'Cannot read frame: the node is receiving too much at a time'],
-};
-
-function isReply(message: unknown): message is RpcReply {
-  return typeof message === 'object' && message !== null && 'type' in message && message.type === 'rpc_reply';
 }

@@ -34,6 +34,11 @@ export class Questions {
     return this.bytes > IN_FLIGHT_BYTES_MAX;
   }
 
+  /** Whether one of this number is under way. */
+  has(id: number): boolean {
+    return this.byId.size > 0 && this.byId.has(id);
+  }
+
   /** Takes note of one; or says that it is one too many, or that its number is in use. */
   begin(id: number, bytes: number, nowMs: number, deadlineAtMs = nowMs + FORGET_MS): 'begun' | 'too_many' | 'in_use' {
     if (this.byId.size >= IN_FLIGHT_MAX) this.forgetLate(nowMs);

@@ -32,7 +32,7 @@ import { carryOut, found, isEventual } from '../src/store/local-coordinator';
 import { isLive, Record } from '../src/store/record';
 import type { Allowance } from './allowance';
 import { bytesOf, doneOf, type Errand, Tag } from './errand';
-import type { RpcOutcome } from './peer-link';
+import type { AskOptions, RpcOutcome } from './peer-link';
 import type { Turn } from './turn';
 
 // API
@@ -48,7 +48,7 @@ export interface Replicas {
   /** Whether a member seems to be alive. */
   readonly isTrusted: (peer: Peer) => boolean;
   /** Asks another node; the outcome comes to the running process. */
-  ask(to: Peer, question: DataQuestion, options: { readonly tag: Tag; readonly timeoutMs: number }): void;
+  ask(to: Peer, question: DataQuestion, options: AskOptions<Tag> & { readonly timeoutMs: number }): void;
   /** A member has missed a write of this key. */
   hint(to: Peer, key: KeyId): void;
   /** A call has shown that this view exists. */
@@ -331,7 +331,8 @@ export class Quorums {
   // All of them
 
   private ask(errand: Errand, to: readonly Peer[], question: DataQuestion, purpose: Tag['purpose']): void {
-    const options = { tag: new Tag(errand, errand.round, purpose), timeoutMs: this.patienceMs(errand) };
+    const tag = new Tag(errand, errand.round, purpose);
+    const options = { tag, timeoutMs: this.patienceMs(errand), isBatched: true };
     const asked = to.length > 1 && question.type === 'put_replica' ? packedOnce(question) : question;
     for (const peer of to) this.around.ask(peer, asked, options);
   }

@@ -11,6 +11,7 @@ import { currentSelf, type Pid } from '../src/otp';
 import type { RpcErrorCode } from '../src/protocol/rpc-frames';
 import type { RpcAnswer, RpcQuestion } from '../src/protocol/rpc-messages';
 import type { Tale } from '../src/chord/ring-protocol';
+import type { Interruption } from './session';
 
 /** Where an answer goes. */
 export interface ReplyAddress {
@@ -46,6 +47,16 @@ export interface RpcRefusal {
   readonly code: RpcErrorCode;
   /** What happened, as a sentence for a log. */
   readonly message: string;
+}
+
+/** What a node is told whose conversation has to end in the middle of a frame. */
+export const LAST_WORDS: Readonly<Record<Interruption, readonly [RpcErrorCode, string]>> = {
+  late: ['bad_request', 'Cannot read frame: the rest of it did not come in time'],
+  too_much: ['overloaded', 'Cannot read frame: the node is receiving too much at a time'],
+};
+
+export function isRpcReply(message: unknown): message is RpcReply {
+  return typeof message === 'object' && message !== null && 'type' in message && message.type === 'rpc_reply';
 }
 
 /** Answers a question. Only the first answer counts. */

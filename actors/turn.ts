@@ -6,10 +6,13 @@
  */
 import type { KeyId } from '../src/chord/id';
 import type { Self } from '../src/otp';
+import type { Request } from '../src/protocol/client-protocol';
 import type { Writer } from '../src/replication/version';
+import { isMember } from '../src/replication/view';
 import { standingOf, type Standing, type Views, waitedMs } from '../src/replication/views';
-import type { Copies } from '../src/store/local-coordinator';
+import { type Copies, isEventual } from '../src/store/local-coordinator';
 import type { Target } from '../src/store/local-write';
+import { unreachable } from '../src/unreachable';
 
 /** The tables of a node. */
 export interface Tables {
@@ -70,5 +73,25 @@ export class Turn {
   copiesOf(members: number): Copies {
     const replicas = this.views?.replicas ?? 1;
     return { copies: members, degraded: members < replicas };
+  }
+}
+
+/** Whether this node has a copy that is all that the client wants. */
+export function isCopyHere(request: Request, standing: Standing, { views }: Turn): boolean {
+  if (!isEventual(request) || views === undefined) return false;
+  switch (standing.type) {
+    case 'primary':
+      return true;
+    case 'member':
+      return request.op !== 'get' || standing.isVoter;
+    case 'changing': {
+      const { view } = standing;
+      if (view === undefined || !isMember(view, views.self)) return false;
+      return request.op !== 'get' || view.voters.includes(views.self.id);
+    }
+    case 'elsewhere':
+      return false;
+    default:
+      return unreachable(standing);
   }
 }

@@ -5,7 +5,7 @@
  * OctetWriter joins are strings anyway.
  */
 import type { BinaryString } from '../octets';
-import { uint16, uint32 } from './octet-writer';
+import { uint16 } from './octet-writer';
 
 /** Nothing. */
 export const NIL = '\xc0';
@@ -17,7 +17,9 @@ export const boolean = (value: boolean): string => (value ? '\xc3' : '\xc2');
 export function number(value: number): string {
   if (value <= 0x7f) return BYTES[value] ?? '';
   if (value <= 0xff) return `\xcc${BYTES[value]}`;
-  return value <= 0xffff ? `\xcd${uint16(value)}` : `\xce${uint32(value)}`;
+  if (value <= 0xffff) return String.fromCharCode(0xcd, value >>> 8, value & 0xff);
+  if (value >>> 0 !== value) throw new RangeError(`Cannot pack number: ${value} does not fit 32 bits`);
+  return String.fromCharCode(0xce, value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
 }
 
 /** Bytes: fewer than 2^16. */

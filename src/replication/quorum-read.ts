@@ -142,11 +142,11 @@ function inOrder(
   isTrusted: (peer: Peer) => boolean,
   random: number,
 ): readonly Peer[] {
-  const others = members.filter(({ id }) => id !== self);
-  const first = Math.floor(random * ASK_ALL_EVERY) % Math.max(1, others.length);
-  const turned = [...others.slice(first), ...others.slice(0, first)];
   const rankOf = (peer: Peer) => (isTrusted(peer) ? 0 : 2) + (voters.includes(peer.id) ? 0 : 1);
-  return turned.sort((a, b) => rankOf(a) - rankOf(b));
+  const others = without(members, self);
+  const first = Math.floor(random * ASK_ALL_EVERY) % Math.max(1, others.length);
+  const turned = first === 0 ? others : [...others.slice(first), ...others.slice(0, first)];
+  return turned.every((peer) => rankOf(peer) === 0) ? turned : turned.toSorted((a, b) => rankOf(a) - rankOf(b));
 }
 
 function replica(read: QuorumRead, { from, isVoter, version = ABSENT }: ReadEvent & { type: 'replica' }): Step {
@@ -155,8 +155,12 @@ function replica(read: QuorumRead, { from, isVoter, version = ABSENT }: ReadEven
   if (read.state !== 'asking' || !isAwaited(read, from)) return [read, []];
   if (!isVoter) return missed(read, from, []);
   const answers = [...read.answers, { peer: from, version }];
-  const next = { ...read, answers, awaited: without(read.awaited, from.id), winner: isOld ? read.winner : version };
-  return answers.length < quorumOf(read.view.members.length) ? [next, []] : decide(next);
+  // Field by field: this happens for every answer of every read, and spreading takes ten times as long.
+  const { self, view, state, unasked, holders } = read;
+  const awaited = without(read.awaited, from.id);
+  const winner = isOld ? read.winner : version;
+  const next: QuorumRead = { self, view, state, answers, awaited, unasked, winner, holders };
+  return answers.length < quorumOf(view.members.length) ? [next, []] : decide(next);
 }
 
 /** A majority of voters has answered. */
@@ -225,7 +229,11 @@ function askAll(read: QuorumRead, effects: readonly ReadEffect[]): Step {
 
 const ANSWER: ReadEffect = { type: 'answer' };
 
-const over = (read: QuorumRead): Step => [{ ...read, state: 'over' }, [ANSWER]];
+const ANSWERED: readonly ReadEffect[] = [ANSWER];
+
+function over({ self, view, answers, awaited, unasked, winner, holders }: QuorumRead): Step {
+  return [{ self, view, state: 'over', answers, awaited, unasked, winner, holders }, ANSWERED];
+}
 
 const stuck = (read: QuorumRead, effects: readonly ReadEffect[]): Step => [
   { ...read, state: 'over' },

@@ -19,10 +19,9 @@
  */
 import type { NodeId } from '../chord/id';
 import type { Peer } from '../chord/peer';
-import { EMPTY, fromUtf8 } from '../octets';
-import type { Status } from '../protocol/client-protocol';
 import type { DataAnswer, Done, NotOwner } from '../protocol/rpc-data';
 import { unreachable } from '../unreachable';
+import { answer, notOwner, refusal, unknownEnd } from './route-ends';
 
 /** What does not change on the way. */
 export interface Asked {
@@ -186,7 +185,7 @@ export function stepRoute(route: Route, event: RouteEvent, nowMs: number, random
     case 'stuck':
       return stuck(route, event.written, random);
     case 'answered':
-      return answered({ ...route, sentTo: undefined }, event.answer, route.sentTo, nowMs, random);
+      return answered(passed(route, undefined, route.hops), event.answer, route.sentTo, nowMs, random);
     case 'failed':
       return failed({ ...route, sentTo: undefined }, event.failure, route.sentTo, random);
     case 'looked_up':
@@ -278,10 +277,29 @@ function send(route: Route, to: Peer, nowMs: number): Step {
   const what = route.written ? 'check' : 'request';
   const hops = route.hops + (what === 'request' ? 1 : 0);
   const timeoutMs = Math.min(leftMs, patienceMs(route));
-  return [
-    { ...route, sentTo: to, hops },
-    { type: 'send', what, to, timeoutMs },
-  ];
+  return [passed(route, to, hops), { type: 'send', what, to, timeoutMs }];
+}
+
+/** It is with this node now. Field by field, as in {@link routeOf}. */
+function passed(route: Route, sentTo: Peer | undefined, hops: number): Route {
+  const { op, self, isDirect, isForwarded, deadlineMs, valueBytes, written } = route;
+  const { redirects, timeouts, avoided, waitsSinceMs, obstacle } = route;
+  return {
+    op,
+    self,
+    isDirect,
+    isForwarded,
+    deadlineMs,
+    valueBytes,
+    sentTo,
+    written,
+    hops,
+    redirects,
+    timeouts,
+    avoided,
+    waitsSinceMs,
+    obstacle,
+  };
 }
 
 function patienceMs({ op, timeouts, valueBytes, written }: Route): number {
@@ -362,25 +380,8 @@ function expired(route: Route): Step {
 }
 
 function finish(route: Route, end: Done | NotOwner): Step {
-  return [
-    { ...route, sentTo: undefined },
-    { type: 'finish', answer: end, hops: route.hops },
-  ];
-}
-
-const notOwner = (hint: Peer | undefined): NotOwner => (hint ? { type: 'not_owner', hint } : { type: 'not_owner' });
-
-const refusal = ({ op }: Route, status: Status, why: string) => answer(status, `Cannot ${op}: ${why}`);
-
-function unknownEnd({ op, written }: Route, why: string): Done {
-  const end = answer('timeout', op === 'get' ? `Cannot get: ${why}` : `Cannot tell whether the ${op} was done: ${why}`);
-  return written ? { ...end, acks: written.acks, copies: written.copies, degraded: written.degraded } : end;
+  const next = route.sentTo === undefined ? route : passed(route, undefined, route.hops);
+  return [next, { type: 'finish', answer: end, hops: route.hops }];
 }
 
 const SERVE: RouteEffect = { type: 'serve' };
-
-/** An answer that no record stands behind. */
-function answer(status: Status, text: string): Done {
-  const value = text === '' ? EMPTY : fromUtf8(text);
-  return { type: 'done', status, value, acks: 0, copies: 1, degraded: true };
-}

@@ -85,7 +85,18 @@ export function compareTimes(a: VersionWords, b: VersionWords): number {
 
 /** The version's 16 bytes as a string: comparing two of these compares the versions. */
 export function encodeVersion({ word0, word1, writer }: VersionWords): BinaryString {
-  return (encodeWord(word0) + encodeWord(word1) + writer.id) as BinaryString;
+  // One call for all eight: most of what it costs is the making of strings.
+  const head = String.fromCharCode(
+    word0 >>> 24,
+    (word0 >>> 16) & 0xff,
+    (word0 >>> 8) & 0xff,
+    word0 & 0xff,
+    word1 >>> 24,
+    (word1 >>> 16) & 0xff,
+    (word1 >>> 8) & 0xff,
+    word1 & 0xff,
+  );
+  return (head + writer.id) as BinaryString;
 }
 
 /** The version's 16 bytes, for a message: they come from a pool, so whoever keeps them keeps more than them. */
@@ -138,10 +149,6 @@ function writerOf(id: BinaryString): Writer {
 function compareWords(a: number, b: number): number {
   if (a === b) return 0;
   return a >>> 0 < b >>> 0 ? -1 : 1;
-}
-
-function encodeWord(word: number): string {
-  return String.fromCharCode(word >>> 24, (word >>> 16) & 0xff, (word >>> 8) & 0xff, word & 0xff);
 }
 
 function decodeWord(bytes: BinaryString, at: number): number {

@@ -5,7 +5,7 @@ import type { DecodedFrame, RequestFrame } from '../../src/protocol/rpc-frames';
 import { encodeAnswer } from '../../src/protocol/rpc-messages';
 import * as peerLink from '../../actors/peer-link';
 import { replyRpc, type RpcAsked } from '../../actors/rpc-reply';
-import { LINKS_MAX, OPEN_MAX } from '../../actors/link-desk';
+import { LINKS_MAX, OPEN_MAX, type RpcOutcomes } from '../../actors/link-desk';
 import { closeAll, until } from '../support/node';
 import { freePort } from '../support/fake-server';
 import {
@@ -79,6 +79,38 @@ describe('ask()', () => {
     expect((await asker.all(501)).map(inShort)).toEqual(Array.from({ length: 501 }, () => 'pong'));
     expect(fake.connections).toHaveLength(1);
     expect(chunks.length).toBeLessThanOrEqual(6);
+  });
+
+  it('brings those who ask much the answers that have come together as one message, and exactly one outcome each', async () => {
+    const a = await PeerNode.start();
+    const fake = await FakePeer.listen({ onFrame: answerPings });
+    const [batched, plain] = [new Asker(a), new Asker(a)];
+    plain.ask(fake.peer, PING, 'first');
+    await plain.all(1);
+    batched.do(() => {
+      for (let tag = 0; tag < 100; tag += 1) {
+        peerLink.ask(fake.peer, PING, { tag, timeoutMs: 5000, isBatched: true });
+      }
+    });
+    for (let tag = 0; tag < 100; tag += 1) plain.ask(fake.peer, PING, tag);
+    expect(await plain.all(101)).toHaveLength(101);
+    const outcomesOf = () =>
+      (batched.outcomes as readonly unknown[]).flatMap((message) => {
+        const { type, outcomes } = message as RpcOutcomes<number>;
+        return type === 'rpc_outcomes' ? outcomes : [];
+      });
+    await until('all have their outcome', () => outcomesOf().length >= 100);
+    expect(outcomesOf().map(({ tag }) => tag)).toEqual(Array.from({ length: 100 }, (_none, tag) => tag));
+    expect(outcomesOf().every(({ type }) => type === 'rpc_answered')).toBe(true);
+    expect(batched.outcomes.length).toBeLessThan(100);
+    // What fails is told one by one, to those as to others.
+    a.killLink(fake.peer);
+    await until('the link has ended', () => a.links.length === 0);
+    const before = batched.outcomes.length;
+    const nobody = { ...fake.peer, addr: `127.0.0.1:${await freePort()}` };
+    batched.do(() => peerLink.ask(nobody, PING, { tag: 100, timeoutMs: 5000, isBatched: true }));
+    await batched.all(before + 1);
+    expect(batched.outcomes[before]).toMatchObject({ type: 'rpc_failed', tag: 100 });
   });
 
   it('cannot deadlock: two nodes ask each other thousands of things at once, from within their answers too', async () => {
