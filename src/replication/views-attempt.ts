@@ -164,7 +164,7 @@ type PieceVerdict =
 interface Possible {
   readonly type: 'possible';
   readonly base: View;
-  /** Who has promised and had adopted the base, and the voters among them. */
+  /** Who has promised and had adopted the base, or what it was made from, and the voters of the base among them. */
   readonly adopters: readonly Peer[];
   readonly voters: readonly Peer[];
   /** Whether a majority of the voters has promised. */
@@ -212,7 +212,9 @@ function judgePiece({ reports, base, newer }: SeenPiece, { self }: Attempt, isPr
   if (base === undefined) return hopeless(newestOf(reports.flatMap(({ piece }) => piece?.view ?? [])));
   if (own?.view === undefined || own.role === 'none' || !isSameView(own.view, base)) return hopeless(base);
   const count = countIn(base, reports, isProvenDead);
-  const consent = consentOf(base, count);
+  const keepers = keepersIn(base, count, reports);
+  const kept = count.voters.length + keepers.length;
+  const consent = consentOf(base, count, kept);
   // A learner has not what the view before had. It may save what there is when nobody else is left who could.
   if (own.role === 'learner' && count.voters.length > 0) return hopeless(undefined);
   const open = newer.map((each) => countIn(each, reports, isProvenDead)).filter((each) => !isOvertaken(each));
@@ -220,8 +222,8 @@ function judgePiece({ reports, base, newer }: SeenPiece, { self }: Attempt, isPr
   if (consent === 'none' && silent.length > 0)
     return { type: 'wait', silent: [...silent, ...open.flatMap((each) => each.silent)] };
   if (open.some((each) => each.silent.length > 0)) return { type: 'wait', silent: open.flatMap((each) => each.silent) };
-  const isLoss = open.length > 0 || (consent === 'none' && losesFrom(base, count));
-  const adopters = [...count.voters, ...count.learners];
+  const isLoss = open.length > 0 || (consent === 'none' && losesFrom(base, count, kept));
+  const adopters = [...count.voters, ...count.learners, ...keepers];
   return {
     type: 'possible',
     base,
@@ -268,11 +270,24 @@ function whereIn(epoch: Epoch, piece: Piece | undefined): 'voters' | 'learners' 
 }
 
 /** Whether enough members of a view have promised that it can complete nothing any more, and that all it has completed is known. */
-function consentOf({ syncs }: View, { size, voters, learners, fresh }: Count): 'normal' | 'fallback' | 'none' {
+function consentOf(
+  { syncs }: View,
+  { size, voters, learners, fresh }: Count,
+  kept: number,
+): 'normal' | 'fallback' | 'none' {
   if (voters.length >= quorumOf(size)) return 'normal';
   // A member that has never adopted the view has acknowledged nothing in it. So of those who have, one is here.
   const sealed = voters.length + learners.length + fresh.length;
-  return sealed >= quorumOf(size) && voters.length >= syncs ? 'fallback' : 'none';
+  return sealed >= quorumOf(size) && kept >= syncs ? 'fallback' : 'none';
+}
+
+/**
+ * Those whom the view was made to count on as voters, and who have never adopted it, since they had promised something newer
+ * when they were told. They are still what they were when it was made, and so have all that it was made from.
+ */
+function keepersIn({ voters }: View, { fresh }: Count, reports: readonly Report[]): readonly Peer[] {
+  const isVoter = (peer: Peer) => reports.some((each) => isSamePeer(each.peer, peer) && each.piece?.role === 'voter');
+  return fresh.filter((peer) => voters.includes(peer.id) && isVoter(peer));
 }
 
 /** Whether nothing can have been completed under a view that nobody is known to have adopted, nor ever will be. */
@@ -281,8 +296,8 @@ function isOvertaken({ size, fresh }: Count): boolean {
 }
 
 /** Whether something that was completed may be lost if those who are dead are done without. */
-function losesFrom({ syncs }: View, { size, voters, moved, dead }: Count): boolean {
-  return dead.length >= quorumOf(size) || voters.length < syncs || moved.length > 0;
+function losesFrom({ syncs }: View, { size, moved, dead }: Count, kept: number): boolean {
+  return dead.length >= quorumOf(size) || kept < syncs || moved.length > 0;
 }
 
 // The whole arc

@@ -160,6 +160,18 @@ describe('judge() without a majority of voters', () => {
     expect(judge(promise(growing, C, piece(viewOf(4, [D]), 'none')), nobodyDead)).toMatchObject({ type: 'wait' });
   });
 
+  it('counts a voter that has never heard of the view for what it was made from, and merges that', () => {
+    // B was counted on when the view was made, and had promised something newer to D when it was told.
+    const made = viewOf(5, [A, B, C], { voters: [A.id, B.id], syncs: 2 });
+    const unheard = promise(attemptOf([holdingOf(made)], [A, B, C]), B, piece(three));
+    expect(judge(unheard, nobodyDead)).toEqual({ type: 'rescue', from: [B], isLoss: false, silent: [C] });
+    // What a learner had, the view was not made from; nor what somebody has who was not counted on.
+    const learner = promise(attemptOf([holdingOf(made)], [A, B, C]), B, piece(three, 'learner'));
+    expect(judge(learner, nobodyDead)).toMatchObject({ type: 'wait' });
+    const other = promise(attemptOf([holdingOf(made)], [A, B, C]), C, piece(three));
+    expect(judge(other, nobodyDead)).toMatchObject({ type: 'wait' });
+  });
+
   it('waits where too few are voters', () => {
     const needsTwo = viewOf(2, [A, B, C], { voters: [A.id, B.id], syncs: 2 });
     const attempt = promise(attemptOf([holdingOf(needsTwo)], [A, B]), C, piece(needsTwo, 'learner'));
