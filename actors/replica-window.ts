@@ -47,7 +47,7 @@ export function place(
     copies: led === 0 ? null : { min: least, max: most },
     degraded: led > 0 && least < (views?.replicas ?? 0),
     repairs: repairsInfo(view.repairs(), view.nowMs()),
-    safeToStop: stopVerdict(views),
+    safeToStop: stopVerdict(views, ({ id }) => runtime.run(() => health.isTrusted(id))),
     clock: runtime.run(() => clockInfo(runtime)),
   };
 }

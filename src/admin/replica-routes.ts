@@ -3,14 +3,16 @@ import * as v from 'valibot';
 import { addressId, type Id, type KeyId, keyId } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import { toBinaryString } from '../octets';
+import { compareEpochs } from '../replication/epoch';
+import type { Views } from '../replication/views';
 import { lookUp } from './key-lookup';
 import { locate } from './key-locate';
 import { damage, keysPage } from './keys-page';
-import type { NodeView } from './node-view';
+import type { NodeView, ReplicaView } from './node-view';
 import type { LocateInfo, RepairInfo } from './replica-answers';
 import { isInRing } from './ring-view';
 import { type AdminRequest, type AdminResponse, fromPage, keyOf, parseJson, refusal, type Route } from './route-parts';
-import { stopVerdict, viewsInfo } from './views-report';
+import { sharedViews, stopVerdict, viewsInfo } from './views-report';
 
 /** The paths, and what is done there. */
 export const REPLICA_ROUTES: Readonly<Record<string, Readonly<Record<string, Route>>>> = {
@@ -33,9 +35,24 @@ function views({ replicas }: NodeView): AdminResponse {
   return known ? { status: 200, body: viewsInfo(known) } : RESTARTING;
 }
 
-function safeToStop({ replicas }: NodeView): AdminResponse {
-  const verdict = stopVerdict(replicas.views());
+/** Nobody is counted on who does not answer at this moment, as one that knows the view: who has just died may be trusted still. */
+async function safeToStop({ replicas }: NodeView): Promise<AdminResponse> {
+  const before = replicas.views();
+  const isSafe = before !== undefined && stopVerdict(before, () => true).safe;
+  const silent = isSafe ? await silentIn(replicas, before) : [];
+  const verdict = stopVerdict(replicas.views(), ({ id }) => !silent.includes(id));
   return { status: verdict.safe ? 200 : 503, body: verdict };
+}
+
+async function silentIn(replicas: ReplicaView, views: Views): Promise<readonly Id[]> {
+  const answers = sharedViews(views).flatMap(({ view: { arc, epoch }, others }) =>
+    others.map(async (peer) => {
+      const said = await replicas.ask(peer, { type: 'view_get', arc });
+      const isKnown = said?.type === 'views' && said.views.some((view) => compareEpochs(view.epoch, epoch) === 0);
+      return isKnown ? [] : [peer.id];
+    }),
+  );
+  return (await Promise.all(answers)).flat();
 }
 
 /** `from` is the identifier of the last key that was told, so that nobody sees one twice. */

@@ -43,14 +43,27 @@ export function repairsInfo(seen: RepairsSeen | undefined, nowMs: number): Repai
   };
 }
 
-/** Whether the node can stop without anything being lost or standing still, and if not, why. */
-export function stopVerdict(views: Views | undefined): StopVerdict {
+/**
+ * Whether the node can stop without anything being lost or standing still, and if not, why. Only members that are there
+ * count: one that has just died is a member still.
+ */
+export function stopVerdict(views: Views | undefined, isThere: (peer: Peer) => boolean): StopVerdict {
   if (views === undefined) return { safe: false, reason: 'what it keeps copies of is being restarted' };
-  if (isSafeToStop(views)) return { safe: true, reason: null };
-  return { safe: false, reason: reasonToStay(views) };
+  if (isSafeToStop(views, isThere)) return { safe: true, reason: null };
+  return { safe: false, reason: reasonToStay(views, isThere) };
 }
 
-function reasonToStay(views: Views): string {
+/** The views that the node is a member of, with the others that are. */
+export function sharedViews({
+  holdings,
+  self,
+}: Views): readonly { readonly view: View; readonly others: readonly Peer[] }[] {
+  return holdings.flatMap(({ role, view }) =>
+    view && role !== 'none' ? [{ view, others: view.members.filter(({ id }) => id !== self.id) }] : [],
+  );
+}
+
+function reasonToStay(views: Views, isThere: (peer: Peer) => boolean): string {
   if (!views.ring.isMember) return 'it is in no ring';
   if (isAlone(views)) return 'it is alone: what it stores is nowhere else';
   const own = views.holdings.filter(({ role }) => role !== 'none');
@@ -58,6 +71,8 @@ function reasonToStay(views: Views): string {
   const arcs = own.flatMap(({ view }) => view ?? []);
   const learning = arcs.find((view) => !allVote(view));
   if (learning !== undefined) return `${namesOf(nonVoters(learning))} of an arc has yet to fetch all of it`;
+  const absent = arcs.flatMap(({ members }) => members).find((peer) => peer.id !== views.self.id && !isThere(peer));
+  if (absent !== undefined) return `${absent.addr}, which keeps an arc too, does not answer`;
   const few = arcs.find(({ members }) => members.length - 1 < quorumOf(members.length));
   const members = few?.members.length ?? 0;
   return `an arc is kept on ${members} node${members === 1 ? '' : 's'} only, and needs ${members === 1 ? 'it' : 'all of them'}`;

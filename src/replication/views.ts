@@ -314,13 +314,14 @@ export function haveAgreed({ leads }: Pick<Views, 'leads'>, { arc, epoch }: Pick
   return uncovered(agreed, arc).length === 0;
 }
 
-/** Whether this node can stop and leave a voting majority behind everywhere. */
-export function isSafeToStop({ holdings, ring, self }: Views): boolean {
+/** Whether this node can stop and leave a voting majority behind everywhere, of members that are there. */
+export function isSafeToStop({ holdings, ring, self }: Views, isThere: (peer: Peer) => boolean): boolean {
   if ((ring.successors[0] ?? self).id === self.id) return false;
   return holdings.every(({ view, role, promised }) => {
     if (view === undefined || role === 'none') return true;
     const { members } = view;
-    return compareEpochs(promised, view.epoch) === 0 && allVote(view) && members.length - 1 >= quorumOf(members.length);
+    const others = members.filter((peer) => peer.id !== self.id && isThere(peer));
+    return compareEpochs(promised, view.epoch) === 0 && allVote(view) && others.length >= quorumOf(members.length);
   });
 }
 

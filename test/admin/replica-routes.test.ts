@@ -284,9 +284,21 @@ describe('/api/repair', () => {
 describe('/api/safe-to-stop', () => {
   const three = viewOf(CIRCLE, [A, B, C]);
 
-  it('says yes where the others have everything, and can decide', async () => {
-    const { status, body } = await ask(heldBy(three), '/api/safe-to-stop');
+  it('says yes where the others have everything, answer, and can decide', async () => {
+    const replicas = heldBy(three);
+    replicas.answer = () => ({ type: 'views', views: [three] });
+    const { status, body } = await ask(replicas, '/api/safe-to-stop');
     expect([status, v.parse(StopDocument, body)]).toEqual([200, { safe: true, reason: null }]);
+  });
+
+  it('does not count on a member that has just died, or come back without knowing the view', async () => {
+    const replicas = heldBy(three);
+    for (const said of [undefined, { type: 'views' as const, views: [] }]) {
+      replicas.answer = (peer) => (peer === B ? said : { type: 'views', views: [three] });
+      const { status, body } = await ask(replicas, '/api/safe-to-stop');
+      expect(status).toBe(503);
+      expect(v.parse(StopDocument, body).reason).toContain(`${B.addr}, which keeps an arc too, does not answer`);
+    }
   });
 
   it.each<[string, ShownReplicas]>([

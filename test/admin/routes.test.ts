@@ -55,7 +55,7 @@ function viewWith(differences: Partial<NodeView> = {}): NodeView {
       copies: null,
       degraded: false,
       repairs: repairsInfo(undefined, 0),
-      safeToStop: stopVerdict(undefined),
+      safeToStop: stopVerdict(undefined, () => true),
       clock: { offsetMs: null, driftMs: null },
       rpc: { messagesSent: 0, bytesSent: 0 },
       uptimeMs: 1,
