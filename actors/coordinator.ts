@@ -31,7 +31,6 @@ import {
   bytesOf,
   doneOf,
   type Errand,
-  idOf,
   isOutcome,
   type KeyRequest,
   questionOf,
@@ -135,7 +134,7 @@ export class Coordinator {
     const { op, key } = request;
     if (op !== 'get' && (turn.waitedMs > 0 || around.isSkewed?.() === true)) return undefined;
     if (this.order.has(key)) return undefined;
-    const standing = turn.standingOf(idOf(key, turn.target));
+    const standing = turn.standingOf(turn.idOf(key));
     if (standing === undefined || !('view' in standing) || standing.view === undefined) return undefined;
     const { members } = standing.view;
     const isSole = standing.type === 'primary' && members.length === 1 && standing.listeners.length === 0;
@@ -352,7 +351,7 @@ export class Coordinator {
       request,
       key,
       isGet: op === 'get',
-      keyId: idOf(key, this.turn.target),
+      keyId: this.turn.idOf(key),
       asker,
       route,
       attempt: 0,

@@ -73,8 +73,8 @@ export const bytesOf = ({ key, value }: KeyRequest) => key.length + value.length
 
 /** What to tell of something that was carried out here, and confirmed by so many. */
 export function doneOf({ status, value, record }: Answer, { copies, degraded }: Copies, acks: number): Done {
-  const done = { type: 'done', status, value, acks, copies, degraded } as const;
-  return record === undefined ? done : { ...done, version: encodeVersion(record) };
+  const version = record === undefined ? undefined : encodeVersion(record);
+  return { type: 'done', status, value, version, acks, copies, degraded };
 }
 
 /** What to pass on. */

@@ -5,6 +5,7 @@
  * node leads and what it has stored belong to one moment.
  */
 import type { KeyId } from '../src/chord/id';
+import { type BinaryString, EMPTY } from '../src/octets';
 import type { Self } from '../src/otp';
 import type { Request } from '../src/protocol/client-protocol';
 import type { Writer } from '../src/replication/version';
@@ -13,6 +14,7 @@ import { standingOf, type Standing, type Views, waitedMs } from '../src/replicat
 import { type Copies, isEventual } from '../src/store/local-coordinator';
 import type { Target } from '../src/store/local-write';
 import { unreachable } from '../src/unreachable';
+import { idOf } from './errand';
 
 /** The tables of a node. */
 export interface Tables {
@@ -47,6 +49,10 @@ export class Turn {
   /** The time of day, in Unix milliseconds. */
   systemMs = 0;
 
+  /** Every key is asked about more than once in a row, and looking it up is not for nothing. */
+  private lastKey: BinaryString = EMPTY;
+  private lastId: KeyId | undefined;
+
   constructor(
     private readonly self: Self<unknown>,
     private readonly tables: Tables,
@@ -61,6 +67,14 @@ export class Turn {
     this.nowMs = self.nowMs();
     this.systemMs = self.systemMs();
     this.waitedMs = arcs === undefined ? 0 : waitedMs(arcs.views, arcs.beatMs, this.nowMs);
+  }
+
+  /** The identifier of a key. */
+  idOf(key: BinaryString): KeyId {
+    if (this.lastId !== undefined && this.lastKey === key) return this.lastId;
+    this.lastKey = key;
+    this.lastId = idOf(key, this.target);
+    return this.lastId;
   }
 
   /** What this node has to do with a key; undefined where it cannot serve any just now. */
