@@ -12,14 +12,13 @@
  */
 import { connect, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { randomBytes } from 'node:crypto';
 import { answer, cpuMs } from './answering';
+import { IN_FLIGHT_MAX, putsOf, type Shape, type Tape, TAPE_REQUESTS, tapeOf } from './tape';
 
 /** What load to make. */
-export interface Load {
+export interface Load extends Shape {
   /** Where to: connections are shared out evenly. */
   readonly ports: readonly number[];
-  readonly version: 1 | 2;
   readonly connections: number;
   /** Requests in flight on each connection: a power of two, at most 64. */
   readonly pipelining: number;
@@ -45,70 +44,6 @@ export interface Outcome {
 export interface Preload {
   readonly port: number;
   readonly keys: number;
-}
-
-export const KEYS = 10_000;
-export const KEY_BYTES = 16;
-export const VALUE_BYTES = 100;
-
-const IN_FLIGHT_MAX = 64;
-const TAPE_REQUESTS = 65_536;
-const PUT_RATIO = 0.5;
-const GET = 1;
-const PUT = 2;
-
-const keyOf = (index: number) => `key-${String(index).padStart(KEY_BYTES - 4, '0')}`;
-
-// Requests
-
-/** A cycle of encoded requests; the first ones are repeated at the end, so that no slice is cut. */
-interface Tape {
-  readonly bytes: Buffer;
-  /** Where each request begins. */
-  readonly starts: Uint32Array;
-  /** How long the value of each answer must be. */
-  readonly answerBytes: Uint8Array;
-}
-
-function encodeRequest(version: 1 | 2, op: number, requestId: number, key: string, value: Buffer): Buffer {
-  const head = version === 1 ? 5 : 10;
-  const bytes = Buffer.alloc(head + 4 + key.length + (op === PUT ? 4 + value.length : 0));
-  bytes.write('KVS', 'latin1');
-  bytes[3] = version;
-  bytes[4] = op;
-  if (version === 2) bytes.writeUInt32BE(requestId, 6);
-  bytes.writeUInt32BE(key.length, head);
-  bytes.write(key, head + 4, 'latin1');
-  if (op === PUT) {
-    bytes.writeUInt32BE(value.length, head + 4 + key.length);
-    value.copy(bytes, head + 8 + key.length);
-  }
-  return bytes;
-}
-
-function makeTape(version: 1 | 2): Tape {
-  const starts = new Uint32Array(TAPE_REQUESTS + IN_FLIGHT_MAX + 1);
-  const answerBytes = new Uint8Array(TAPE_REQUESTS);
-  const requests: Buffer[] = [];
-  for (let index = 0; index < TAPE_REQUESTS; index += 1) {
-    const op = Math.random() < PUT_RATIO ? PUT : GET;
-    answerBytes[index] = op === GET ? VALUE_BYTES : 0;
-    requests.push(encodeRequest(version, op, index, keyOf(Math.floor(Math.random() * KEYS)), randomBytes(VALUE_BYTES)));
-  }
-  requests.push(...requests.slice(0, IN_FLIGHT_MAX));
-  requests.reduce((at, request, index) => {
-    starts[index + 1] = at + request.length;
-    return at + request.length;
-  }, 0);
-  return { bytes: Buffer.concat(requests), starts, answerBytes };
-}
-
-const tapes = new Map<1 | 2, Tape>();
-
-function tapeOf(version: 1 | 2): Tape {
-  const tape = tapes.get(version) ?? makeTape(version);
-  tapes.set(version, tape);
-  return tape;
 }
 
 // Latencies
@@ -258,7 +193,7 @@ class Connection {
       from[at + 3] === version &&
       from[at + 4] === 0 &&
       this.valueBytesLeft === this.run.tape.answerBytes[this.answered];
-    if (!isRight) this.run.fail(new Error('Cannot go on: an answer is not as it should be'));
+    if (!isRight) this.run.fail(new Error(`Cannot go on: an answer is not as it should be (status ${from[at + 4]})`));
   }
 }
 
@@ -271,7 +206,7 @@ async function makeLoad(load: Load): Promise<Outcome> {
   });
   const run: Run = {
     load,
-    tape: tapeOf(load.version),
+    tape: tapeOf(load),
     fail,
     flowing: false,
     requests: 0,
@@ -320,11 +255,10 @@ async function preload({ port, keys }: Preload): Promise<void> {
     answerBytes += chunk.length;
   });
   for (let begin = 0; begin < keys; begin += PRELOAD_BATCH) {
-    const batch = Array.from({ length: Math.min(PRELOAD_BATCH, keys - begin) }, (_none, index) =>
-      encodeRequest(1, PUT, 0, keyOf(begin + index), randomBytes(VALUE_BYTES)),
-    );
-    socket.write(Buffer.concat(batch));
-    while (answerBytes < (begin + batch.length) * EMPTY_ANSWER_BYTES) await later(0);
+    const end = Math.min(keys, begin + PRELOAD_BATCH);
+    socket.write(putsOf(begin, end - begin));
+    const isStored = () => answerBytes >= end * EMPTY_ANSWER_BYTES;
+    while (!isStored()) await later(0);
   }
   socket.destroy();
 }

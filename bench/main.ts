@@ -1,18 +1,21 @@
 /**
  * Benchmarks: every figure beside its yardstick, measured in the same run, in one table.
  *
- *   node dist/bench/main.js [--quick] [--json] [--only a,b,c,d,e]
+ *   node dist/bench/main.js [--quick] [--json] [--only a,b,c,d,e,f,g]
  *
  *   (a) the runtime beside raw nact          runtime-bench.ts
  *   (b) a node over TCP beside bare servers  server-bench.ts
  *   (c) memory of stored keys                memory-bench.ts
  *   (d) time from start to ready             start-bench.ts
  *   (e) a ring of processes                  ring-bench.ts
+ *   (f) traffic between nodes                traffic-bench.ts
+ *   (g) memory under overwrites and deletes  churn-bench.ts
  *
  * What is meant by a bare `node:net` server with one Map is buffer-server.ts, as most would write
  * it; bare-server.ts is a stricter one. It is no test: nothing here passes or fails.
  */
 import { parseArgs } from 'node:util';
+import { measureChurn } from './churn-bench';
 import { type Figure, tableOf } from './figures';
 import { measureKeys } from './memory-bench';
 import { FULL, type Plan, QUICK } from './plan';
@@ -20,6 +23,7 @@ import { measureRings } from './ring-bench';
 import { measureRuntime } from './runtime-bench';
 import { measureServers } from './server-bench';
 import { measureStarts } from './start-bench';
+import { measureTraffic } from './traffic-bench';
 
 const PARTS: Readonly<Record<string, (plan: Plan) => Promise<Figure[]>>> = {
   a: measureRuntime,
@@ -27,6 +31,8 @@ const PARTS: Readonly<Record<string, (plan: Plan) => Promise<Figure[]>>> = {
   c: measureKeys,
   d: measureStarts,
   e: measureRings,
+  f: measureTraffic,
+  g: measureChurn,
 };
 
 async function main(): Promise<void> {

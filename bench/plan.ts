@@ -16,9 +16,12 @@ export interface Plan {
   readonly ringRounds: number;
   /** How long an idle ring is listened to. */
   readonly idleMs: number;
+  /** Overwrites and deletes that a node, and a ring, takes while its memory is watched. */
+  readonly churnRequests: number;
+  readonly ringChurnRequests: number;
 }
 
-/** Takes about five minutes. Many short rounds: what else the machine does spoils some of them, and the median passes those over. */
+/** Takes about twelve minutes. Many short rounds: what else the machine does spoils some of them, and the median passes those over. */
 export const FULL: Plan = {
   rounds: 9,
   runtimeMs: 300,
@@ -29,9 +32,11 @@ export const FULL: Plan = {
   starts: 7,
   ringRounds: 3,
   idleMs: 10_000,
+  churnRequests: 5_000_000,
+  ringChurnRequests: 500_000,
 };
 
-/** Takes up to forty seconds. */
+/** Takes about two minutes. */
 export const QUICK: Plan = {
   rounds: 3,
   runtimeMs: 60,
@@ -42,6 +47,8 @@ export const QUICK: Plan = {
   starts: 3,
   ringRounds: 1,
   idleMs: 3000,
+  churnRequests: 200_000,
+  ringChurnRequests: 50_000,
 };
 
 /** Says on stderr what is being done. */

@@ -14,7 +14,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Child } from './child';
-import { KEYS, type Load, type Outcome } from './load-generator';
+import type { Load, Outcome } from './load-generator';
+import { KEYS } from './tape';
 import { CUSTOMARY, TUNED } from './yardsticks';
 
 interface CpuProfile {

@@ -1,81 +1,134 @@
 /**
- * What a ring of processes does: how fast requests go through it, how soon it is whole, how quiet it is.
+ * What a ring of processes does: how fast requests go through it, and how soon it is whole.
  *
  * Every node has a process of its own, all on this machine: with more nodes than processors they take
  * turns, so that times to wholeness and throughput are those of a machine that is far too small for
- * the ring. Throughput stands beside that of one node, which has nobody to ask; times and traffic
- * stand beside what was set as a goal for them.
+ * the ring. Of three nodes each keeps every key. Requests of one kind stand beside the bare server that is
+ * meant by one Map, mixed ones beside one node, which has nobody to ask; times stand beside what was set as
+ * a goal for them.
  *
- * Whole: every node's predecessor and successor are the right ones.
+ * What is aimed at for quorum puts: 0.20 of the bare server with one request in flight on each connection, 0.08
+ * with 16; for quorum gets as much as for puts; for eventual requests more than for quorum ones.
  */
-import { request } from 'node:http';
 import { Child } from './child';
 import { type Figure, figure, median } from './figures';
-import { KEYS, type Load, type Outcome } from './load-generator';
+import type { Load, Outcome } from './load-generator';
 import { type Plan, progress } from './plan';
-import type { Neighbours, RingNodeReady } from './ring-entry';
-
-type RingNode = Child<RingNodeReady>;
+import { getJson, portOf, type RingNode, startRing, untilSettled, untilWhole, withRing } from './ring-nodes';
+import { KEYS, type Shape } from './tape';
+import { CUSTOMARY } from './yardsticks';
 
 const CONNECTIONS = 50;
 const GOAL = 'the goal';
 
 /** Measures everything that is said above. */
 export async function measureRings(plan: Plan): Promise<Figure[]> {
-  return [...(await throughThree(plan)), ...(await wholeness(plan)), ...(await idleTraffic(plan))];
+  return [...(await throughThree(plan)), ...(await wholeness(plan))];
 }
 
 // Requests through a ring
 
-interface Way {
+/** A kind of load, and what it is measured beside. */
+interface Way extends Shape {
   readonly what: string;
   readonly pipelining: number;
+  readonly against: 'bare' | 'one node';
 }
 
-const WAYS: readonly Way[] = [1, 16].map((pipelining) => ({
-  what: `3 nodes, through all, ${pipelining} in flight`,
-  pipelining,
-}));
+const IN_FLIGHT = [1, 16];
 
-async function throughThree({ rounds, loadMs, warmUpMs }: Plan): Promise<Figure[]> {
+const WAYS: readonly Way[] = [
+  ...IN_FLIGHT.map(
+    (pipelining): Way => ({
+      what: `3 nodes, half get, half put, ${pipelining} in flight`,
+      version: 1,
+      pipelining,
+      against: 'one node',
+    }),
+  ),
+  ...(['quorum', 'eventual'] as const).flatMap((consistency) =>
+    (['put', 'get'] as const).flatMap((mix) =>
+      IN_FLIGHT.map(
+        (pipelining): Way => ({
+          what: `3 nodes, ${consistency} ${mix}${aimOf(consistency, mix, pipelining)}, ${pipelining} in flight`,
+          version: 2,
+          mix,
+          consistency,
+          pipelining,
+          against: 'bare',
+        }),
+      ),
+    ),
+  ),
+];
+
+function aimOf(consistency: 'quorum' | 'eventual', mix: 'put' | 'get', pipelining: number): string {
+  if (consistency === 'eventual' || mix === 'get') return '';
+  return ` (aim ${pipelining === 1 ? '0.20' : '0.08'})`;
+}
+
+async function throughThree(plan: Plan): Promise<Figure[]> {
   const generator = await Child.start<undefined>('load-generator.js');
+  const bare = await Child.start<number>(CUSTOMARY.module);
   const one = await startRing(1);
   const three = await startRing(3);
   try {
-    for (const ring of [one, three]) await generator.ask('preload', { port: portOf(ring[0]), keys: KEYS });
-    const figures: Figure[] = [];
-    for (const { what, pipelining } of WAYS) {
-      const taken: { ours: Outcome; yardstick: Outcome }[] = [];
-      for (let round = 0; round <= rounds; round += 1) {
-        progress(`ring, ${what}: ${round === 0 ? 'warm-up' : `round ${round} of ${rounds}`}`);
-        const load = (ring: readonly RingNode[]) =>
-          generator.ask<Outcome>('load', {
-            version: 1,
-            pipelining,
-            ports: ring.map(portOf),
-            connections: CONNECTIONS,
-            warmUpMs,
-            measureMs: loadMs,
-          } satisfies Load);
-        const yardstick = await load(one);
-        const ours = await load(three);
-        if (round > 0) taken.push({ ours, yardstick });
+    await untilSettled(three);
+    const [onePorts, threePorts] = [one.map(portOf), three.map(portOf)];
+    for (const port of [bare.ready, onePorts[0], threePorts[0]]) await generator.ask('preload', { port, keys: KEYS });
+    await untilSettled(three);
+    const ports = { bare: [bare.ready], 'one node': onePorts };
+    const taken = WAYS.map((way) => ({ way, rounds: [] as Sides<Outcome>[] }));
+    for (let round = 0; round <= plan.rounds; round += 1) {
+      progress(`ring, requests: ${round === 0 ? 'warm-up' : `round ${round} of ${plan.rounds}`}`);
+      for (const { way, rounds } of taken) {
+        const yardstick = await load(plan, generator, way, ports[way.against]);
+        const ours = await load(plan, generator, way, threePorts);
+        if (round > 0) rounds.push({ ours, yardstick });
       }
-      const row = (name: string, unit: string, better: Figure['better'], pick: (outcome: Outcome) => number) =>
-        figure(
-          { part: PART, what: `${what}: ${name}`, unit, better, against: 'one node' },
-          taken.map(({ ours, yardstick }) => ({ ours: pick(ours), yardstick: pick(yardstick) })),
-        );
-      figures.push(
-        row('throughput', 'requests/s', 'more', ({ requestsPerSecond }) => requestsPerSecond),
-        row('latency p50', 'ms', 'less', ({ p50Ms }) => p50Ms),
-        row('latency p99', 'ms', 'less', ({ p99Ms }) => p99Ms),
-      );
     }
-    return [...figures, ...(await lookups(three))];
+    return [...taken.flatMap(({ way, rounds }) => figuresOf(way, rounds)), ...(await lookups(three))];
   } finally {
-    for (const child of [generator, ...one, ...three]) await child.stop();
+    for (const child of [generator, bare, ...one, ...three]) await child.stop();
   }
+}
+
+interface Sides<T> {
+  readonly ours: T;
+  readonly yardstick: T;
+}
+
+function load(
+  { loadMs, warmUpMs }: Plan,
+  generator: Child<undefined>,
+  { version, mix, consistency, pipelining }: Way,
+  ports: readonly number[],
+): Promise<Outcome> {
+  const asked: Load = {
+    version,
+    mix,
+    consistency,
+    pipelining,
+    ports,
+    connections: CONNECTIONS,
+    warmUpMs,
+    measureMs: loadMs,
+  };
+  return generator.ask<Outcome>('load', asked);
+}
+
+function figuresOf({ what, against }: Way, taken: readonly Sides<Outcome>[]): readonly Figure[] {
+  const name = against === 'bare' ? CUSTOMARY.name : against;
+  const row = (quantity: string, unit: string, better: Figure['better'], pick: (outcome: Outcome) => number) =>
+    figure(
+      { part: PART, what: `${what}: ${quantity}`, unit, better, against: name },
+      taken.map(({ ours, yardstick }) => ({ ours: pick(ours), yardstick: pick(yardstick) })),
+    );
+  return [
+    row('throughput', 'requests/s', 'more', ({ requestsPerSecond }) => requestsPerSecond),
+    row('latency p50', 'ms', 'less', ({ p50Ms }) => p50Ms),
+    row('latency p99', 'ms', 'less', ({ p99Ms }) => p99Ms),
+  ];
 }
 
 const PART = '(e) a ring of processes';
@@ -143,115 +196,4 @@ async function without(ring: readonly RingNode[], signal: 'SIGKILL' | 'SIGSTOP')
   const tookMs = await untilWhole(others);
   victim?.signal('SIGCONT');
   return tookMs;
-}
-
-/** Milliseconds from now until every neighbour is the right one. */
-async function untilWhole(ring: readonly RingNode[]): Promise<number> {
-  const startMs = performance.now();
-  for (;;) {
-    const told = await Promise.all(ring.map((node) => node.ask<Neighbours>('neighbours')));
-    const atMs = performance.now();
-    if (isWhole(ring, told)) return atMs - startMs;
-    if (atMs - startMs > WHOLE_BOUND_MS) throw new Error('Cannot go on: a ring does not become whole');
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-  }
-}
-
-const WHOLE_BOUND_MS = 30_000;
-const LOOK_MS = 5;
-
-function isWhole(ring: readonly RingNode[], told: readonly Neighbours[]): boolean {
-  const order = ring.map(({ ready }) => ready.id).toSorted();
-  return ring.every(({ ready: { id } }, at) => {
-    const place = order.indexOf(id);
-    const { predecessor, successor } = told[at] ?? {};
-    return predecessor === order.at(place - 1) && successor === order[(place + 1) % order.length];
-  });
-}
-
-// Traffic
-
-async function idleTraffic({ idleMs }: Plan): Promise<Figure[]> {
-  return withRing(IDLE_NODES, { atOnce: true }, async (ring) => {
-    await untilWhole(ring);
-    // Fingers are looked up for a while after the ring has changed.
-    await later(SETTLE_MS);
-    progress(`ring, idle: ${idleMs / 1000} s`);
-    const before = await sentBy(ring);
-    const beginMs = performance.now();
-    await later(idleMs);
-    const after = await sentBy(ring);
-    const nodeSeconds = ((performance.now() - beginMs) / 1000) * ring.length;
-    const row = (what: string, unit: string, ours: number, goal: number) =>
-      figure({ part: PART, what: `${IDLE_NODES} idle nodes: ${what}`, unit, better: 'less', against: GOAL }, [
-        { ours, yardstick: goal },
-      ]);
-    return [
-      row('messages', 'per node and s', (after.messages - before.messages) / nodeSeconds, 100),
-      row('bytes', 'per node and s', (after.bytes - before.bytes) / nodeSeconds, 100_000),
-    ];
-  });
-}
-
-const IDLE_NODES = 10;
-const SETTLE_MS = 10_000;
-
-interface Sent {
-  readonly messages: number;
-  readonly bytes: number;
-}
-
-async function sentBy(ring: readonly RingNode[]): Promise<Sent> {
-  const told = await Promise.all(ring.map(({ ready }) => getJson(ready.adminPort, '/api/node')));
-  const rpc = (told as { readonly rpc: { messagesSent: number; bytesSent: number } }[]).map((node) => node.rpc);
-  return {
-    messages: rpc.reduce((sum, { messagesSent }) => sum + messagesSent, 0),
-    bytes: rpc.reduce((sum, { bytesSent }) => sum + bytesSent, 0),
-  };
-}
-
-// Rings
-
-interface RingOptions {
-  /** Whether all but the first start at the same time. */
-  readonly atOnce?: boolean;
-}
-
-async function withRing<T>(
-  count: number,
-  options: RingOptions,
-  use: (ring: readonly RingNode[]) => Promise<T>,
-): Promise<T> {
-  const ring = await startRing(count, options);
-  try {
-    return await use(ring);
-  } finally {
-    for (const node of ring) await node.stop();
-  }
-}
-
-async function startRing(count: number, { atOnce = false }: RingOptions = {}): Promise<readonly RingNode[]> {
-  const first = await startOne();
-  const join = `127.0.0.1:${first.ready.port}`;
-  if (atOnce) return [first, ...(await Promise.all(Array.from({ length: count - 1 }, () => startOne(join))))];
-  const ring = [first];
-  while (ring.length < count) ring.push(await startOne(join));
-  return ring;
-}
-
-const startOne = (...join: readonly string[]) => Child.start<RingNodeReady>('ring-entry.js', join);
-
-const portOf = (node: RingNode | undefined) => node?.ready.port ?? 0;
-
-const later = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-
-function getJson(port: number, path: string): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ host: '127.0.0.1', port, path, agent: false }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => resolve(JSON.parse(Buffer.concat(chunks).toString('utf8'))));
-    });
-    asked.on('error', reject).end();
-  });
 }

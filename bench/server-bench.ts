@@ -11,7 +11,8 @@
  */
 import { Child } from './child';
 import { type Figure, figure } from './figures';
-import { KEYS, type Load, type Outcome } from './load-generator';
+import type { Load, Outcome } from './load-generator';
+import { KEYS } from './tape';
 import { type Plan, progress } from './plan';
 import { CUSTOMARY, TUNED, type Yardstick } from './yardsticks';
 
