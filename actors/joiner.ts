@@ -62,8 +62,8 @@ export interface JoinError {
   readonly message: string;
 }
 
-/** Longest that an attempt to join takes. */
-export const JOIN_TIMEOUT_MS = 10_000;
+/** Longest that an attempt to join takes: as long as a dozen nodes that are started at once may need on a busy machine. */
+export const JOIN_TIMEOUT_MS = 30_000;
 
 export interface Options {
   readonly self: Peer;
@@ -109,6 +109,8 @@ const LOOKUP_TIMEOUT_MS = 3000;
 const EXPIRE_EVERY_MS = 100;
 const PAUSE_LEAST_MS = 20;
 const PAUSE_MOST_MS = 100;
+const PAUSES_PER_STEP = 10;
+const PAUSE_LIMIT_MS = 500;
 
 class Attempt {
   private readonly untilMs: number;
@@ -117,6 +119,9 @@ class Attempt {
   private asks = 0;
   /** How often somebody was asked to let this node in. */
   private tries = 0;
+  private pauses = 0;
+  /** Contacts that have answered once: what is wrong with them now is that they are busy. */
+  private readonly met = new Set<string>();
 
   constructor(
     private readonly worker: Self<unknown>,
@@ -160,13 +165,18 @@ class Attempt {
     const { self } = this.options;
     if (addr === self.addr) return THIS_NODE;
     const described = await this.ask({ id: addressId(addr), addr, inc: 0n }, { type: 'describe' });
-    if (described === undefined) return SILENT;
-    if (described.type === 'rpc_failed') return faultOf(described.failure);
+    if (described === undefined) return this.fromSilence(addr, SILENT);
+    if (described.type === 'rpc_failed') return this.fromSilence(addr, faultOf(described.failure));
     const { answer, from } = described;
+    this.met.add(addr);
     if (answer.type !== 'described') return fault('not_a_node', 'it answers with something else');
     if (answer.state === 'joining') return passing('not_a_member', 'it is in no ring yet');
     if (answer.state === 'leaving') return passing('not_a_member', 'it is leaving its ring');
     return (await this.skewTo(from)) ?? this.behindPredecessor(from);
+  }
+
+  private fromSilence(addr: string, wrong: Fault): Fault {
+    return wrong === SILENT && this.met.has(addr) ? { ...SILENT, mend: 'in_time' } : wrong;
   }
 
   /** What is wrong with the clocks, if anything is: versions of nodes whose clocks are apart do not say what was later. */
@@ -240,9 +250,12 @@ class Attempt {
     return outcome === TIMEOUT ? undefined : outcome;
   }
 
+  /** The longer it takes, the longer the pauses: whoever is kept waiting must not keep the ring busy. */
   private pause(): Promise<void> {
     const { random = Math.random } = this.options;
-    return this.worker.sleep(Math.round(PAUSE_LEAST_MS + random() * (PAUSE_MOST_MS - PAUSE_LEAST_MS)));
+    this.pauses += 1;
+    const mostMs = Math.min(PAUSE_LIMIT_MS, PAUSE_MOST_MS * Math.ceil(this.pauses / PAUSES_PER_STEP));
+    return this.worker.sleep(Math.round(PAUSE_LEAST_MS + random() * (mostMs - PAUSE_LEAST_MS)));
   }
 }
 

@@ -11,7 +11,7 @@ import { closeLater, until } from './node';
 
 const PROGRAM = join(__dirname, '..', '..', 'bin', 'funnelkvs');
 const READY = /^ready node=\d+ addr=(\S+):(\d+) id=([0-9a-f]{40}) admin=http:\/\/\S+:(\d+)$/m;
-const READY_BOUND_MS = 20_000;
+const READY_BOUND_MS = 40_000;
 const WHOLE_BOUND_MS = 20_000;
 const SETTLED_BOUND_MS = 30_000;
 
