@@ -9,7 +9,7 @@ import { fullBucket, taken, type TokenBucket, waitMs } from '../src/replication/
 import type { SyncJob } from '../src/replication/views-protocol';
 import { unreachable } from '../src/unreachable';
 import type { JobProgress } from './repair-table';
-import type { Outbox, SyncerOutcome, Tag } from './syncer-words';
+import { LOST_MS, type Outbox, type SyncerOutcome, type Tag } from './syncer-words';
 
 // API
 
@@ -20,7 +20,7 @@ type JobTag = Extract<Tag, { type: 'job' }>;
 
 /** Mutable: it belongs to the replica syncer. */
 export class JobDesk {
-  private readonly running = new Map<number, { readonly state: JobState; readonly request: number }>();
+  private readonly running = new Map<number, Running>();
   private waiting: readonly SyncJob[] = [];
   private bucket: TokenBucket;
 
@@ -61,6 +61,13 @@ export class JobDesk {
     this.beginNext();
   }
 
+  /** What has had no answer for so long has got lost in this node itself, and is asked again. */
+  tick(): void {
+    const nowMs = this.out.self.nowMs();
+    for (const [id, { sinceMs }] of this.running)
+      if (nowMs - sinceMs >= LOST_MS) this.step(id, { type: 'failed', isLost: false });
+  }
+
   /** What a job had to wait for has come. */
   due(tag: JobTag): void {
     if (this.running.get(tag.id)?.request === tag.request) this.step(tag.id, { type: 'woken' });
@@ -83,7 +90,8 @@ export class JobDesk {
       const [job, ...rest] = this.waiting;
       if (job === undefined) return;
       this.waiting = rest;
-      this.running.set(job.id, { state: jobOf(job, this.out.self.nowMs()), request: 0 });
+      const nowMs = this.out.self.nowMs();
+      this.running.set(job.id, { state: jobOf(job, nowMs), request: 0, sinceMs: nowMs });
       this.step(job.id, { type: 'begun' });
     }
   }
@@ -99,11 +107,11 @@ export class JobDesk {
     const pauseMs = target === undefined ? STORE_WAIT_MS : waitMs(this.bucket, nowMs);
     if (target === undefined) {
       // The question will be asked again: whatever this was an answer to.
-      this.running.set(id, { ...entry, request });
+      this.running.set(id, { ...entry, request, sinceMs: nowMs });
       return this.out.later(pauseMs, tag);
     }
     const [state, effect] = stepSync(entry.state, event, target, { nowMs, systemMs: self.systemMs() });
-    this.running.set(id, { state, request });
+    this.running.set(id, { state, request, sinceMs: nowMs });
     if (effect.type === 'ask' && pauseMs > 0) return this.out.later(pauseMs, tag);
     this.perform(effect, state.job, tag);
   }
@@ -125,6 +133,13 @@ export class JobDesk {
 }
 
 // Internal
+
+interface Running {
+  readonly state: JobState;
+  readonly request: number;
+  /** When it last went on. */
+  readonly sinceMs: number;
+}
 
 /** The table is back by then, as a rule. */
 const STORE_WAIT_MS = 200;

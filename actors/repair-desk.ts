@@ -20,6 +20,7 @@ import {
   withBegun,
   withDue,
   withEnded,
+  withWaiting,
 } from '../src/replication/anti-entropy';
 import {
   type Comparison,
@@ -33,7 +34,7 @@ import { horizonAt } from '../src/replication/horizons';
 import { fullBucket, taken, type TokenBucket, waitMs } from '../src/replication/token-bucket';
 import { unreachable } from '../src/unreachable';
 import type { Horizon, MemberRepairs } from './repair-table';
-import type { Outbox, SyncerOutcome, SyncerSettings, Tag } from './syncer-words';
+import { LOST_MS, type Outbox, type SyncerOutcome, type SyncerSettings, type Tag } from './syncer-words';
 
 // API
 
@@ -85,6 +86,8 @@ export class RepairDesk {
   tick(): void {
     this.look();
     const nowMs = this.out.self.nowMs();
+    for (const running of this.running.values())
+      if (nowMs - running.sinceMs >= LOST_MS) this.end(running, { type: 'failed' });
     for (const pair of duePairs(this.schedule, nowMs)) {
       if (this.out.around.store() === undefined) return;
       this.begin(pair);
@@ -112,8 +115,11 @@ export class RepairDesk {
     const running = this.running.get(key);
     if (running?.request !== request) return;
     const { held, pair } = running;
-    if (held === undefined) return this.step(key, { type: 'woken' });
-    this.running.set(key, { ...running, held: undefined });
+    if (held === undefined) {
+      this.schedule = withWaiting(this.schedule, key, false);
+      return this.step(key, { type: 'woken' });
+    }
+    this.running.set(key, { ...running, held: undefined, sinceMs: this.out.self.nowMs() });
     this.out.ask(pair.member, held, { type: 'comparison', key, request });
   }
 
@@ -152,6 +158,7 @@ export class RepairDesk {
       request: 0,
       held: undefined,
       beganAtMs,
+      sinceMs: beganAtMs,
     });
     this.step(pair.key, { type: 'begun' });
   }
@@ -172,12 +179,14 @@ export class RepairDesk {
   private perform(effect: ComparisonEffect, running: Running): void {
     const { pair, request } = running;
     const tag: Tag = { type: 'comparison', key: pair.key, request };
-    this.running.set(pair.key, running);
+    this.running.set(pair.key, { ...running, sinceMs: this.out.self.nowMs() });
     switch (effect.type) {
       case 'ask':
         return this.ask(effect.question, running, tag);
       case 'wait':
-        return this.out.later(effect.ms, tag);
+        this.schedule = withWaiting(this.schedule, pair.key, true);
+        this.out.later(effect.ms, tag);
+        return this.tick();
       case 'ended':
         return this.end(running, effect.outcome);
       default:
@@ -235,6 +244,8 @@ interface Running {
   /** To be asked as soon as it may. */
   readonly held: SyncQuestion | undefined;
   readonly beganAtMs: number;
+  /** When it last went on. */
+  readonly sinceMs: number;
 }
 
 /** Somebody who waits for a full round. */

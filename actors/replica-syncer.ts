@@ -192,8 +192,9 @@ function outcome(message: SyncerOutcome, tag: Tag, { jobs, repairs, hints }: Sta
 
 /** Does what is due, and publishes what has changed since the last time. */
 function tick(state: State): void {
-  const { repairs, hints, out } = state;
+  const { jobs, repairs, hints, out } = state;
   const [bytesSent, hintsDropped] = [out.bytesSent, hints.hints.droppedCount];
+  jobs.tick();
   repairs.tick();
   hints.tick();
   if (out.bytesSent !== bytesSent || hints.hints.droppedCount !== hintsDropped) state.isNews = true;

@@ -62,7 +62,11 @@ export type SyncerSettings = Pick<
 
 /** What carries records may take longer than a peer's usual answer. */
 const RECORDS_TIMEOUT_MS = 5000;
+const RANGES_TIMEOUT_MS = 2000;
 const QUESTION_TIMEOUT_MS = 1000;
+
+/** Longer than any question or wait takes: the answer has got lost in this node itself. */
+export const LOST_MS = 10_000;
 
 /** The way out: numbers what is asked, and counts its bytes. */
 export class Outbox {
@@ -83,9 +87,8 @@ export class Outbox {
 
   /** Asks a node; the outcome, or that it may be asked now, comes back with the tag. */
   ask(to: Peer, question: SyncQuestion, tag: Tag): void {
-    const isShort = question.type === 'sync_open' || question.type === 'sync_ready';
     this.bytesSent += syncQuestionBytes(question);
-    this.around.ask(to, question, { tag, timeoutMs: isShort ? QUESTION_TIMEOUT_MS : RECORDS_TIMEOUT_MS });
+    this.around.ask(to, question, { tag, timeoutMs: timeoutOf(question) });
   }
 
   /** A member has refused what was asked under a view: one of the two has missed something. */
@@ -100,4 +103,9 @@ export class Outbox {
   later(ms: number, tag: Tag): void {
     this.self.sendAfter(Math.max(1, Math.ceil(ms)), this.self.pid, { type: 'due', tag });
   }
+}
+
+function timeoutOf({ type }: SyncQuestion): number {
+  if (type === 'sync_open' || type === 'sync_ready') return QUESTION_TIMEOUT_MS;
+  return type === 'ranges' ? RANGES_TIMEOUT_MS : RECORDS_TIMEOUT_MS;
 }

@@ -46,6 +46,8 @@ export interface Pair {
   readonly dueAtMs: number;
   /** When the comparison that is under way began; undefined: there is none. */
   readonly begunAt: Moment | undefined;
+  /** Whether that one only lets time pass, until it looks again at what was young. */
+  readonly isWaiting: boolean;
   /** When the last one began that ended in agreement. */
   readonly agreedAt: Moment | undefined;
   /** How often in a row they have agreed. */
@@ -75,14 +77,21 @@ export interface Agreed {
   readonly epoch: Epoch;
 }
 
-/** Most comparisons that are under way in a node; with one member there is never more than one. */
+/**
+ * Most comparisons that ask and answer at a time in a node; with one member there is never more than one. Those that wait do
+ * not count: where much is written nearly all have to, and the others would wait for them.
+ */
 export const COMPARISONS_MAX = 2;
+/** Most that are under way at all. */
+const UNDER_WAY_MAX = 16;
 
 /** How often every member has to agree. */
 const AGREEMENTS_MIN = 2;
 /** A comparison is due so soon where it matters. */
 const SOON_MS = 500;
 const RETRY_MS_MAX = 8000;
+/** While a view has not settled yet, others wait for it. */
+const UNSETTLED_RETRY_MS_MAX = 2000;
 /** So much earlier or later is a comparison made than usual, so that nodes do not fall into step. */
 const JITTER = 0.2;
 
@@ -135,11 +144,12 @@ export function withArcs(
 
 /** What is to be compared now: the most overdue first, no more than may be under way, and with each member only one at a time. */
 export function duePairs({ pairs }: Schedule, nowMs: number): readonly Pair[] {
-  const busy = new Set(pairs.filter(({ begunAt }) => begunAt !== undefined).map(({ member }) => member.id));
+  const underWay = pairs.filter(({ begunAt }) => begunAt !== undefined);
+  const busy = new Set(underWay.filter(({ isWaiting }) => !isWaiting).map(({ member }) => member.id));
   const due: Pair[] = [];
   const waiting = pairs.filter(({ begunAt, dueAtMs }) => begunAt === undefined && dueAtMs <= nowMs);
   for (const pair of waiting.toSorted((a, b) => a.dueAtMs - b.dueAtMs)) {
-    if (busy.size >= COMPARISONS_MAX) break;
+    if (busy.size >= COMPARISONS_MAX || underWay.length + due.length >= UNDER_WAY_MAX) break;
     if (busy.has(pair.member.id)) continue;
     busy.add(pair.member.id);
     due.push(pair);
@@ -151,6 +161,11 @@ export function duePairs({ pairs }: Schedule, nowMs: number): readonly Pair[] {
 export function withBegun(schedule: Schedule, key: string, begunAt: Moment): Schedule {
   // Whatever happens from now on, it is due again only if somebody says so.
   return withPair(schedule, key, (pair) => ({ ...pair, begunAt, dueAtMs: Number.POSITIVE_INFINITY }));
+}
+
+/** A comparison that is under way begins to wait, or goes on. */
+export function withWaiting(schedule: Schedule, key: string, isWaiting: boolean): Schedule {
+  return withPair(schedule, key, (pair) => ({ ...pair, isWaiting }));
 }
 
 /** A comparison has ended. Gives what all members have agreed upon by that. */
@@ -200,7 +215,17 @@ function keyOf({ lo, hi }: Range, { n, by }: Epoch, { id, inc }: Peer): string {
 
 function newPair(key: string, { arc, epoch }: Agreed, member: Peer, nowMs: number): Pair {
   const counts = { agreements: 0, failures: 0, differences: 0, repaired: 0 };
-  return { key, arc, epoch, member, dueAtMs: nowMs, begunAt: undefined, agreedAt: undefined, ...counts };
+  return {
+    key,
+    arc,
+    epoch,
+    member,
+    dueAtMs: nowMs,
+    begunAt: undefined,
+    isWaiting: false,
+    agreedAt: undefined,
+    ...counts,
+  };
 }
 
 function withPair(schedule: Schedule, key: string, change: (pair: Pair) => Pair): Schedule {
@@ -219,12 +244,14 @@ function ended(
   const counted = {
     ...pair,
     begunAt: undefined,
+    isWaiting: false,
     differences: pair.differences + differences,
     repaired: pair.repaired + fetched + pushed,
   };
   const dueIn = (ms: number) => Math.min(dueAtMs, nowMs + ms * jitter);
   if (outcome.type !== 'compared') {
-    const retryMs = Math.min(intervalMs, RETRY_MS_MAX, SOON_MS * 2 ** pair.failures);
+    const mostMs = pair.agreedAt === undefined ? UNSETTLED_RETRY_MS_MAX : RETRY_MS_MAX;
+    const retryMs = Math.min(intervalMs, mostMs, SOON_MS * 2 ** pair.failures);
     return { ...counted, agreements: 0, failures: pair.failures + 1, dueAtMs: dueIn(retryMs) };
   }
   if (!outcome.isWhole || differences > 0) return { ...counted, agreements: 0, failures: 0, dueAtMs: dueIn(SOON_MS) };

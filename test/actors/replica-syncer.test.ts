@@ -390,6 +390,18 @@ describe('the replica syncer, comparing', () => {
   );
 
   it(
+    'waits for no answer that has got lost in this node',
+    onStage([VIEW], async (stage) => {
+      const job = jobOfSource();
+      await stage.tell(() => replicaSyncer.sync(job));
+      await stage.asked('sync_open');
+      await stage.asked('ranges');
+      await stage.asked('ranges', 12_000);
+      expect(stage.told).toContain(`synced ${job.id} failed`);
+    }),
+  );
+
+  it(
     'compares again soon after a crash',
     onStage([VIEW], async (stage) => {
       await stage.play(2000);

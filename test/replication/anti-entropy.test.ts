@@ -12,6 +12,7 @@ import {
   withBegun,
   withDue,
   withEnded,
+  withWaiting,
 } from '../../src/replication/anti-entropy';
 import { type Comparison, comparisonOf, type ComparisonOutcome } from '../../src/replication/comparison';
 import type { View } from '../../src/replication/view';
@@ -163,6 +164,21 @@ describe('the schedule', () => {
     expect(course.due()[0]?.member.id).not.toBe(first[1]?.member.id);
   });
 
+  it('lets others begin while one waits to look again', () => {
+    const members = [SOURCE, MEMBER, STRANGER, peer(4)];
+    const course = new Course([{ ...THREE, members, voters: members.map(({ id }) => id) }]);
+    const [first, second] = course.due();
+    if (first === undefined || second === undefined) throw new Error('Two are due');
+    for (const { key } of [first, second]) course.begin(key);
+    expect(course.due()).toEqual([]);
+    course.schedule = withWaiting(course.schedule, first.key, true);
+    expect(course.due().map(({ member }) => member.id)).toEqual([peer(4).id]);
+    course.schedule = withWaiting(course.schedule, first.key, false);
+    expect(course.due()).toEqual([]);
+    course.end(first.key, EQUAL);
+    expect(course.schedule.pairs.some(({ isWaiting }) => isWaiting)).toBe(false);
+  });
+
   it('compares soon again where something was mended, or not all was seen', () => {
     const course = new Course([VIEW]);
     course.run(20_000);
@@ -182,9 +198,15 @@ describe('the schedule', () => {
 
   it('tries more and more seldom what fails, and never more seldom than usual', () => {
     const course = new Course([VIEW]);
-    const times = course.run(40_000, () => [FAILED]).map((line) => Number(line.split(' ')[0]));
-    const gaps = times.slice(1).map((ms, n) => ms - (times[n] ?? 0));
-    expect(gaps.slice(0, 7)).toEqual([500, 1000, 2000, 4000, 8000, 8000, 8000]);
+    const gapsIn = (lines: readonly string[]) => {
+      const times = lines.map((line) => Number(line.split(' ')[0]));
+      return times.slice(1).map((ms, n) => ms - (times[n] ?? 0));
+    };
+    // Before they have agreed for the first time somebody may be waiting for that.
+    expect(gapsIn(course.run(12_000, () => [FAILED])).slice(0, 5)).toEqual([500, 1000, 2000, 2000, 2000]);
+    course.run(20_000);
+    const gaps = gapsIn(course.run(60_000, () => [FAILED]));
+    expect(gaps.slice(0, 6)).toEqual([500, 1000, 2000, 4000, 8000, 8000]);
   });
 
   it('compares at once what somebody asks for, also while it is being compared', () => {
