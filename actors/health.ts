@@ -8,7 +8,7 @@
  */
 import type { NodeId } from '../src/chord/id';
 import type { Peer } from '../src/chord/peer';
-import { isSuspect, rtoOf, type SuspicionState } from '../src/chord/suspicion';
+import { isDead as isKnownDead, isSuspect, rtoOf, type SuspicionState } from '../src/chord/suspicion';
 import { type ClockReading, NO_SAMPLES, readingOf } from '../src/replication/clock-watch';
 import { ets, genServer, serverNamed } from '../src/otp';
 import * as keptTable from './kept-table';
@@ -56,6 +56,12 @@ export const isSkewed = (): boolean => clockReading().isSkewed;
 export function isTrusted(id: NodeId): boolean {
   const suspicion = read();
   return suspicion === undefined || !isSuspect(suspicion, id);
+}
+
+/** Whether a peer has been found dead. */
+export function isDead(id: NodeId): boolean {
+  const suspicion = read();
+  return suspicion !== undefined && isKnownDead(suspicion, id);
 }
 
 /** How long to wait for a peer's answer. */

@@ -2,9 +2,8 @@
  * Quorums: serves requests for keys that this node keeps, together with the other members of their view.
  *
  * What makes a write done and a read true is decided in src/replication/quorum-write.ts and quorum-read.ts; here
- * their effects become questions to other members, and the outcomes their events. In eventual mode
- * this node's own copy is enough: the client has its answer in the same turn, and what was written is
- * sent to the others behind it.
+ * their effects become questions to other members, and the outcomes their events. In eventual mode this node's own
+ * copy is enough: the client has its answer in the same turn, and what was written is sent to the others behind it.
  *
  * A request may have ended long before the last member has answered. Whoever missed a write is reminded
  * of it later (`hint`), and whoever turns out to have an older record is sent the newer one.
@@ -45,8 +44,10 @@ export interface Replicas {
   readonly minReplicas?: number | undefined;
   /** Whether this node's clock is too far from the others' to order writes by. @default it is not */
   readonly isSkewed?: () => boolean;
-  /** Whether a member seems to be alive. */
+  /** Whether a member answers as it should: whoever is slow is asked last. */
   readonly isTrusted: (peer: Peer) => boolean;
+  /** Whether it has not been found dead: whoever is only slow, as on a busy machine, still counts. */
+  readonly isAlive: (peer: Peer) => boolean;
   /** Asks another node; the outcome comes to the running process. */
   ask(to: Peer, question: DataQuestion, options: AskOptions<Tag> & { readonly timeoutMs: number }): void;
   /** A member has missed a write of this key. */
@@ -91,14 +92,14 @@ export class Quorums {
     errand.stage = 'serving';
     const view = standing && 'view' in standing ? standing.view : undefined;
     if (standing === undefined || view === undefined) return this.reports.report(errand, STUCK);
-    const { self, minReplicas = 1, isTrusted, isSkewed } = this.around;
+    const { self, minReplicas = 1, isAlive, isSkewed } = this.around;
     if (!errand.isGet && errand.write === undefined && isSkewed?.() === true) {
       return this.reports.report(errand, { type: 'unavailable', why: SKEWED });
     }
     const listeners = standing.type === 'primary' ? standing.listeners : [];
     if (isEventual(errand.request)) return this.serveAlone(errand, view, listeners);
     if (errand.write !== undefined) return this.place(errand, view, listeners);
-    const why = whyUnavailable(view, self, errand.isGet ? 1 : minReplicas, isTrusted);
+    const why = whyUnavailable(view, self, errand.isGet ? 1 : minReplicas, isAlive);
     if (why !== undefined) return this.reports.report(errand, { type: 'unavailable', why });
     if (errand.isGet) this.read(errand, view);
     else this.write(errand, view, listeners);
@@ -143,7 +144,7 @@ export class Quorums {
 
   private place(errand: Errand, view: View, listeners: readonly Peer[]): void {
     errand.round += 1;
-    this.stepWrite(errand, { type: 'placed', view, listeners, isTrusted: this.around.isTrusted });
+    this.stepWrite(errand, { type: 'placed', view, listeners, isAlive: this.around.isAlive });
   }
 
   private stepWrite(errand: Errand, event: WriteEvent): void {
@@ -310,7 +311,7 @@ export class Quorums {
   private spread(errand: Errand, record: Record, view: View, listeners: readonly Peer[]): void {
     const { around } = this;
     const others = view.members.filter(({ id }) => id !== around.self);
-    const reached = [...others.filter((peer) => around.isTrusted(peer)), ...listeners];
+    const reached = [...others.filter((peer) => around.isAlive(peer)), ...listeners];
     for (const peer of others) if (!reached.includes(peer)) around.hint(peer, errand.keyId);
     if (reached.length === 0) return;
     // Until all have answered it counts as under way: whoever writes faster than the others take it has to wait.

@@ -26,6 +26,7 @@ export function surroundingsOf({ id }: Peer, { minReplicas }: Partial<NodeSettin
     isSuspect: ({ id: other }) => !health.isTrusted(other) || !routes.isMember(other),
     isSkewed: health.isSkewed,
     isTrusted: (peer) => health.isTrusted(peer.id),
+    isAlive: (peer) => !health.isDead(peer.id),
     ask: peerLink.ask,
     hint: replicaSyncer.hint,
     heardOf: handoff.heardOf,

@@ -53,7 +53,7 @@ export type WriteEvent =
       readonly type: 'placed';
       readonly view: View;
       readonly listeners: readonly Peer[];
-      readonly isTrusted: (peer: Peer) => boolean;
+      readonly isAlive: (peer: Peer) => boolean;
     }
   | { readonly type: 'stored'; readonly from: Peer }
   | { readonly type: 'superseded'; readonly from: Peer; readonly version: Version }
@@ -136,13 +136,13 @@ export function whyUnavailable(
   { members }: View,
   self: NodeId,
   membersMin: number,
-  isTrusted: (peer: Peer) => boolean,
+  isAlive: (peer: Peer) => boolean,
 ): string | undefined {
   const count = members.length;
   if (count < membersMin) return `unavailable, it would have ${count} of at least ${membersMin} copies`;
   if (count === 1) return undefined;
   let alive = 0;
-  for (const member of members) if (member.id === self || isTrusted(member)) alive += 1;
+  for (const member of members) if (member.id === self || isAlive(member)) alive += 1;
   const needed = quorumOf(count);
   return alive < needed
     ? `unavailable, ${alive} of ${count} copies can be reached and ${needed} are needed`
@@ -163,7 +163,7 @@ export function reminders(own: View | undefined, peer: Peer, theirs: View | unde
 const NOTHING: readonly WriteEffect[] = [];
 const CONFIRMED: readonly WriteEffect[] = [{ type: 'confirmed' }];
 
-function placed(write: QuorumWrite, { view, listeners, isTrusted }: WriteEvent & { type: 'placed' }): Step {
+function placed(write: QuorumWrite, { view, listeners, isAlive }: WriteEvent & { type: 'placed' }): Step {
   // What a member has said under an older view does not count in a newer one.
   const isSame = write.view !== undefined && compareEpochs(write.view.epoch, view.epoch) === 0;
   const isMoved = write.isMoved || (write.view !== undefined && !isSame);
@@ -171,7 +171,7 @@ function placed(write: QuorumWrite, { view, listeners, isTrusted }: WriteEvent &
   const awaited: Peer[] = [];
   const spared: Peer[] = [];
   for (const peer of view.members) {
-    if (!holders.includes(peer.id)) (isTrusted(peer) ? awaited : spared).push(peer);
+    if (!holders.includes(peer.id)) (isAlive(peer) ? awaited : spared).push(peer);
   }
   const { self, writer, remints } = write;
   const next: QuorumWrite = {

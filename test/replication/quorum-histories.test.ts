@@ -46,7 +46,7 @@ describe('a quorum write, whatever happens,', () => {
     fc.assert(
       fc.property(sizes, trusts, fc.array(events, { maxLength: 40 }), (size, trust, history) => {
         const view = viewOf(PEERS.slice(0, size));
-        const placed: WriteEvent = { type: 'placed', view, listeners: [], isTrusted: trustIn(trust) };
+        const placed: WriteEvent = { type: 'placed', view, listeners: [], isAlive: trustIn(trust) };
         let write: QuorumWrite = writeOf(SELF.id, writerOf(SELF.addr));
         const said = new Set([SELF.id]);
         let confirmations = 0;

@@ -52,8 +52,8 @@ class Story {
     members: readonly Peer[],
     { n = 1, listeners = [], dead = [] }: { n?: number; listeners?: readonly Peer[]; dead?: readonly Peer[] } = {},
   ) {
-    const isTrusted = (peer: Peer) => !dead.includes(peer);
-    return this.take({ type: 'placed', view: viewOf([SELF, ...members], n), listeners, isTrusted });
+    const isAlive = (peer: Peer) => !dead.includes(peer);
+    return this.take({ type: 'placed', view: viewOf([SELF, ...members], n), listeners, isAlive });
   }
 
   stored = (from: Peer) => this.take({ type: 'stored', from });

@@ -117,6 +117,7 @@ export class FakeNode {
       primaryOf: (key) => this.primaryOf(key),
       isSkewed: () => this.isSkewed,
       isTrusted: (peer) => !this.distrusted.has(peer),
+      isAlive: (peer) => !this.distrusted.has(peer),
       hint: (to) => void this.hinted.push(to),
       heardOf: (view) => void this.heardOf.push(view),
       unaware: (peer) => void this.unaware.push(peer),

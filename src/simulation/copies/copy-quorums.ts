@@ -99,8 +99,8 @@ export class CopyQuorums {
 
   private place(work: Work, view: View, listeners: readonly Peer[]): void {
     work.round += 1;
-    const isTrusted = (peer: Peer) => this.keeper.host.isTrusted(peer);
-    this.stepWrite(work, { type: 'placed', view, listeners, isTrusted });
+    const isAlive = (peer: Peer) => this.keeper.host.isTrusted(peer);
+    this.stepWrite(work, { type: 'placed', view, listeners, isAlive });
   }
 
   private stepWrite(work: Work, event: WriteEvent): void {
