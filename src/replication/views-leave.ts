@@ -7,7 +7,7 @@
  */
 import type { Peer } from '../chord/peer';
 import { holdingsIn, uncovered } from './holding';
-import { allVote, isMember, primaryOf } from './view';
+import { allVote, isMember, primaryOf, type View } from './view';
 import { isAlone, type Leaving, type Views } from './views';
 import { acquaintances, andEach, andThen, answer, ask, isOut, type Now, type Outcome, quiet } from './views-changes';
 import type { LeaveOutcome } from './views-protocol';
@@ -85,12 +85,20 @@ function sayAndLook(state: Views, leaving: Leaving, { nowMs }: Now): Outcome {
   const unaware = acquaintances(state).filter(({ id }) => !noted.includes(id));
   const told = andEach(quiet(next), unaware, (each, to) => ask(each, to, { type: 'depart' }, { type: 'depart', to }));
   return andEach(told, leaving.arcs, (each, arc) => {
-    const views = holdingsIn(each.holdings, arc).flatMap(({ view, role }) => (view && role === 'none' ? view : []));
+    const views = holdingsIn(each.holdings, arc).flatMap(({ view }) => view ?? []);
     return andEach(quiet(each), views, (last, view) => {
-      const to = primaryOf(view);
-      return ask(last, to, { type: 'view_get', arc: view.arc }, { type: 'look', to, arc: view.arc });
+      const to = whoKnows(last, view);
+      const question = { type: 'view_get' as const, arc: view.arc };
+      return to ? ask(last, to, question, { type: 'look', to, arc: view.arc }) : quiet(last);
     });
   });
+}
+
+/** Who would lead what comes after this view: whoever takes this node for dead already does not tell it that there is another. */
+function whoKnows(state: Views, view: View): Peer | undefined {
+  const primary = primaryOf(view);
+  const others = [primary, ...view.members].filter(({ id }) => id !== state.self.id);
+  return others.find((peer) => !isOut(state, peer)) ?? others[0];
 }
 
 /** Somebody has noted that this node leaves. */

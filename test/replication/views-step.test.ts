@@ -496,6 +496,15 @@ describe('leaving', () => {
     expect(one.effects).toContainEqual({ type: 'left', outcome: 'handed_over' });
   });
 
+  it('asks for views without it, which nobody tells it who takes it for dead', () => {
+    const one = leader();
+    one.tell({ type: 'leave', deadlineMs: 60_000 });
+    const next = view(own.arc, 9, [B, C, D]);
+    one.pass(1000);
+    one.answerAll((question) => (question.type === 'view_get' ? { type: 'views', views: [next] } : undefined));
+    expect(one.effects).toContainEqual({ type: 'left', outcome: 'handed_over' });
+  });
+
   it('does not wait where everybody else leaves as well', () => {
     const one = leader();
     one.tell({ type: 'leave', deadlineMs: 60_000 });
