@@ -22,7 +22,7 @@ export interface Waited {
 /** Starts a node with these flags. */
 export type StartNode = (flags: readonly string[]) => Promise<NodeUnderShow>;
 
-const ASK_TIMEOUT_MS = 3000;
+const ASK_TIMEOUT_MS = 10_000;
 const LOOK_EVERY_MS = 20;
 /** What is not whole after this will not be. */
 const PATIENCE_MS = 20_000;

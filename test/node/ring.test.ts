@@ -32,7 +32,7 @@ describe('a ring', () => {
     const first = await startMember([], options);
     const others = await Promise.all(Array.from({ length: 9 }, () => startMember([first], options)));
     await untilWhole([first, ...others], 2 * WHOLE_MS);
-  }, 20_000);
+  }, 60_000);
 
   it('shows the pointers that its members have where people look for them', async () => {
     const nodes = await startRing(3);
@@ -66,7 +66,7 @@ describe('a ring that loses a node', () => {
     await untilWhole(nodes);
     for (const place of [0, 2, 5]) nodes[place]?.crash();
     await untilWhole(without(nodes, 0, 2, 5), 2 * WHOLE_MS);
-  }, 20_000);
+  }, 60_000);
 
   it('ends with a single node that is a ring by itself', async () => {
     const nodes = await startRing(3);
@@ -89,7 +89,7 @@ describe('a ring that loses a node', () => {
     await untilWhole(nodes);
     await within('the ends', Promise.all(without(nodes, 1).map(({ node }) => node.stop())));
     await untilWhole(nodes.slice(1, 2));
-  }, 20_000);
+  }, 60_000);
 
   it('takes a node back in that has died and was started again under its address', async () => {
     const nodes = await startRing(4);
@@ -140,7 +140,7 @@ describe('the ring actors of a node', () => {
     }
     nodes[1]?.crash();
     await untilWhole(without(nodes, 1));
-  }, 20_000);
+  }, 60_000);
 
   it('know everybody in a small ring, also beyond the successor list', async () => {
     const nodes = await startRing(6, { successorListMax: 3 });

@@ -27,6 +27,8 @@ export interface RingLoadOptions {
   readonly keys?: number;
   /** Failures that are all right while something is being broken. @default none */
   readonly tolerated?: readonly Status[];
+  /** Whether a write may end without anybody knowing whether it was done, as when the view of its arc changes meanwhile. @default false */
+  readonly uncertain?: boolean;
   /** Whether workers delete keys of their own, too. @default false */
   readonly deletes?: boolean;
 }
@@ -68,7 +70,7 @@ export class RingLoad {
 
   /** Writes the keys that all read, then begins. */
   static async start(options: RingLoadOptions): Promise<RingLoad> {
-    const load = new RingLoad({ workers: 8, keys: 500, tolerated: [], deletes: false, ...options });
+    const load = new RingLoad({ workers: 8, keys: 500, tolerated: [], uncertain: false, deletes: false, ...options });
     const random = randomFrom(options.seed);
     const writer = new Worker(load, 'before', random);
     for (let i = 0; i < load.options.keys; i += 1) await writer.put(`before-${i}`, `value-${i}`);
@@ -176,8 +178,10 @@ class Worker {
       this.load.writes += 1;
       possible.set(key, [value]);
     } else {
-      this.failed(`${request.op} ${key} was answered ${inShort(answer)}`, answer.status);
-      if (answer.status === 'timeout') possible.set(key, [...(possible.get(key) ?? [undefined]), value]);
+      const isUncertain = answer.status === 'timeout';
+      if (isUncertain && this.load.options.uncertain) this.load.failures += 1;
+      else this.failed(`${request.op} ${key} was answered ${inShort(answer)}`, answer.status);
+      if (isUncertain) possible.set(key, [...(possible.get(key) ?? [undefined]), value]);
     }
   }
 
