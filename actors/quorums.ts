@@ -1,12 +1,12 @@
 /**
  * Quorums: serves requests for keys that this node keeps, together with the other members of their view.
  *
- * What makes a write done and a read true is decided in src/replication/quorum-write.ts and quorum-read.ts; here
- * their effects become questions to other members, and the outcomes their events. In eventual mode this node's own
- * copy is enough: the client has its answer in the same turn, and what was written is sent to the others behind it.
+ * What makes a write done and a read true is decided in src/replication/quorum-write.ts and quorum-read.ts; here their
+ * effects become questions to other members, and outcomes their events. In eventual mode this node's own copy is
+ * enough: the client has its answer in the same turn, and what was written is sent to the others behind it.
  *
- * A request may have ended long before the last member has answered. Whoever missed a write is reminded
- * of it later (`hint`), and whoever turns out to have an older record is sent the newer one.
+ * A request may have ended long before the last member has answered. Whoever missed a write is reminded of it later
+ * (`hint`), and whoever turns out to have an older record is sent the newer one.
  */
 import type { KeyId, NodeId } from '../src/chord/id';
 import type { Peer } from '../src/chord/peer';
