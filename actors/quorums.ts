@@ -93,9 +93,7 @@ export class Quorums {
     const view = standing && 'view' in standing ? standing.view : undefined;
     if (standing === undefined || view === undefined) return this.reports.report(errand, STUCK);
     const { self, minReplicas = 1, isAlive, isSkewed } = this.around;
-    if (!errand.isGet && errand.write === undefined && isSkewed?.() === true) {
-      return this.reports.report(errand, { type: 'unavailable', why: SKEWED });
-    }
+    if (!errand.isGet && !errand.write && isSkewed?.() === true) return this.reports.report(errand, SKEWED);
     const listeners = standing.type === 'primary' ? standing.listeners : [];
     if (isEventual(errand.request)) return this.serveAlone(errand, view, listeners);
     if (errand.write !== undefined) return this.place(errand, view, listeners);
