@@ -363,7 +363,7 @@ export class Quorums {
 
 const STUCK: RouteEvent & { type: 'stuck' } = { type: 'stuck', written: undefined };
 const NOT_FETCHED: ReadEvent = { type: 'fetched', version: undefined };
-const SKEWED = "this node's clock is too far from the clocks of its neighbours";
+const SKEWED = { type: 'unavailable', why: "this node's clock is too far from the clocks of its neighbours" } as const;
 
 function writeEventOf(outcome: RpcOutcome<Tag>): WriteEvent {
   if (outcome.type === 'rpc_failed') return { type: 'failed', to: outcome.to };
