@@ -17,13 +17,9 @@ import {
   type TimerRef,
   type ViaRegistry,
 } from '../../src/otp';
-import { collectInto, failureOf, idler, inWorld } from '../support/runtime';
+import { collectInto, failureOf, idler, inWorld, raise } from '../support/runtime';
 
 const MANY_SEEDS = 10;
-
-const raise = (error: Error): never => {
-  throw error;
-};
 
 /** A registry of somebody else's, as one that spans nodes would be. */
 const registryIn = (names: Map<string, Pid>): ViaRegistry => ({

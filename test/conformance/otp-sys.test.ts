@@ -12,7 +12,7 @@ import {
   started,
   sys,
 } from '../../src/otp';
-import { failureOf, inWorld, type World } from '../support/runtime';
+import { failureOf, inWorld, raise, type World } from '../support/runtime';
 
 type Call = Ask<'get', readonly unknown[]>;
 type Server = GenServer<unknown, readonly unknown[], Call, unknown, unknown>;
@@ -35,9 +35,6 @@ async function startIn(world: World, changes: Partial<Server> = {}): Promise<Ref
 }
 
 const reasonOf = (failure: unknown) => (failure instanceof Exit ? failure.reason : failure);
-const raise = (value: unknown): never => {
-  throw value;
-};
 const castAll = (world: World, ref: Ref, ...messages: readonly unknown[]) =>
   world.runtime.run(() => messages.forEach((message) => genServer.cast(ref, message)));
 

@@ -191,3 +191,11 @@ export const trapper: ProcessBody<unknown> = (self) => {
   self.trapExit(true);
   self.serve(() => {});
 };
+
+/** Throws, where only an expression may stand. */
+export function raise(value: unknown): never {
+  throw value;
+}
+
+/** `{error, Reason}`: what a call gives that is told why it was not done. */
+export const failed = (error: Reason) => ({ ok: false, error });
