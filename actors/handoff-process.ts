@@ -30,9 +30,8 @@ import {
   started,
 } from '../src/otp';
 import type { RpcAnswer } from '../src/protocol/rpc-messages';
-import type { PutReplica } from '../src/protocol/rpc-data';
+import type { SyncAnswer, SyncQuestion } from '../src/protocol/rpc-sync';
 import type { ViewAnswer, ViewQuestion } from '../src/protocol/rpc-views';
-import type { Epoch } from '../src/replication/epoch';
 import { isSameRing, type RingView } from '../src/replication/ring-view';
 import { afterCrash, noViews, sharesArcs, type Views } from '../src/replication/views';
 import {
@@ -53,7 +52,7 @@ import type { RpcOutcome } from './peer-link';
 import { openingFor } from './opening';
 import { registered } from './registered';
 import { type ReplyAddress, refuseRpc, replyRpc } from './rpc-reply';
-import { SurplusDrop } from './surplus-drop';
+import { type LeftoversTag, SurplusDrop } from './surplus-drop';
 
 // API
 
@@ -66,7 +65,7 @@ export interface Surroundings {
   /** Asks another node; the outcome comes to the running process. */
   ask(
     to: Peer,
-    question: ViewQuestion | PutReplica,
+    question: ViewQuestion | SyncQuestion,
     options: { readonly tag: Tag; readonly timeoutMs: number | undefined },
   ): void;
   /** Has an arc fetched; how that ends comes by {@link synced}. */
@@ -111,13 +110,10 @@ interface Held {
 }
 
 /** Which question an outcome is about. */
-export type Tag =
-  | { readonly type: 'view'; readonly request: number }
-  | { readonly type: 'stray'; readonly batch: number; readonly index: number };
+export type Tag = { readonly type: 'view'; readonly request: number } | LeftoversTag;
 
 type Info =
   | { readonly type: 'tick' }
-  | { readonly type: 'go_on'; readonly event: ViewsEvent }
   | { readonly type: 'rpc_asked'; readonly question: ViewsQuestion; readonly replyTo: ReplyAddress }
   | RpcOutcome<Tag>
   | keptTable.KeptMessage;
@@ -127,9 +123,6 @@ const QUESTION_TIMEOUT_MS = 1000;
 
 /** How much may wait for the key-value table; what comes then is not done, as if it had been lost on its way. */
 const HELD_MAX = 1024;
-
-/** How long to wait after somebody has not taken records that are to be dropped here. */
-const STRAYS_PAUSE_MS = 1000;
 
 // Callbacks
 
@@ -187,8 +180,6 @@ const callbacks: GenServer<Args, State, Call, Cast, Info> = {
       case 'rpc_answered':
       case 'rpc_failed':
         return noReply(outcome(message, state, self));
-      case 'go_on':
-        return noReply(happened(message.event, state, self));
       case 'DOWN':
       case 'find_heir':
       case 'ETS-TRANSFER':
@@ -215,7 +206,7 @@ const stateWith = (args: Args, views: Views, writer: State['writer']): State => 
   held: [],
   leavers: [],
   jobs: new Map(),
-  surplus: new SurplusDrop(),
+  surplus: new SurplusDrop((to, question, options) => args.around.ask(to, question, options)),
 });
 
 // What comes
@@ -230,7 +221,7 @@ function asked(question: ViewsQuestion, replyAddress: ReplyAddress, state: State
 
 function outcome(message: RpcOutcome<Tag>, state: State, self: Self<Info>): State {
   const { tag } = message;
-  if (tag.type === 'stray') return strayOutcome(message, tag, state, self);
+  if (tag.type === 'leftovers') return leftoversOutcome(message, tag, state, self);
   const { request } = tag;
   if (message.type === 'rpc_failed') {
     return happened({ type: 'failed', request, isRefused: message.failure.isRefused === true }, state, self);
@@ -334,7 +325,7 @@ function perform(effect: ViewsEffect, state: State, way: Way): Performed {
       around.cancelSync(effect.job);
       return [{ ...state, jobs: without(state.jobs, effect.job) }];
     case 'drop':
-      return [state, drop(effect, state, way)];
+      return [state, state.surplus.drop(effect, target.table)];
     case 'report':
       report(effect, self.runtime.logger);
       return [state];
@@ -352,38 +343,12 @@ function answerOf(effect: Extract<ViewsEffect, { type: 'answer' | 'answer_sealed
   return answer.type === 'opened' ? openingFor(target, question, answer) : answer;
 }
 
-/** What is to be dropped, and may be nowhere else, goes to somebody first. */
-function drop(
-  { arc, to }: Extract<ViewsEffect, { type: 'drop' }>,
-  state: State,
-  { target }: Way,
-): ViewsEvent | undefined {
-  const { surplus, args } = state;
-  const dropped = surplus.drop(target.table, arc, to);
-  if (dropped.type === 'dropped') return { ...dropped, arc };
-  if (dropped.type === 'waiting' || to === undefined) return undefined;
-  for (const [index, record] of dropped.records.entries()) {
-    const tag: Tag = { type: 'stray', batch: surplus.number, index };
-    args.around.ask(to, { type: 'put_replica', epoch: NO_EPOCH, record }, { tag, timeoutMs: QUESTION_TIMEOUT_MS });
-  }
-  return undefined;
+function leftoversOutcome(message: RpcOutcome<Tag>, tag: LeftoversTag, state: State, self: Self<Info>): State {
+  // A link lets nothing through but an answer to what was asked.
+  const answer = message.type === 'rpc_answered' ? (message.answer as SyncAnswer) : undefined;
+  const event = state.surplus.answered(tag, answer, state.args.around.store()?.table);
+  return event ? happened(event, state, self) : state;
 }
-
-/** Nothing was dropped yet: whether it still may be is asked anew. */
-function strayOutcome(message: RpcOutcome<Tag>, { batch, index }: StrayTag, state: State, self: Self<Info>): State {
-  const answer = message.type === 'rpc_answered' ? message.answer.type : undefined;
-  const over = state.surplus.settle(batch, index, answer === 'stored' || answer === 'superseded');
-  if (over === undefined) return state;
-  const event: ViewsEvent = { type: 'dropped', arc: over.arc, isAll: false };
-  if (over.areAllThere) return happened(event, state, self);
-  self.sendAfter(STRAYS_PAUSE_MS, self.pid, { type: 'go_on', event });
-  return state;
-}
-
-type StrayTag = Extract<Tag, { type: 'stray' }>;
-
-/** Of no view: what was written in eventual mode is taken whatever the epoch. */
-const NO_EPOCH: Epoch = { n: 0, by: 0n };
 
 function sayLeft(outcome: LeaveOutcome, state: State, { table }: Target): State {
   const { keys, tombstones } = table.stats();

@@ -1,88 +1,83 @@
 /**
- * Surplus drop: how records are dropped that this node need not keep any longer.
+ * Surplus drop: how records are dropped that this node need not keep any longer, a slice at a time.
  *
- * A quorum has everything but what was written in eventual mode, which may be nowhere else: such records go to somebody
- * who keeps the arc first, a batch at a time, and are dropped once they are there. Nothing is dropped in a later
- * turn than that in which it was decided that it may be.
+ * What may be nowhere else is given to those who keep the arc first (src/replication/leftovers.ts). Nothing is dropped
+ * in a later turn than that in which it was decided that it may be: once a slice is known to be safe, the primary's
+ * leave is looked at again, and whatever has come meanwhile is looked at before it goes.
  */
 import type { Peer } from '../src/chord/peer';
 import type { Range } from '../src/chord/range';
-import type { BinaryString } from '../src/octets';
-import { compareVersions, type Version } from '../src/replication/version';
-import { DROP_SLICE } from '../src/replication/views-protocol';
+import type { SyncAnswer, SyncQuestion } from '../src/protocol/rpc-sync';
+import { beginRound, goOn, leftoversIn, type Round, type Turn, type Versions } from '../src/replication/leftovers';
+import { DROP_SLICE, type ViewsEffect, type ViewsEvent } from '../src/replication/views-protocol';
 import type { KvTable } from '../src/store/kv-table';
-import { Record } from '../src/store/record';
 
-/** Most records that are on their way at a time. */
-export const BATCH_MAX = 64;
+/** Which round an answer belongs to. */
+export interface LeftoversTag {
+  readonly type: 'leftovers';
+  readonly round: number;
+}
 
-/** What has become of an order to drop. */
-export type Dropped =
-  | { readonly type: 'dropped'; readonly isAll: boolean }
-  /** These must be given to somebody first. */
-  | { readonly type: 'held'; readonly records: readonly Record[] }
-  /** Others are on their way still. */
-  | { readonly type: 'waiting' };
+/** What carries records may take longer than a peer's usual answer. */
+const TIMEOUT_MS = 5000;
 
-/** One arc at a time. Mutable: it belongs to one process. */
+/** Mutable: it belongs to handoff. Each arc is dropped by itself. */
 export class SurplusDrop {
-  private arc: Range | undefined;
-  private batch: readonly Record[] = [];
-  private open = 0;
-  private failed = 0;
-  private batchNumber = 0;
-  /** In the version that somebody else has been given. */
-  private readonly given = new Map<BinaryString, Version>();
+  private readonly rounds = new Map<number, Round>();
+  /** What has just been found to be safe of a slice. */
+  private safe: { readonly arc: Range; readonly records: Versions } | undefined;
+  private lastRound = 0;
 
-  /** Which batch is on its way, or was the last. */
-  get number(): number {
-    return this.batchNumber;
+  constructor(
+    private readonly ask: (
+      to: Peer,
+      question: SyncQuestion,
+      options: { readonly tag: LeftoversTag; readonly timeoutMs: number },
+    ) => void,
+  ) {}
+
+  /** Drops a slice of an arc, or begins to give away what may be nowhere else; then how that has ended comes later. */
+  drop({ arc, view }: Extract<ViewsEffect, { type: 'drop' }>, table: KvTable): ViewsEvent | undefined {
+    this.end(arc);
+    const safe = this.safe && isSame(this.safe.arc, arc) ? this.safe.records : NOTHING;
+    const leftovers = leftoversIn(table, arc, safe);
+    if (leftovers.size > 0) {
+      this.lastRound += 1;
+      return this.turn(this.lastRound, arc, beginRound(table, arc, view, leftovers));
+    }
+    this.safe = undefined;
+    return { type: 'dropped', arc, isAll: table.dropRange(arc, DROP_SLICE) < DROP_SLICE };
   }
 
-  /** Drops a slice of an arc. `to`: who takes what may be nowhere else; undefined: nobody need have it. */
-  drop(table: KvTable, arc: Range, to: Peer | undefined): Dropped {
-    if (this.open > 0) return { type: 'waiting' };
-    if (this.arc?.lo !== arc.lo || this.arc.hi !== arc.hi) this.given.clear();
-    this.arc = arc;
-    const held = to === undefined ? [] : this.heldIn(table, arc);
-    if (held.length > 0) return this.begin(held);
-    this.given.clear();
-    return { type: 'dropped', isAll: table.dropRange(arc, DROP_SLICE) < DROP_SLICE };
+  /** A member has answered, or has not (undefined). Without a table nothing can be decided. */
+  answered(tag: LeftoversTag, answer: SyncAnswer | undefined, table: KvTable | undefined): ViewsEvent | undefined {
+    const round = this.rounds.get(tag.round);
+    if (round === undefined) return undefined;
+    this.rounds.delete(tag.round);
+    return this.turn(tag.round, round.arc, table === undefined ? FAILED : goOn(round, answer, table));
   }
 
-  /** Takes note of what has become of one record of a batch. The batch is over: gives the arc, and whether all are there. */
-  settle(batch: number, index: number, isThere: boolean): { arc: Range; areAllThere: boolean } | undefined {
-    if (batch !== this.batchNumber || this.open === 0) return undefined;
-    this.open -= 1;
-    const record = this.batch[index];
-    if (isThere && record) this.given.set(record.key, record.version);
-    else this.failed += 1;
-    return this.open === 0 && this.arc ? { arc: this.arc, areAllThere: this.failed === 0 } : undefined;
+  private turn(number: number, arc: Range, turn: Turn): ViewsEvent | undefined {
+    if (turn.type === 'asks') {
+      this.rounds.set(number, turn.round);
+      const options = { tag: { type: 'leftovers', round: number }, timeoutMs: TIMEOUT_MS } as const;
+      for (const { to, question } of turn.asks) this.ask(to, question, options);
+      return undefined;
+    }
+    if (turn.type === 'failed') return { type: 'not_dropped', arc };
+    this.safe = { arc, records: turn.records };
+    return { type: 'dropped', arc, isAll: false };
   }
 
-  private begin(records: readonly Record[]): Dropped {
-    this.batch = records;
-    this.batchNumber += 1;
-    this.open = records.length;
-    this.failed = 0;
-    return { type: 'held', records };
-  }
-
-  private heldIn(table: KvTable, arc: Range): readonly Record[] {
-    const slice = table.walk(arc, undefined, { recordsMax: DROP_SLICE, bytesMax: Number.POSITIVE_INFINITY });
-    return slice.records
-      .filter((record) => record.ev && !this.isGiven(record))
-      .slice(0, BATCH_MAX)
-      .map(copyOf);
-  }
-
-  private isGiven(record: Record): boolean {
-    const version = this.given.get(record.key);
-    return version !== undefined && compareVersions(version, record) === 0;
+  /** An older order about this arc is forgotten, with whatever is answered to it. */
+  private end(arc: Range): void {
+    for (const [number, round] of this.rounds) if (isSame(round.arc, arc)) this.rounds.delete(number);
   }
 }
 
-/** It leaves in a later turn, when the table's own may say something else. */
-function copyOf(record: Record): Record {
-  return new Record(record.keyId, record.key, record, record.value, record.expireAtMs, record.ev);
-}
+// Internal
+
+const NOTHING: Versions = new Map();
+const FAILED: Turn = { type: 'failed' };
+
+const isSame = (a: Range, b: Range) => a.lo === b.lo && a.hi === b.hi;

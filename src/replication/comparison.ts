@@ -8,8 +8,8 @@
  *
  * Immutable, but for the table.
  */
-import type { Id, KeyId } from '../chord/id';
-import { inRange, type Range } from '../chord/range';
+import type { KeyId } from '../chord/id';
+import { inRange } from '../chord/range';
 import {
   CHUNK_BYTES,
   CHUNK_RECORDS_MAX,
@@ -23,7 +23,16 @@ import type { KvTable } from '../store/kv-table';
 import type { Target } from '../store/local-write';
 import { deadSinceMs, type Record } from '../store/record';
 import { unreachable } from '../unreachable';
-import { askNext, compareNext, type Difference, type Exchange, exchangeOf, isCompared, isSpent } from './exchange';
+import {
+  askNext,
+  compareNext,
+  type Difference,
+  type Exchange,
+  exchangeOf,
+  isCompared,
+  isSpent,
+  pointOf,
+} from './exchange';
 import { copyOf, observeAll } from './sync-source';
 import { compareVersions, type Version } from './version';
 import type { View } from './view';
@@ -223,11 +232,3 @@ const isDeadSince = (record: Record, beforeMs: number) => (deadSinceMs(record) ?
 function isSame(a: Version | undefined, b: Version | undefined): boolean {
   return a === undefined || b === undefined ? a === b : compareVersions(a, b) === 0;
 }
-
-/** The range of a single key. */
-function pointOf(id: KeyId): Range {
-  const before = (BigInt(`0x${id}`) + CIRCLE - 1n) % CIRCLE;
-  return { lo: before.toString(16).padStart(40, '0') as Id, hi: id };
-}
-
-const CIRCLE = 1n << 160n;

@@ -9,7 +9,7 @@
  * Immutable. The ranges still to be compared are a stack, so that those of one part of the ring are dealt
  * with before the next part is begun, and the stack stays short.
  */
-import type { KeyId } from '../chord/id';
+import type { Id, KeyId } from '../chord/id';
 import type { Range } from '../chord/range';
 import { type Compared, RANGES_MAX } from '../protocol/rpc-sync';
 import { digestsEqual } from '../store/digest';
@@ -94,7 +94,15 @@ export function compareNext(
   return [{ open: [...open, ...smaller.toReversed()], asked: [], rangesLeft }, differences];
 }
 
+/** The range of a single key. */
+export function pointOf(id: KeyId): Range {
+  const before = (BigInt(`0x${id}`) + CIRCLE - 1n) % CIRCLE;
+  return { lo: before.toString(16).padStart(40, '0') as Id, hi: id };
+}
+
 // Internal
+
+const CIRCLE = 1n << 160n;
 
 function differencesIn(
   table: KvTable,

@@ -112,6 +112,14 @@ export function isSealed({ view, promised }: Holding): boolean {
   return view === undefined || compareEpochs(view.epoch, promised) < 0;
 }
 
+/** Whether whoever holds this votes in all of an arc under exactly this epoch, and has promised nothing newer. */
+export function votesUnder(holdings: Holdings, { arc, epoch }: Pick<View, 'arc' | 'epoch'>): boolean {
+  const pieces = holdingsIn(holdings, arc).filter(
+    (piece) => piece.role === 'voter' && !isSealed(piece) && piece.view && compareEpochs(piece.view.epoch, epoch) === 0,
+  );
+  return uncovered(pieces, arc).length === 0;
+}
+
 function canJoin(a: Holding, b: Holding): boolean {
   return (
     a.arc.hi === b.arc.lo &&

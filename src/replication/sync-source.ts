@@ -30,7 +30,7 @@ import type { Target } from '../store/local-write';
 import { Record } from '../store/record';
 import { unreachable } from '../unreachable';
 import type { HybridClock } from './hybrid-clock';
-import { holdingAt } from './holding';
+import { holdingAt, votesUnder } from './holding';
 import { compareTimes } from './version';
 import { isFresh } from './view';
 import { mayFetch, type Views } from './views';
@@ -51,7 +51,7 @@ export function answerSync(
 ): SourceAnswer {
   const { arc, epoch } = question;
   const leave = mayFetch(views, arc, epoch, from);
-  if (leave !== 'yes') return { type: 'stale', view: leave.view };
+  if (leave !== 'yes' && !isOfExMember(views, question)) return { type: 'stale', view: leave.view };
   const { table } = target;
   switch (question.type) {
     case 'sync_next':
@@ -69,6 +69,17 @@ export function answerSync(
     default:
       return unreachable(question);
   }
+}
+
+/**
+ * Whether a question is one of those that a node may ask as well which keeps the arc no longer, before it drops what it has:
+ * whether voters of the view have the same, and that they keep what was written in eventual mode.
+ */
+function isOfExMember({ holdings }: Views, question: SourceQuestion): boolean {
+  if (!votesUnder(holdings, question)) return false;
+  if (question.type === 'push') return question.records.every(({ ev }) => ev);
+  // Only members are told up to when all agree.
+  return question.type === 'ranges' && question.horizonMs === 0;
 }
 
 /**

@@ -150,7 +150,7 @@ function follow(
 export function withSurplus(surplus: readonly Surplus[], arc: Range, nowMs: number): readonly Surplus[] {
   const others = withoutSurplus(surplus, arc);
   if (others.length >= SURPLUS_MAX) return others;
-  return [...others, { arc, sinceMs: nowMs, dueAtMs: nowMs, clearedBy: undefined, request: undefined }];
+  return [...others, { arc, sinceMs: nowMs, dueAtMs: nowMs, clearedUnder: undefined, request: undefined }];
 }
 
 /** Whatever overlaps with the arc is needed again; the rest of it shows up when somebody else leads it. */
@@ -164,7 +164,7 @@ function partsOutside(surplus: Surplus, arc: Range): readonly Surplus[] {
   return withoutRange(surplus.arc, arc).map((rest) => ({
     ...surplus,
     arc: rest,
-    clearedBy: undefined,
+    clearedUnder: undefined,
     request: undefined,
   }));
 }

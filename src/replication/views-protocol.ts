@@ -66,6 +66,8 @@ export type ViewsEvent =
   | { readonly type: 'agreed'; readonly arc: Range; readonly epoch: Epoch }
   /** A slice of what this node need not keep was dropped; `isAll`: nothing is left of it. */
   | { readonly type: 'dropped'; readonly arc: Range; readonly isAll: boolean }
+  /** It was not: what may be nowhere else could not be given to those who keep the arc. */
+  | { readonly type: 'not_dropped'; readonly arc: Range }
   /** The table was lost with its heir: this node has nothing of what it has promised to have. */
   | { readonly type: 'store_lost' }
   /** This node is the first of a new ring. */
@@ -84,8 +86,11 @@ export type ViewsEffect =
   | { readonly type: 'observe'; readonly versions: readonly Version[] }
   | { readonly type: 'sync'; readonly job: SyncJob }
   | { readonly type: 'cancel_sync'; readonly job: number }
-  /** Send what was written here in eventual mode to `to`, then drop up to {@link DROP_SLICE} records, and say so by `dropped`. */
-  | { readonly type: 'drop'; readonly arc: Range; readonly to: Peer | undefined }
+  /**
+   * See to it that the members of the view have what was written in eventual mode, of the first {@link DROP_SLICE} records at
+   * least, then drop these, and say so by `dropped`.
+   */
+  | { readonly type: 'drop'; readonly arc: Range; readonly view: View }
   /** Something that an operator may want to read later. */
   | {
       readonly type: 'report';

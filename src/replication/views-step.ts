@@ -32,7 +32,7 @@ import {
 import { create, looked, mindOrphans, moveOut } from './views-orphans';
 import { askedOfDeath, probeAnswered, probeFailed, tryWhenDue, witnessed } from './views-proofs';
 import type { ViewsEvent, ViewsQuestion } from './views-protocol';
-import { askedToForget, cleanUpAnswered, cleanUpWhenDue, wasDropped } from './views-surplus';
+import { askedToForget, cleanUpAnswered, cleanUpWhenDue, wasDropped, wasNotDropped } from './views-surplus';
 import { agreed, askedToNote, makeAware, tellWhenDue, toldAnswered } from './views-telling';
 
 /** How many nodes that have been called dead are remembered. */
@@ -93,7 +93,9 @@ function handle(state: Views, event: ViewsEvent, now: Now): Outcome {
     case 'agreed':
       return agreed(state, event.arc, event.epoch, now);
     case 'dropped':
-      return wasDropped(state, event.arc, event.isAll);
+      return wasDropped(state, event.arc, event.isAll, now);
+    case 'not_dropped':
+      return wasNotDropped(state, event.arc, now);
     case 'store_lost':
       return loseStore(state);
     case 'create':

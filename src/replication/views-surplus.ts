@@ -3,7 +3,7 @@
  *
  * They are never served. They stay for a while, and go only when the primary of the arc says that all members of
  * its view vote and have the same; so at no moment are there fewer copies than there were. What was
- * written here in eventual mode may be nowhere else, and is sent to the primary first.
+ * written here in eventual mode may be nowhere else: it is compared with theirs first, and given to them (leftovers.ts).
  */
 import type { Peer } from '../chord/peer';
 import { type Range, rangesOverlap } from '../chord/range';
@@ -30,11 +30,14 @@ import { led, stale } from './views-telling';
 /** How often the primary is asked that did not allow it. */
 const ASK_MS = 2000;
 
+/** Longer than a slice takes to be given away: whoever was to drop it has been restarted. */
+const LOST_MS = 30_000;
+
 /** Finds out what is left over, asks about what has been for long enough, and drops what may be dropped. Once a beat. */
 export function cleanUpWhenDue(before: Views, now: Now): Outcome {
   return andEach(checkNowAndThen(before, now), before.surplus, (state, surplus) => {
-    const { sinceMs, dueAtMs, clearedBy, request } = surplus;
-    if (clearedBy !== undefined || request !== undefined) return quiet(state);
+    const { sinceMs, dueAtMs, request } = surplus;
+    if (request !== undefined) return quiet(state);
     if (now.nowMs - sinceMs < state.cleanUpDelayMs || dueAtMs > now.nowMs) return quiet(state);
     return askPrimary(state, surplus, now);
   });
@@ -46,7 +49,7 @@ function askPrimary(before: Views, surplus: Surplus, now: Now): Outcome {
   const others = before.surplus.filter((each) => each !== surplus);
   const { arc } = surplus;
   const known = holdingsIn(before.holdings, arc).filter(({ view }) => view !== undefined);
-  const later = { ...surplus, dueAtMs: nowMs + ASK_MS };
+  const later = { ...surplus, clearedUnder: undefined, dueAtMs: nowMs + ASK_MS };
   const blank = uncovered(known, arc).map((part): Surplus => ({ ...later, arc: part }));
   const base: Outcome = quiet({ ...before, surplus: [...others, ...blank] });
   const looked = andEach(base, blank, (state, part) => lookAnywhere(state, part.arc, acquaintances(state), now));
@@ -57,7 +60,7 @@ function askPrimary(before: Views, surplus: Surplus, now: Now): Outcome {
     const isGoneBy = isOut(state, to);
     const [asked, effects] = isGoneBy
       ? lookElsewhere(state, view, part, now)
-      : ask(state, to, { type: 'clean_up', arc: part, epoch }, { type: 'clean_up', to, arc: part });
+      : ask(state, to, { type: 'clean_up', arc: part, epoch }, { type: 'clean_up', to, arc: part, view });
     const request = isGoneBy ? undefined : asked.lastRequest;
     return [{ ...asked, surplus: [...asked.surplus, { ...later, arc: part, request }] }, effects];
   });
@@ -86,24 +89,46 @@ export function cleanUpAnswered(
   const surplus = before.surplus.find((each) => each.request === request);
   if (surplus === undefined) return quiet(before);
   const matter = before.matters.get(request);
-  const isClean = given?.type === 'clean' && matter?.type === 'clean_up';
-  const next = { ...surplus, request: undefined, clearedBy: isClean ? matter.to : undefined };
-  const state = { ...before, surplus: before.surplus.map((each) => (each === surplus ? next : each)) };
-  if (isClean) return [state, [{ type: 'drop', arc: surplus.arc, to: matter.to }]];
+  const view = given?.type === 'clean' && matter?.type === 'clean_up' ? matter.view : undefined;
+  const state = changed(before, surplus, { ...surplus, request: undefined, clearedUnder: view });
+  if (view) return dropNext(state, surplus.arc, now);
   if (given?.type === 'wait') return quiet(state);
   if (given?.type === 'stale' && given.view) return takeOver(state, given.view, now).outcome;
   const known = holdingsIn(state.holdings, surplus.arc).flatMap(({ view }) => view ?? []);
   return andEach(quiet(state), known, (each, view) => lookElsewhere(each, view, view.arc, now));
 }
 
-/** A slice is gone: the next one follows, unless this node is to have the arc again. */
-export function wasDropped(state: Views, arc: Range, isAll: boolean): Outcome {
-  const surplus = state.surplus.find((each) => each.arc.lo === arc.lo && each.arc.hi === arc.hi);
-  if (surplus?.clearedBy === undefined) return quiet(state);
+/** A slice is gone, or may go: the next one follows, unless this node is to have the arc again. */
+export function wasDropped(state: Views, arc: Range, isAll: boolean, now: Now): Outcome {
+  const surplus = clearedAt(state, arc);
+  if (surplus === undefined) return quiet(state);
   const isWanted = state.lessons.some((lesson) => rangesOverlap(lesson.arc, arc));
-  if (!isAll && !isWanted) return [state, [{ type: 'drop', arc, to: surplus.clearedBy }]];
+  if (!isAll && !isWanted) return dropNext(state, arc, now);
   return quiet({ ...state, surplus: state.surplus.filter((each) => each !== surplus) });
 }
+
+/** Those who keep the arc could not be given what they may lack: whoever leads it by then is asked anew. */
+export function wasNotDropped(state: Views, arc: Range, { nowMs }: Now): Outcome {
+  const surplus = clearedAt(state, arc);
+  if (surplus === undefined) return quiet(state);
+  return quiet(changed(state, surplus, { ...surplus, clearedUnder: undefined, dueAtMs: nowMs + ASK_MS }));
+}
+
+function dropNext(state: Views, arc: Range, { nowMs }: Now): Outcome {
+  const surplus = clearedAt(state, arc);
+  if (surplus?.clearedUnder === undefined) return quiet(state);
+  const next = changed(state, surplus, { ...surplus, dueAtMs: nowMs + LOST_MS });
+  return [next, [{ type: 'drop', arc, view: surplus.clearedUnder }]];
+}
+
+function clearedAt({ surplus }: Views, { lo, hi }: Range): Surplus | undefined {
+  return surplus.find(({ arc, clearedUnder }) => clearedUnder !== undefined && arc.lo === lo && arc.hi === hi);
+}
+
+const changed = (state: Views, surplus: Surplus, next: Surplus): Views => ({
+  ...state,
+  surplus: state.surplus.map((each) => (each === surplus ? next : each)),
+});
 
 /** Whether whoever is no member any more may forget what it has. */
 export function askedToForget(state: Views, { arc, epoch }: CleanUp): Outcome {

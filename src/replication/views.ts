@@ -59,8 +59,8 @@ export interface Surplus {
   readonly arc: Range;
   readonly sinceMs: number;
   readonly dueAtMs: number;
-  /** The primary of this view has said that nothing of it is needed; slices of it are being dropped. */
-  readonly clearedBy: Peer | undefined;
+  /** Its primary has said that all members of this view have the same; slices of the arc are being dropped. */
+  readonly clearedUnder: View | undefined;
   readonly request: number | undefined;
 }
 
@@ -109,7 +109,7 @@ export type Matter =
   | { readonly type: 'look'; readonly to: Peer; readonly arc: Range }
   | { readonly type: 'probe'; readonly to: Peer }
   | { readonly type: 'death_of'; readonly to: Peer; readonly target: Peer }
-  | { readonly type: 'clean_up'; readonly to: Peer; readonly arc: Range };
+  | { readonly type: 'clean_up'; readonly to: Peer; readonly arc: Range; readonly view: View };
 
 /** Parts of this node's own arc have no view, as far as is known here, or one whose members are all dead. */
 export interface Orphaned {
@@ -363,7 +363,7 @@ export function afterCrash(views: Views, nowMs: number): Views {
     ),
     newcomers: views.newcomers.map((newcomer) => ({ ...newcomer, ...again })),
     tells: views.tells.map((tell) => ({ ...tell, ...again })),
-    surplus: views.surplus.map((surplus) => ({ ...surplus, ...again })),
+    surplus: views.surplus.map((surplus) => ({ ...surplus, ...again, clearedUnder: undefined })),
   };
 }
 

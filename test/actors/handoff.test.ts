@@ -6,9 +6,10 @@ import type { RpcReply } from '../../actors/rpc-reply';
 import * as tableHeir from '../../actors/table-heir';
 import { type Id, keyId, nodeId } from '../../src/chord/id';
 import type { Peer } from '../../src/chord/peer';
+import { inRange } from '../../src/chord/range';
 import { fromUtf8 } from '../../src/octets';
 import { currentSelf, genServer, nameOf, type Pid, supervisor } from '../../src/otp';
-import type { PutReplica } from '../../src/protocol/rpc-data';
+import type { SyncQuestion } from '../../src/protocol/rpc-sync';
 import type { RpcAnswer } from '../../src/protocol/rpc-messages';
 import type { ViewQuestion } from '../../src/protocol/rpc-views';
 import type { RingView } from '../../src/replication/ring-view';
@@ -52,7 +53,7 @@ const THEIRS: View = {
 
 interface Asked {
   readonly to: Peer;
-  readonly question: ViewQuestion | PutReplica;
+  readonly question: ViewQuestion | SyncQuestion;
   readonly tag: handoffProcess.Tag;
   readonly pid: Pid;
 }
@@ -141,6 +142,11 @@ class Stage {
   async create(): Promise<void> {
     this.view = ALONE;
     await this.world.outside(handoff.create);
+  }
+
+  async answer({ pid, tag, to }: Asked, answer: RpcAnswer): Promise<void> {
+    this.world.runtime.send(pid as Pid<unknown>, { type: 'rpc_answered', tag, from: to, answer, rttMs: 1 });
+    await this.world.idle();
   }
 
   async fail(asked: Asked): Promise<void> {
@@ -320,6 +326,41 @@ describe('handoff', () => {
       await stage.world.outside(() => handoff.moveOut(0));
       await stage.world.advance(200);
       expect(stage.standing).toBe('primary');
+    }),
+  );
+
+  it(
+    'compares what was written in eventual mode with the primary before it drops what it need not keep',
+    onStage(BETWEEN, async (stage) => {
+      await stage.ask(AFTER, { type: 'view_new', view: THEIRS });
+      const ends = {
+        ...THEIRS,
+        epoch: { n: 51, by: AFTER.inc },
+        members: [AFTER, BEFORE],
+        voters: [AFTER.id, BEFORE.id],
+      };
+      await stage.ask(AFTER, { type: 'view_new', view: ends });
+      const { target } = stage;
+      // Some key of the arc that is kept no longer.
+      const key = Array.from({ length: 1000 }, (_none, n) => fromUtf8(`k${n}`)).find((text) =>
+        inRange(keyId(text), ARC),
+      );
+      if (key === undefined) throw new Error('There is none');
+      putLocally(target, { key, value: fromUtf8('v'), expireAtMs: undefined, ev: true }, stage.nowMs());
+      await stage.world.advance(31_000);
+      const asked = (type: string) => {
+        const found = stage.asks.findLast(({ question }) => question.type === type);
+        if (found === undefined) throw new Error(`Nobody was asked ${type}`);
+        return found;
+      };
+      await stage.answer(asked('clean_up'), { type: 'clean' });
+      expect([asked('ranges').to, target.table.stats().keys]).toEqual([AFTER, 1]);
+      await stage.fail(asked('ranges'));
+      expect(target.table.stats().keys).toBe(1);
+      await stage.world.advance(2500);
+      await stage.answer(asked('clean_up'), { type: 'clean' });
+      await stage.answer(asked('ranges'), { type: 'compared', ranges: [undefined] });
+      expect([target.table.stats().keys, stage.views.surplus]).toEqual([0, []]);
     }),
   );
 

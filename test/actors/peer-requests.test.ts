@@ -101,7 +101,7 @@ describe('a replica', () => {
 
   it('keeps what was written in eventual mode under whatever view, for as long as it has the arc', () => {
     const epoch = { ...VIEW.epoch, n: 4 };
-    const surplus = [{ arc: VIEW.arc, sinceMs: 0, dueAtMs: 0, clearedBy: undefined, request: undefined }];
+    const surplus = [{ arc: VIEW.arc, sinceMs: 0, dueAtMs: 0, clearedUnder: undefined, request: undefined }];
     expect(new Replica().put(at(0), { epoch, ev: true })).toEqual({ type: 'stored' });
     expect(new Replica({ role: 'learner', promised: 9 }).put(at(0), { epoch, ev: true })).toEqual({ type: 'stored' });
     expect(new Replica({ role: 'none', surplus }).put(at(0), { epoch, ev: true })).toEqual({ type: 'stored' });

@@ -52,7 +52,7 @@ describe('views', () => {
       ],
       {
         newcomers: [{ ...newcomer, state: 'fetching' }],
-        surplus: [{ arc: known.arc, sinceMs: 0, dueAtMs: 0, clearedBy: undefined, request: undefined }],
+        surplus: [{ arc: known.arc, sinceMs: 0, dueAtMs: 0, clearedUnder: undefined, request: undefined }],
       },
     );
     const { exitCode, stdout, stderr } = await ask('views');

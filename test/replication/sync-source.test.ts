@@ -40,12 +40,12 @@ function fetchAll(table: MemoryTable, bytesMax: number) {
 describe('answerSync()', () => {
   const questions: readonly SourceQuestion[] = [
     { type: 'sync_next', ...under, bytesMax: 1000 },
-    { type: 'ranges', ...under, horizonMs: 0, ranges: [{ range: ARC, digest: EMPTY_DIGEST }] },
+    { type: 'ranges', ...under, horizonMs: 1, ranges: [{ range: ARC, digest: EMPTY_DIGEST }] },
     { type: 'fetch', ...under, ids: [recordOf(1, {}).keyId] },
     { type: 'push', ...under, records: records(9) },
   ];
 
-  it.each(questions)('answers $type to a member of exactly this view, and to nobody else', (question) => {
+  it.each(questions)('answers $type to a member of exactly this view, and not to others', (question) => {
     const target = { table: tableOf(records(5)), clock: new HybridClock(SOURCE_WRITER) };
     const before = contentsOf(target.table);
     const stale = { type: 'stale', view: expect.objectContaining({ epoch: EPOCH }) };
@@ -60,6 +60,30 @@ describe('answerSync()', () => {
     expect(answerSync(isPart, target, question, MEMBER, NOW_MS).type).toBe('stale');
     expect(contentsOf(target.table)).toEqual(before);
     expect(answerSync(SOURCE_VIEWS, target, question, MEMBER, NOW_MS).type).not.toBe('stale');
+  });
+
+  it('compares with whoever is no member any more, and takes from it what was written in eventual mode', () => {
+    const target = { table: tableOf(records(5)), clock: new HybridClock(SOURCE_WRITER) };
+    const answer = (question: SourceQuestion, views = SOURCE_VIEWS) =>
+      answerSync(views, target, question, STRANGER, NOW_MS).type;
+    const ranges = [{ range: ARC, digest: EMPTY_DIGEST }];
+    const compare = { type: 'ranges', ...under, horizonMs: 0, ranges } as const;
+    expect(answer(compare)).toBe('compared');
+    expect(answer({ ...compare, horizonMs: 1 })).toBe('stale');
+    expect(answer({ ...compare, epoch: { n: 8, by: 1n } })).toBe('stale');
+    const eventual = recordOf(20, { value: 'v', ev: true });
+    const push = { type: 'push', arc: WHOLE, epoch: EPOCH, records: [eventual] } as const;
+    expect(answer({ ...push, records: [eventual, recordOf(21, { value: 'v' })] })).toBe('stale');
+    // A member that has promised a newer view may have to give it away, and a learner cannot tell.
+    const [holding] = SOURCE_VIEWS.holdings;
+    if (holding === undefined) throw new Error('There is none');
+    const isPromised = { ...SOURCE_VIEWS, holdings: [{ ...holding, promised: { n: 8, by: 1n } }] };
+    const isLearner = { ...SOURCE_VIEWS, holdings: [{ ...holding, role: 'learner' as const }] };
+    for (const views of [isPromised, isLearner])
+      expect([answer(compare, views), answer(push, views)]).toEqual(['stale', 'stale']);
+    expect(target.table.stats().keys).toBe(5);
+    expect(answer(push)).toBe('pushed');
+    expect(target.table.stats().keys).toBe(6);
   });
 
   it('lets the clock see what is pushed, so that nothing older is minted after it', () => {

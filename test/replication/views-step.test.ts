@@ -1,6 +1,6 @@
 /** One node and its views, step by step: what it asks, and what it makes of the answers. */
 import type { ViewAnswer, ViewQuestion } from '../../src/protocol/rpc-views';
-import { viewsKnown } from '../../src/replication/views';
+import { afterCrash, viewsKnown } from '../../src/replication/views';
 import type { ViewsEffect } from '../../src/replication/views-protocol';
 import { arc, OneNode, peer, view } from './one-node';
 
@@ -541,11 +541,35 @@ describe('what is left over', () => {
     one.pass(2500);
     one.answerAll((question) => (question.type === 'clean_up' ? { type: 'clean' } : undefined));
     const drops = () => one.effects.filter(({ type }) => type === 'drop');
-    expect(drops()).toEqual([{ type: 'drop', arc: own.arc, to: B }]);
+    expect(drops()).toEqual([{ type: 'drop', arc: own.arc, view: next }]);
     one.tell({ type: 'dropped', arc: own.arc, isAll: false });
     expect(drops()).toHaveLength(2);
     one.tell({ type: 'dropped', arc: own.arc, isAll: true });
     expect(one.views.surplus).toEqual([]);
+  });
+
+  it('is asked about anew when it could not be given away, when this node has crashed, and when nothing is heard of it', () => {
+    const one = surplus();
+    const clear = () => one.answerAll(({ type }) => (type === 'clean_up' ? { type: 'clean' } : undefined));
+    one.pass(30_500);
+    clear();
+    expect(one.asks('clean_up')).toEqual([]);
+    one.tell({ type: 'not_dropped', arc: own.arc });
+    // Of an order that has been taken back nothing follows any more.
+    const before = one.effects.length;
+    one.tell({ type: 'dropped', arc: own.arc, isAll: false });
+    expect(one.effects.slice(before)).toEqual([]);
+    one.pass(2500);
+    expect(one.asks('clean_up')).toEqual([B]);
+    clear();
+    one.views = afterCrash(one.views, one.nowMs);
+    one.pass(500);
+    expect(one.asks('clean_up')).toEqual([B]);
+    clear();
+    one.pass(29_000);
+    expect(one.asks('clean_up')).toEqual([]);
+    one.pass(2000);
+    expect(one.asks('clean_up')).toEqual([B]);
   });
 
   it('is asked about elsewhere, when whoever led its arc has lost it by starting anew', () => {
