@@ -20,6 +20,20 @@ export async function open({ host, port }: Address, options: ClientOptions = {})
   return client.value;
 }
 
+/** Has a client of a node for as long as it is used. */
+export async function withClient<T>(node: Address, use: (client: Client) => Promise<T>): Promise<T> {
+  const client = await open(node);
+  try {
+    return await use(client);
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** So many keys, each with its number for a value. */
+export const entriesOf = (name: string, count: number) =>
+  Array.from({ length: count }, (_none, index) => [`${name}-${index}`, `${index}`] as const);
+
 /** Stores all of these, many at a time, and notes what was acknowledged. */
 export async function putAll(
   client: Client,

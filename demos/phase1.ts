@@ -10,7 +10,7 @@ import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { drawTree, isTree, type TreeNode } from '../src/cli/tree-drawing';
 import type { Client, ClientOptions } from '../src/client';
-import { later, lossProblem, open, putAll, read, readAll } from './clients';
+import { entriesOf, later, lossProblem, open, putAll, read, readAll, withClient } from './clients';
 import { type NodeUnderShow, startProgram } from './node-under-show';
 import { type Out, type Problem, runAsProgram, sameProblem, Stage } from './stage';
 
@@ -109,7 +109,7 @@ const PIPELINED = 10_000;
 
 async function showPipelining(stage: Stage, client: Client): Promise<void> {
   stage.scene(`${PIPELINED} puts on one connection, none waiting for the answer to another`);
-  const entries = Array.from({ length: PIPELINED }, (_none, index) => [`pipelined-${index}`, `${index}`] as const);
+  const entries = entriesOf('pipelined', PIPELINED);
   const acknowledged = new Map<string, string>();
   const beginMs = performance.now();
   await putAll(client, entries, acknowledged, PIPELINED);
@@ -163,9 +163,7 @@ async function showKills(stage: Stage, node: NodeUnderShow): Promise<void> {
   const tree = await treeOf(node);
   if (tree) stage.show(...drawTree({ ...tree, children: withoutConnections(tree.children) }));
   stage.check('every part of the tree runs again', treeProblem(tree, PARTS));
-  const reader = await open(node);
-  const found = await readAll(reader, [...load.acknowledged.keys()]);
-  reader.disconnect();
+  const found = await withClient(node, (client) => readAll(client, [...load.acknowledged.keys()]));
   stage.show(`${load.acknowledged.size} writes were acknowledged`);
   stage.check('not one of them is lost', lossProblem(load.acknowledged, found));
 }

@@ -12,41 +12,31 @@ import { betweenOpen, betweenRightClosed, type Id, keyId, nodeId } from '../src/
 import { drawFingers, drawLookup, drawStatus } from '../src/cli/ring-drawing';
 import { FINGERS } from '../src/chord/finger-table';
 import { fromUtf8 } from '../src/octets';
-import { lossProblem, open, putAll, readAll } from './clients';
 import { type NodeUnderShow, startProgram } from './node-under-show';
+import { RingShow } from './ring-show';
 import { inRingOrder, keysByOwner, nameOf, RingUnderShow, ringProblem, short, type StartNode } from './ring-under-show';
-import { type Out, type Problem, runAsProgram, sameProblem, Stage } from './stage';
+import { type Out, type Problem, runAsProgram, sameProblem, type Stage } from './stage';
 
 const NODES = 8;
 const LOOKUPS = 200;
 const KEYS = 1000;
 
 /** Shows all of it, in a ring of so many nodes; true where every claim held. */
-export async function run(out: Out, startNode: StartNode = startProgram, size = NODES): Promise<boolean> {
-  const stage = new Stage(out);
-  out('FunnelKVS, phase 2: the identifier circle');
-  showIdentifiers(stage);
-  const ring = new RingUnderShow(startNode);
-  try {
-    const seen = await showRing(stage, ring, size);
-    showArcs(stage, seen);
-    await showFingers(stage, ring);
-    await showLookups(stage, ring);
-    await showPlacement(stage, ring);
-  } finally {
-    const codes = await ring.stopAll();
-    stage.scene('The nodes are told to stop');
-    stage.check(
-      'each ends in good order',
-      sameProblem('the exit codes', codes.join(' '), codes.map(() => 0).join(' ')),
-    );
-  }
-  return stage.finish();
+export function run(out: Out, startNode: StartNode = startProgram, size = NODES): Promise<boolean> {
+  const show = new RingShow(out, new RingUnderShow(startNode));
+  const forming = () => showRing(show, size);
+  return show.play('phase 2: the identifier circle', [
+    showIdentifiers,
+    forming,
+    showFingers,
+    showLookups,
+    showPlacement,
+  ]);
 }
 
 // Scenes
 
-function showIdentifiers(stage: Stage): void {
+function showIdentifiers({ stage }: RingShow): void {
   stage.scene('Nodes and keys share one circle of 2^160 points');
   const node = nodeId('127.0.0.1', 9001);
   const key = keyId(fromUtf8('user:alice'));
@@ -60,12 +50,11 @@ function showIdentifiers(stage: Stage): void {
   stage.check('arcs go on behind the end of the circle', sameProblem('it', round.join(), 'true,false,true'));
 }
 
-async function showRing(stage: Stage, ring: RingUnderShow, size: number): Promise<RingInfo> {
+async function showRing({ stage, ring }: RingShow, size: number): Promise<void> {
   stage.scene(`${size} nodes form a ring: the first creates it, the others join it at once`);
-  const first = await ring.start();
-  await Promise.all(Array.from({ length: size - 1 }, () => ring.start()));
+  await ring.startAll(size);
   const { tookMs, problem } = await ring.untilSettled();
-  const seen = await ring.seenBy(first);
+  const seen = await ring.seenBy(nodeAt(ring, 0));
   stage.show(`whole ${Math.round(tookMs)} ms after the last one was ready`, '', ...drawStatus(seen), '');
   stage.check('every node sees the same ring, in the order of the identifiers', problem);
   const ids = ring.nodes.map((node) => sameProblem('an identifier', node.id, sha1(nameOf(node))));
@@ -74,7 +63,7 @@ async function showRing(stage: Stage, ring: RingUnderShow, size: number): Promis
     ids.find((wrong) => wrong !== undefined),
   );
   stage.check('predecessors and successors are each other', ringProblem(seen, ring.nodes));
-  return seen;
+  showArcs(stage, seen);
 }
 
 function showArcs(stage: Stage, { nodes }: RingInfo): void {
@@ -87,18 +76,17 @@ function showArcs(stage: Stage, { nodes }: RingInfo): void {
   stage.check('every point of the circle has exactly one owner', arcsProblem(nodes));
 }
 
-async function showFingers(stage: Stage, ring: RingUnderShow): Promise<void> {
+async function showFingers({ stage, ring }: RingShow): Promise<void> {
   stage.scene(`Finger i of a node is the first node at or behind its own place + 2^i: ${FINGERS} shortcuts`);
   const { tookMs, wrong } = await ring.untilFingersRight();
-  const [node] = ring.nodes as [NodeUnderShow];
-  stage.show(...drawFingers(await ring.fingers(node)), '', `right after ${Math.round(tookMs)} ms`);
+  stage.show(...drawFingers(await ring.fingers(nodeAt(ring, 0))), '', `right after ${Math.round(tookMs)} ms`);
   stage.check(
     `all ${FINGERS * ring.nodes.length} fingers are right`,
     sameProblem('the number that is wrong', wrong, 0),
   );
 }
 
-async function showLookups(stage: Stage, ring: RingUnderShow): Promise<void> {
+async function showLookups({ stage, ring }: RingShow): Promise<void> {
   stage.scene(`${LOOKUPS} lookups, each from one node after the other`);
   const keys = Array.from({ length: LOOKUPS }, (_none, index) => `lookup-${index}`);
   const found: LookupInfo[] = [];
@@ -123,28 +111,18 @@ async function lookUp(ring: RingUnderShow, index: number, key: string): Promise<
   return await ring.lookup(nodeAt(ring, index), key);
 }
 
-async function showPlacement(stage: Stage, ring: RingUnderShow): Promise<void> {
+async function showPlacement(show: RingShow): Promise<void> {
+  const { stage, ring } = show;
   stage.scene(`${KEYS} keys are stored, all of them through the first node`);
-  const entries = Array.from({ length: KEYS }, (_none, index) => [`key-${index}`, `${index}`] as const);
-  const acknowledged = new Map<string, string>();
-  const [first] = ring.nodes as [NodeUnderShow];
-  const writer = await open(first);
-  await putAll(writer, entries, acknowledged);
-  writer.disconnect();
-  stage.check('every one was acknowledged', sameProblem('the number', acknowledged.size, KEYS));
-  const right = keysByOwner(ring, acknowledged.keys());
-  const { problem } = await ring.until(async () => placementProblem(await ring.seenBy(first), right));
-  const seen = await ring.seenBy(first);
+  await show.store(KEYS);
+  const right = keysByOwner(ring, show.acknowledged.keys());
+  const { problem } = await ring.until(async () => placementProblem(await ring.seenBy(show.node(0)), right));
+  const seen = await ring.seenBy(show.node(0));
   stage.show(
     ...seen.nodes.map(({ addr, id, keys }) => `${addr} leads ${keys} keys, and ${right.get(id) ?? 0} belong to it`),
   );
   stage.check('each node leads what belongs to it', problem);
-  const reader = await open(nodeAt(ring, ring.nodes.length - 1));
-  stage.check(
-    'another node finds every one',
-    lossProblem(acknowledged, await readAll(reader, [...acknowledged.keys()])),
-  );
-  reader.disconnect();
+  await show.checkAllFound('another node finds every one', nodeAt(ring, ring.nodes.length - 1));
 }
 
 // What is a problem

@@ -6,177 +6,108 @@
  * until there are exactly three of each key. Then half of the copies at one node are destroyed behind its back, and a
  * repair finds and mends exactly those.
  */
+import { DamageDocument, type RepairInfo } from '../src/admin/replica-answers';
 import { drawRepair } from '../src/cli/replica-drawing';
 import { REPAIR_QUESTION } from '../src/cli/replica-questions';
-import { DamageDocument, type DamageInfo, type RepairInfo } from '../src/admin/replica-answers';
 import { readerOf } from '../src/cli/ring-questions';
-import { drawStatus } from '../src/cli/ring-drawing';
-import { lossProblem, open, putAll, readAll } from './clients';
-import { ConstantLoad } from './constant-load';
-import { type Copies, copiesIn, copiesProblem, copiesText } from './copies';
-import { type NodeUnderShow, startProgram } from './node-under-show';
+import { copiesIn, copiesProblem, copiesText } from './copies';
+import { startProgram } from './node-under-show';
+import { RingShow } from './ring-show';
 import { nameOf, REPLICAS, RingUnderShow, type StartNode } from './ring-under-show';
-import { type Out, type Problem, runAsProgram, sameProblem, Stage } from './stage';
+import { type Out, type Problem, runAsProgram, sameProblem } from './stage';
 
 const NODES = 4;
 const KEYS = 2000;
 const RESTORED_MS_MAX = 5000;
 const SHARE = 0.5;
+/** Nodes compare their copies so seldom by themselves that what is shown is the repair that was asked for. */
+const FLAGS = ['--anti-entropy-interval-ms', '60000', '--cleanup-delay-ms', '1000'];
 
 /** Shows all of it; true where every claim held. A slow machine may be given more time. */
-export async function run(out: Out, startNode: StartNode = startProgram, patience = 1): Promise<boolean> {
-  const stage = new Stage(out);
-  out('FunnelKVS, phase 5: copies that mend themselves');
-  // Nodes compare their copies so seldom by themselves that what is shown is the repair that was asked for.
-  const ring = new RingUnderShow(startNode, ['--anti-entropy-interval-ms', '60000', '--cleanup-delay-ms', '1000']);
-  const show = new Show(stage, ring, patience);
-  try {
-    await show.storing();
-    await show.joining();
-    await show.killing();
-    await show.damaging();
-    await show.repairing();
-  } finally {
-    await show.ending();
-  }
-  return stage.finish();
+export function run(out: Out, startNode: StartNode = startProgram, patience = 1): Promise<boolean> {
+  const show = new RingShow(out, new RingUnderShow(startNode, FLAGS), patience);
+  return show.play('phase 5: copies that mend themselves', [storing, joining, killing, damagingAndRepairing]);
 }
 
-class Show {
-  private readonly acknowledged = new Map<string, string>();
-  private damaged: DamageInfo = { dropped: 0, replicas: 0 };
+// Scenes
 
-  constructor(
-    private readonly stage: Stage,
-    private readonly ring: RingUnderShow,
-    private readonly patience: number,
-  ) {}
+async function storing(show: RingShow): Promise<void> {
+  const { stage, ring } = show;
+  stage.scene(`${NODES} nodes keep ${KEYS} keys`);
+  await ring.startAll(NODES);
+  const { problem } = await ring.untilSettled();
+  stage.check(`the ring is whole, and each arc is kept by ${REPLICAS} nodes`, problem);
+  await show.store(KEYS);
+  await show.checkCopies(`each key is there exactly ${REPLICAS} times`);
+  await show.drawRing();
+}
 
-  async storing(): Promise<void> {
-    const { stage, ring, acknowledged } = this;
-    stage.scene(`${NODES} nodes keep ${KEYS} keys`);
-    await ring.start();
-    await Promise.all(Array.from({ length: NODES - 1 }, () => ring.start()));
-    const { problem } = await ring.untilSettled();
-    stage.check(`the ring is whole, and each arc is kept by ${REPLICAS} nodes`, problem);
-    const client = await open(this.first);
-    const entries = Array.from({ length: KEYS }, (_none, index) => [`key-${index}`, `${index}`] as const);
-    await putAll(client, entries, acknowledged);
-    client.disconnect();
-    stage.check('every key was acknowledged', sameProblem('the number', acknowledged.size, KEYS));
-    await this.checkCopies(`each is there exactly ${REPLICAS} times`);
-    await this.drawRing();
-  }
-
-  async joining(): Promise<void> {
-    const { stage, ring } = this;
-    stage.scene('A fifth node joins, while clients read without pause');
-    const load = await ConstantLoad.start(ring.nodes, this.acknowledged);
-    const node = await ring.start();
-    stage.show(`${nameOf(node)} has joined`);
+async function joining(show: RingShow): Promise<void> {
+  const { stage, ring } = show;
+  stage.scene('A fifth node joins, while clients read without pause');
+  await show.whileReading(ring.nodes, async () => {
+    stage.show(`${nameOf(await ring.start())} has joined`);
     const { tookMs, problem } = await ring.untilSettled();
     stage.check(`it leads its own arc, and has what it keeps for others, ${Math.round(tookMs)} ms later`, problem);
-    await this.checkCopies(`each key is there exactly ${REPLICAS} times again`);
-    await load.stop();
-    stage.show(`${load.reads} reads meanwhile`);
-    stage.check('not one of them failed or missed', load.problem);
-    await this.drawRing();
-  }
+    await show.checkCopies(`each key is there exactly ${REPLICAS} times again`);
+  });
+  await show.drawRing();
+}
 
-  async killing(): Promise<void> {
-    const { stage, ring } = this;
-    const victim = ring.nodes[1] as NodeUnderShow;
-    stage.scene(`${nameOf(victim)} is killed with kill -9`);
-    const sinceMs = performance.now();
-    await ring.kill(victim);
-    await this.checkCopies(`each key is there exactly ${REPLICAS} times within five seconds`, sinceMs, RESTORED_MS_MAX);
-    await this.checkAllFound();
-    await this.drawRing();
-  }
+async function killing(show: RingShow): Promise<void> {
+  const victim = show.node(1);
+  show.stage.scene(`${nameOf(victim)} is killed with kill -9`);
+  const sinceMs = performance.now();
+  await show.ring.kill(victim);
+  const claim = `each key is there exactly ${REPLICAS} times within five seconds`;
+  await show.checkCopies(claim, { sinceMs, mostMs: RESTORED_MS_MAX });
+  await show.checkAllFoundEverywhere();
+  await show.drawRing();
+}
 
-  async damaging(): Promise<void> {
-    const { stage, ring, acknowledged } = this;
-    const settled = await ring.untilSettled();
-    stage.scene(`Half of the copies that ${nameOf(this.first)} keeps for others are destroyed behind its back`);
-    stage.check('all is well before', settled.problem);
-    await this.checkCopies(`and each key is there exactly ${REPLICAS} times`);
-    this.damaged = await ring.ask(this.first, {
-      what: 'damage',
-      method: 'POST',
-      path: '/api/keys/damage',
-      body: { share: SHARE },
-      read: readerOf(DamageDocument),
-    });
-    const { dropped, replicas } = this.damaged;
-    const copies = await copiesIn(ring);
-    stage.show(`${dropped} of ${replicas} are gone`, copiesText(copies, acknowledged.keys()));
-    stage.check(
-      'so many keys have one copy less',
-      missingProblem(copiesProblem(copies, acknowledged.keys(), REPLICAS), dropped),
-    );
-  }
+async function damagingAndRepairing(show: RingShow): Promise<void> {
+  const destroyed = await damaging(show);
+  await repairing(show, destroyed);
+}
 
-  async repairing(): Promise<void> {
-    const { stage, ring } = this;
-    stage.scene('Every node is told to repair what it leads');
-    const repairs: RepairInfo[] = [];
-    for (const node of ring.nodes) {
-      const repair = await ring.ask(node, REPAIR_QUESTION);
-      stage.show(`${nameOf(node)}: ${drawRepair(repair)}`);
-      repairs.push(repair);
-    }
-    stage.check('all copies could be compared', sameProblem('the number that could not', sum(repairs, 'failed'), 0));
-    const mended = sum(repairs, 'repaired');
-    stage.check('exactly what was destroyed was mended', sameProblem('the number', mended, this.damaged.dropped));
-    await this.checkCopies(`each key is there exactly ${REPLICAS} times again`);
-    const again = await Promise.all(ring.nodes.map((node) => ring.ask(node, REPAIR_QUESTION)));
-    stage.check('another repair finds nothing', sameProblem('the number of differences', sum(again, 'differences'), 0));
-    await this.checkAllFound();
-  }
+/** Gives the number of copies that are gone. */
+async function damaging(show: RingShow): Promise<number> {
+  const { stage, ring, acknowledged } = show;
+  const node = show.node(0);
+  const settled = await ring.untilSettled();
+  stage.scene(`Half of the copies that ${nameOf(node)} keeps for others are destroyed behind its back`);
+  stage.check('all is well before', settled.problem);
+  await show.checkCopies(`and each key is there exactly ${REPLICAS} times`);
+  const { dropped, replicas } = await ring.ask(node, {
+    what: 'damage',
+    method: 'POST',
+    path: '/api/keys/damage',
+    body: { share: SHARE },
+    read: readerOf(DamageDocument),
+  });
+  const copies = await copiesIn(ring);
+  stage.show(`${dropped} of ${replicas} are gone`, copiesText(copies, acknowledged.keys()));
+  const seen = copiesProblem(copies, acknowledged.keys(), REPLICAS);
+  stage.check('so many keys have one copy less', missingProblem(seen, dropped));
+  return dropped;
+}
 
-  async ending(): Promise<void> {
-    const { stage, ring } = this;
-    stage.scene('The nodes are told to stop');
-    const codes = await ring.stopAll();
-    stage.check(
-      'each ends in good order',
-      sameProblem('the exit codes', codes.join(' '), codes.map(() => 0).join(' ')),
-    );
+async function repairing(show: RingShow, destroyed: number): Promise<void> {
+  const { stage, ring } = show;
+  stage.scene('Every node is told to repair what it leads');
+  const repairs: RepairInfo[] = [];
+  for (const node of ring.nodes) {
+    const repair = await ring.ask(node, REPAIR_QUESTION);
+    stage.show(`${nameOf(node)}: ${drawRepair(repair)}`);
+    repairs.push(repair);
   }
-
-  private get first(): NodeUnderShow {
-    return this.ring.nodes[0] as NodeUnderShow;
-  }
-
-  private async checkCopies(
-    claim: string,
-    sinceMs = performance.now(),
-    mostMs = Number.POSITIVE_INFINITY,
-  ): Promise<void> {
-    const { stage, ring, acknowledged } = this;
-    const keys = [...acknowledged.keys()];
-    let copies: Copies = new Map();
-    const { tookMs, problem } = await ring.until(async () => {
-      copies = await copiesIn(ring);
-      return copiesProblem(copies, keys, REPLICAS);
-    }, sinceMs);
-    stage.show(`after ${Math.round(tookMs)} ms: ${copiesText(copies, keys)}`);
-    const isLate = tookMs > mostMs * this.patience;
-    stage.check(claim, problem ?? (isLate ? `it took ${Math.round(tookMs)} ms` : undefined));
-  }
-
-  private async checkAllFound(): Promise<void> {
-    for (const node of this.ring.nodes) {
-      const client = await open(node);
-      const found = await readAll(client, [...this.acknowledged.keys()]);
-      client.disconnect();
-      this.stage.check(`${nameOf(node)} finds every one`, lossProblem(this.acknowledged, found));
-    }
-  }
-
-  private async drawRing(): Promise<void> {
-    this.stage.show('', ...drawStatus(await this.ring.seenBy(this.first)), '');
-  }
+  stage.check('all copies could be compared', sameProblem('the number that could not', sum(repairs, 'failed'), 0));
+  const mended = sum(repairs, 'repaired');
+  stage.check('exactly what was destroyed was mended', sameProblem('the number', mended, destroyed));
+  await show.checkCopies(`each key is there exactly ${REPLICAS} times again`);
+  const again = await Promise.all(ring.nodes.map((node) => ring.ask(node, REPAIR_QUESTION)));
+  stage.check('another repair finds nothing', sameProblem('the number of differences', sum(again, 'differences'), 0));
+  await show.checkAllFoundEverywhere();
 }
 
 const sum = (repairs: readonly RepairInfo[], name: 'failed' | 'differences' | 'repaired') =>

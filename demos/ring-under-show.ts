@@ -50,6 +50,12 @@ export class RingUnderShow {
     return node;
   }
 
+  /** Starts so many: the first, and then all others at once. */
+  async startAll(count: number): Promise<void> {
+    await this.start();
+    await Promise.all(Array.from({ length: count - 1 }, () => this.start()));
+  }
+
   /** Ends a node in good order; gives its exit code. */
   stop(node: NodeUnderShow): Promise<number | null> {
     this.nodes = this.nodes.filter((other) => other !== node);

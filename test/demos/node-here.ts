@@ -22,3 +22,9 @@ export async function startHere(flags: readonly string[] = []): Promise<NodeUnde
     kill: async () => node.runtime.stop(),
   };
 }
+
+/** Starts one that does not end in good order. */
+export async function startBroken(flags: readonly string[] = []): Promise<NodeUnderShow> {
+  const node = await startHere(flags);
+  return { ...node, stop: async () => ((await node.stop()) ?? 0) + 1 };
+}

@@ -2,21 +2,15 @@
 import { lossProblem } from '../../demos/clients';
 import { pauseProblem, restartProblem, run, treeProblem } from '../../demos/phase1';
 import { sameProblem, Stage } from '../../demos/stage';
-import { startHere } from './node-here';
+import { startBroken, startHere } from './node-here';
+import { shown } from './shown';
 
 test('run() shows what it claims', async () => {
-  const lines: string[] = [];
-  const held = await run((line) => lines.push(line), startHere);
-  expect(lines.filter((line) => line.includes('✗'))).toEqual([]);
-  expect(held).toBe(true);
+  const lines = await shown((out) => run(out, startHere));
   expect(lines).toContain('  ✓ not one of them is lost');
 });
 
 test('run() does not hold when the node does not end in good order', async () => {
-  const startBroken = async () => {
-    const node = await startHere();
-    return { ...node, stop: async () => ((await node.stop()) ?? 0) + 1 };
-  };
   expect(await run(() => {}, startBroken)).toBe(false);
 });
 

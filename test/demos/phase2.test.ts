@@ -3,21 +3,15 @@ import { arcsProblem, hopsProblem, placementProblem, run } from '../../demos/pha
 import { ringProblem } from '../../demos/ring-under-show';
 import { walkRing } from '../../src/admin/ring-walk';
 import { ShownRing } from '../support/shown-ring';
-import { startHere } from './node-here';
+import { startBroken, startHere } from './node-here';
+import { shown } from './shown';
 
 test('run() shows what it claims', async () => {
-  const lines: string[] = [];
-  const held = await run((line) => lines.push(line), startHere);
-  expect(lines.filter((line) => line.includes('✗'))).toEqual([]);
-  expect(held).toBe(true);
+  const lines = await shown((out) => run(out, startHere));
   expect(lines).toContain('  ✓ all 1280 fingers are right');
 }, 60_000);
 
 test('run() does not hold when a node does not end in good order', async () => {
-  const startBroken: typeof startHere = async (flags) => {
-    const node = await startHere(flags);
-    return { ...node, stop: async () => ((await node.stop()) ?? 0) + 1 };
-  };
   expect(await run(() => {}, startBroken, 2)).toBe(false);
 }, 60_000);
 
