@@ -1,6 +1,6 @@
 /**
- * Job desk: the arcs that a node is fetching. Two at a time, and no faster than the node may fetch; those that
- * save what is left of an arc go first, for nobody serves it meanwhile.
+ * Job desk: the arcs that a node is fetching. Two at a time, not counting those whose source has others to serve first, and
+ * no faster than the node may fetch; those that save what is left of an arc go first, for nobody serves it meanwhile.
  */
 import type { SyncAnswer } from '../src/protocol/rpc-sync';
 import { recordsBytes } from '../src/protocol/rpc-sync-bytes';
@@ -85,8 +85,13 @@ export class JobDesk {
     this.step(tag.id, { type: 'answered', answer });
   }
 
+  /** How many jobs are getting on. */
+  private get underWay(): number {
+    return [...this.running.values()].filter(({ state }) => state.busySinceMs === undefined).length;
+  }
+
   private beginNext(): void {
-    while (this.running.size < JOBS_MAX) {
+    while (this.underWay < JOBS_MAX) {
       const [job, ...rest] = this.waiting;
       if (job === undefined) return;
       this.waiting = rest;
@@ -121,7 +126,8 @@ export class JobDesk {
       case 'ask':
         return this.out.ask(source, effect.question, tag);
       case 'wait':
-        return this.out.later(effect.ms, tag);
+        this.out.later(effect.ms, tag);
+        return this.beginNext();
       case 'ended':
         this.running.delete(id);
         this.out.around.handoff.synced(id, effect.outcome);

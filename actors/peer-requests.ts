@@ -16,6 +16,7 @@ import type { KeyRequest } from './errand';
 import * as handoff from './handoff';
 import * as kvStore from './kv-store';
 import type { DataAsked, DataService, RecordQuestion } from './data-service';
+import * as outflowTable from './outflow-table';
 import type { Line } from './session';
 import { storeOf, type Tables } from './turn';
 
@@ -39,7 +40,9 @@ export function answerReplica(
   const arcs = tables.arcs();
   const target = arcs && storeOf(tables.store(), arcs);
   if (arcs === undefined || target === undefined) return undefined;
-  const answer = answerReplicaFrom(arcs.views, target, question, { from, systemMs });
+  const answerNow = () => answerReplicaFrom(arcs.views, target, question, { from, systemMs });
+  const given = { views: arcs.views, table: target.table };
+  const answer = question.type === 'sync_next' ? outflowTable.inTurn(question, from, given, answerNow) : answerNow();
   // A newcomer that fetches is given time; one that does not is forgotten.
   const isFetching = question.type === 'sync_next' || question.type === 'ranges' || question.type === 'fetch';
   if (isFetching && arcs.views.newcomers.some(({ peer }) => peer.id === from.id))

@@ -27,6 +27,7 @@ import { unreachable } from '../src/unreachable';
 import { HintDesk } from './hint-desk';
 import { JobDesk } from './job-desk';
 import * as keptTable from './kept-table';
+import * as outflowTable from './outflow-table';
 import { registered } from './registered';
 import { RepairDesk, type Repaired } from './repair-desk';
 import { type RepairsRow, TABLE } from './repair-table';
@@ -104,6 +105,7 @@ const TICK_MS = 100;
 const callbacks: GenServer<Args, State, Call, Cast, Info> = {
   init({ around, settings }, self) {
     keptTable.create(TABLE);
+    outflowTable.create();
     const out = new Outbox(around, self);
     const repairs = new RepairDesk(out, settings);
     const jobs = new JobDesk(out, settings.syncBytesPerSecond);

@@ -50,6 +50,8 @@ export interface JobState {
   readonly failures: number;
   /** When something last has. */
   readonly progressAtMs: number;
+  /** Since when the source has said nothing but that it is busy; undefined: it has not. */
+  readonly busySinceMs: number | undefined;
 }
 
 type Stage =
@@ -92,6 +94,9 @@ export const PASSES_MAX = 3;
 /** A job to which nothing has come for so long has failed. */
 export const STALL_MS = 10_000;
 
+/** How long a job waits for a busy source where no other has what it wants, and where others have it too. */
+export const BUSY_MS_MAX = { adopt: 60_000, merge: 2000 };
+
 const BUSY_WAIT_MS = 200;
 const RETRY_WAIT_MS = 100;
 const RETRY_WAIT_MS_MAX = 1600;
@@ -100,7 +105,7 @@ const BULK_DIFFERENCE = 0.2;
 
 /** A job that has yet to begin. */
 export function jobOf(job: SyncJob, nowMs: number): JobState {
-  const begun = { fetched: 0, total: 0, failures: 0, progressAtMs: nowMs };
+  const begun = { fetched: 0, total: 0, failures: 0, progressAtMs: nowMs, busySinceMs: undefined };
   return { job, stage: { type: 'opening' }, floor: job.floor, ...begun };
 }
 
@@ -188,6 +193,14 @@ function retry(before: JobState, nowMs: number): readonly [JobState, JobEffect] 
   return [state, { type: 'wait', ms: Math.min(RETRY_WAIT_MS_MAX, RETRY_WAIT_MS * 2 ** (failures - 1)) }];
 }
 
+/** The source lives, and has others to serve: that is nobody's failure, but does not go on for ever. */
+function waitForTurn(before: JobState, nowMs: number): readonly [JobState, JobEffect] {
+  const { busySinceMs = nowMs, job } = before;
+  const state = { ...before, failures: 0, progressAtMs: nowMs, busySinceMs };
+  if (nowMs - busySinceMs >= BUSY_MS_MAX[job.mode]) return ended(state, 'failed');
+  return [state, { type: 'wait', ms: BUSY_WAIT_MS }];
+}
+
 /** Whatever was asked last counts as not asked. */
 function unasked(state: JobState): JobState {
   const { stage } = state;
@@ -198,11 +211,8 @@ function unasked(state: JobState): JobState {
 
 function answered(before: JobState, answer: SyncAnswer, table: KvTable, nowMs: number): readonly [JobState, JobEffect] {
   if (answer.type === 'stale') return ended(before, 'stale');
-  if (answer.type === 'busy') {
-    const [state, effect] = retry(before, nowMs);
-    return [state, effect.type === 'wait' ? { type: 'wait', ms: BUSY_WAIT_MS } : effect];
-  }
-  const state: JobState = { ...before, failures: 0, progressAtMs: nowMs };
+  if (answer.type === 'busy') return waitForTurn(before, nowMs);
+  const state: JobState = { ...before, failures: 0, progressAtMs: nowMs, busySinceMs: undefined };
   const { stage } = state;
   switch (stage.type) {
     case 'opening':

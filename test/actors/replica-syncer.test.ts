@@ -228,6 +228,23 @@ describe('the replica syncer, fetching', () => {
   );
 
   it(
+    'lets others go on while a source has no time for it, and a rescue at once',
+    onStage([], async (stage) => {
+      const arcs = splitRange(WHOLE, 4);
+      const jobs = arcs.map((arc, n) => jobOfSource({ arc, id: n + 1, purpose: n === 3 ? 'rescue' : 'learn' }));
+      for (const job of jobs.slice(0, 2)) {
+        await stage.tell(() => replicaSyncer.sync(job));
+        await stage.answer(await stage.asked('sync_open'), { type: 'busy' });
+      }
+      for (const job of jobs.slice(2)) await stage.tell(() => replicaSyncer.sync(job));
+      const asked = stage.asks.map(({ question }) => arcs.indexOf(question.arc) + 1);
+      expect(asked).toEqual([3, 4]);
+      await stage.play(500);
+      expect(stage.told.toSorted()).toEqual(['started', ...[1, 2, 3, 4].map((id) => `synced ${id} done`)].toSorted());
+    }),
+  );
+
+  it(
     'fetches no faster than it may',
     onStage([], async (stage) => {
       const theirs = stage.memberTable(MEMBER);

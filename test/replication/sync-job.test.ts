@@ -2,7 +2,15 @@
 import * as fc from 'fast-check';
 import { inRange } from '../../src/chord/range';
 import { CHUNK_RECORDS_MAX, FETCH_MAX } from '../../src/protocol/rpc-sync';
-import { type JobEffect, jobOf, PASSES_MAX, STALL_MS, stepSync } from '../../src/replication/sync-job';
+import {
+  BUSY_MS_MAX,
+  type JobEffect,
+  jobOf,
+  type JobState,
+  PASSES_MAX,
+  STALL_MS,
+  stepSync,
+} from '../../src/replication/sync-job';
 import { HybridClock } from '../../src/replication/hybrid-clock';
 import { encodeVersion } from '../../src/replication/version';
 import { MemoryTable } from '../../src/store/memory-table';
@@ -10,6 +18,7 @@ import {
   answerOf,
   ARC,
   contentsOf,
+  EPOCH,
   FLOOR,
   jobFor,
   NOW_MS,
@@ -280,6 +289,29 @@ describe('a job to which nothing comes', () => {
     const [state] = begin();
     const [, effect] = stepJob(state, { type: 'answered', answer: { type: 'busy' } }, new MemoryTable(), 1);
     expect(effect).toEqual({ type: 'wait', ms: 200 });
+  });
+
+  it.each(['adopt', 'merge'] as const)('waits longer where nobody else has what it wants, mode %s', (mode) => {
+    const table = new MemoryTable();
+    const busy = { type: 'answered', answer: { type: 'busy' } } as const;
+    const untilMs = BUSY_MS_MAX[mode];
+    const waitFrom = (before: JobState, fromMs: number) => {
+      let [state, effect] = stepJob(before, busy, table, fromMs);
+      for (let nowMs = fromMs; nowMs < fromMs + untilMs; nowMs += 200) {
+        expect(effect.type).toBe('wait');
+        [state, effect] = stepJob(stepJob(state, { type: 'woken' }, table, nowMs)[0], busy, table, nowMs);
+      }
+      return [state, stepJob(state, busy, table, fromMs + untilMs)[1]] as const;
+    };
+    const [first] = stepJob(jobOf(jobFor({ mode }), 0), { type: 'begun' }, table, 0);
+    const [waited, end] = waitFrom(first, 0);
+    expect(end).toEqual({ type: 'ended', outcome: 'failed' });
+    // Once it has had its turn it waits as long again, and what is lost after a long wait is asked again.
+    const source = tableOf(records(5));
+    const opened = answerOf(source, { type: 'sync_open', arc: WHOLE, epoch: EPOCH, purpose: 'learn' });
+    const [served] = stepJob(waited, { type: 'answered', answer: opened }, table, untilMs - 1);
+    expect(waitFrom(served, untilMs)[1]).toEqual({ type: 'ended', outcome: 'failed' });
+    expect(stepJob(waited, { type: 'failed', isLost: false }, table, untilMs - 1)[1].type).toBe('wait');
   });
 
   it('is over when the source has another view', () => {
