@@ -50,7 +50,7 @@ export interface Args {
  * connection's from the first moment, so that it is closed even if the process never runs.
  */
 export function startLink(args: Args): StartResult {
-  const socket = currentSelf().openPort(() => args.socket.destroy());
+  const socket = currentSelf().openPort(() => letGo(args.socket));
   const pid = genServer.spawnLink(callbacks, args, { module: 'connection' });
   socket.connect(pid);
   return { ok: true, value: pid };
@@ -139,7 +139,7 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
 
   /** What was answered still leaves, as long as the supervisor waits. */
   terminate(reason, state, self) {
-    if (reason === 'shutdown' && !state.closing) {
+    if (reason !== 'normal' && !state.closing) {
       state.session?.farewell?.();
       send(state);
     }
@@ -299,6 +299,17 @@ function giveUp(state: State, self: Self<Info>, why: Interruption): Handled<Stat
   countArriving(state);
   send(state);
   return session.isIdle ? close(state, self) : noReply(state);
+}
+
+/**
+ * The process is gone, and the socket goes. Where a last answer has left that the other side may not have read, it first
+ * has a moment for that: a socket that is closed with bytes unread takes its last answer along.
+ */
+function letGo(socket: Socket): void {
+  if (socket.destroyed || !socket.writableEnded) return void socket.destroy();
+  socket.removeAllListeners('data').resume();
+  // No timer of the runtime: that may end with the process.
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 
 function flushed(socket: Socket): Promise<void> {

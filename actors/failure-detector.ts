@@ -261,8 +261,9 @@ function timed(outcome: peerLink.RpcOutcome<Tag>, state: State, self: Self<Info>
 /** Of another node's ping only its outcome counts: that the other node answers is not what was asked. */
 function probeEvent({ type, request }: Probe, outcome: peerLink.RpcOutcome<Tag>): SuspicionEvent {
   if (outcome.type === 'rpc_failed') {
-    const isRefused = type === 'probe' && REFUSALS.has(outcome.failure.code);
-    return { type: 'probe_failed', request, isRefused };
+    const { code, isRefused: isShut = false } = outcome.failure;
+    const isRefused = type === 'probe' && REFUSALS.has(code);
+    return { type: 'probe_failed', request, isRefused, isShut: isRefused && isShut };
   }
   if (type === 'probe') return { type: 'probe_answered', request, from: outcome.from, rttMs: outcome.rttMs };
   return outcome.answer.type === 'pong'

@@ -21,8 +21,8 @@ export type Told =
   | { readonly type: 'heard'; readonly peer: Peer; readonly rttMs: number | undefined }
   /** A question was not answered in time. */
   | { readonly type: 'missed'; readonly peer: Peer }
-  /** A connection to it broke, or could not be made. */
-  | { readonly type: 'lost'; readonly peer: Peer }
+  /** A connection to it broke, or could not be made. `isSevered`: it was in use, and ended without a word. */
+  | { readonly type: 'lost'; readonly peer: Peer; readonly isSevered: boolean }
   /** Somebody cannot go on before it is known whether this one lives: there will be a verdict. */
   | { readonly type: 'judge'; readonly peer: Peer }
   /** The ring's pointers have changed. */
@@ -40,7 +40,7 @@ export const TABLE = ets.tableName<HealthRow, 'id'>('health');
 
 export const heard = (peer: Peer, rttMs?: number) => genServer.cast(NAME, { type: 'heard', peer, rttMs });
 export const missed = (peer: Peer) => genServer.cast(NAME, { type: 'missed', peer });
-export const lost = (peer: Peer) => genServer.cast(NAME, { type: 'lost', peer });
+export const lost = (peer: Peer, isSevered = false) => genServer.cast(NAME, { type: 'lost', peer, isSevered });
 export const judge = (peer: Peer) => genServer.cast(NAME, { type: 'judge', peer });
 
 /** What is thought of everybody; undefined while the failure detector is being restarted. */

@@ -115,6 +115,9 @@ const IDLE_MS = 60_000;
 /** What one write may hold, short of a single question that is longer. */
 const WRITE_BYTES_MAX = 1024 * 1024;
 
+/** What the system says of a connection whose other end was closed; undefined: nothing, it has just ended. */
+const SEVERED: ReadonlySet<string | undefined> = new Set([undefined, 'ECONNRESET', 'EPIPE']);
+
 const IDLE: Phase = { type: 'idle' };
 
 // Callbacks
@@ -241,7 +244,7 @@ function happened(message: WireMessage, state: State, self: Self<Info>): void {
     case 'wire_drained':
       return;
     case 'wire_closed':
-      return closed(message.code ?? 'it was closed', state, self);
+      return closed(message.code ?? 'it was closed', state, self, { isSevered: SEVERED.has(message.code) });
     default:
       return unreachable(message);
   }
@@ -269,8 +272,16 @@ function refused(handshake: HandshakeFault, message: string, state: State, self:
   failed({ code: 'refused', message: `Cannot ask ${addr}: ${message}`, handshake }, state, self);
 }
 
-/** The connection is over. By `not_a_member` it says that what was not answered was not done. */
-function closed(why: string, state: State, self: Self<Info>, last?: RpcErrorCode): void {
+/** How a connection has ended. */
+interface Ending {
+  /** Its last word. By `not_a_member` it says that what was not answered was not done. */
+  readonly last?: RpcErrorCode;
+  /** The other system has ended it, and the other process has not had a last word. @default false */
+  readonly isSevered?: boolean;
+}
+
+/** The connection is over. */
+function closed(why: string, state: State, self: Self<Info>, { last, isSevered = false }: Ending = {}): void {
   const { phase, addr, desk } = state;
   wireOf(state)?.destroy();
   if (phase.type !== 'open') {
@@ -289,7 +300,7 @@ function closed(why: string, state: State, self: Self<Info>, last?: RpcErrorCode
   if (!phase.wire.wasOfUse) return failed({ ...failure, code: 'unreachable' }, state, self, phase.peer);
   state.phase = IDLE;
   state.silentSinceMs = undefined;
-  health.lost(phase.peer);
+  health.lost(phase.peer, isSevered);
 }
 
 /** An attempt was of no use: rests, for the longer the more of them there were. */
@@ -328,7 +339,7 @@ function take(found: Frame | FrameRefusal | ShortFrame, wire: PeerWire, state: S
       return answeredShort(desk.take(found.correlationId), found.answer, peer, { desk, self });
     case 'error': {
       wire.wasOfUse = true;
-      if (found.correlationId === WHOLE_CONNECTION) return closed(found.message, state, self, found.code);
+      if (found.correlationId === WHOLE_CONNECTION) return closed(found.message, state, self, { last: found.code });
       const asked = desk.take(found.correlationId);
       if (asked === undefined) return;
       const message = `Cannot ask ${addr} (${asked.question.type}): ${found.message}`;

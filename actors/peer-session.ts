@@ -43,7 +43,7 @@ import { unreachable } from '../src/unreachable';
 import type { DataService, RecordQuestion } from './data-service';
 import type { FrameTally } from './frame-tally';
 import { IN_FLIGHT_MAX, Questions } from './questions';
-import { isRpcReply, LAST_WORDS, type RpcAsked, type RpcTold } from './rpc-reply';
+import { isRpcReply, LAST_WORDS, LEAVING, PARTING, type RpcAsked, type RpcTold } from './rpc-reply';
 import type { Interruption, Line, OpenSession, Session } from './session';
 
 // API
@@ -152,8 +152,9 @@ class PeerSession implements Session {
 
   /** What a node that has left its ring has been sent and has not answered, it has not done either: it may go elsewhere. */
   farewell(): void {
-    if (!this.greeted || !this.isIdle || this.isOver || this.options.answerDescribe()?.state !== 'leaving') return;
-    this.writeError(WHOLE_CONNECTION, 'not_a_member', 'This node has left its ring, and ends');
+    if (!this.greeted || this.isOver) return;
+    const hasLeft = this.isIdle && this.options.answerDescribe()?.state === 'leaving';
+    this.writeError(WHOLE_CONNECTION, ...(hasLeft ? LEAVING : PARTING));
     this.end();
   }
 

@@ -55,6 +55,12 @@ export const LAST_WORDS: Readonly<Record<Interruption, readonly [RpcErrorCode, s
   too_much: ['overloaded', 'Cannot read frame: the node is receiving too much at a time'],
 };
 
+/** What a node is told whose conversation ends while this process goes on. */
+export const PARTING: readonly [RpcErrorCode, string] = ['internal', 'This conversation ends, and another may begin'];
+
+/** What a node is told whose conversation ends because this node has left its ring. */
+export const LEAVING: readonly [RpcErrorCode, string] = ['not_a_member', 'This node has left its ring, and ends'];
+
 export function isRpcReply(message: unknown): message is RpcReply {
   return typeof message === 'object' && message !== null && 'type' in message && message.type === 'rpc_reply';
 }

@@ -41,7 +41,7 @@ export interface Session {
   resume(): void;
   /** Say a last word, let go of what has come of the request, and decode nothing more. */
   interrupt(why: Interruption): void;
-  /** The node ends: say what the other side should know of what was not answered. */
+  /** The conversation ends here: say what the other side should know of what was not answered, and that this process lives. */
   farewell?(): void;
   /** Whether it wants no more bytes just now: too much is in flight, or its reader is slow. */
   readonly isFull: boolean;

@@ -20,8 +20,11 @@ export type SuspicionEvent =
   | { readonly type: 'heard'; readonly peer: Peer; readonly rttMs?: number | undefined }
   /** A question was not answered in time. */
   | { readonly type: 'missed'; readonly peer: Peer }
-  /** A connection to the peer broke, or was refused. */
-  | { readonly type: 'lost'; readonly peer: Peer }
+  /**
+   * A connection to the peer broke, or was refused. `isSevered`: it was in use, and ended without the last word that a
+   * process has which closes it, so that process may be gone.
+   */
+  | { readonly type: 'lost'; readonly peer: Peer; readonly isSevered?: boolean }
   /** Somebody wants to know whether the peer is dead: exactly one verdict follows; those who ask during one trial share it. */
   | { readonly type: 'judge'; readonly peer: Peer }
   /** A probe, or somebody who was asked to probe, has brought an answer; `from` is there if the peer itself spoke. */
@@ -31,8 +34,16 @@ export type SuspicionEvent =
       readonly from?: Peer | undefined;
       readonly rttMs?: number | undefined;
     }
-  /** It has not. `isRefused`: somebody is there and says that nobody listens, which an asked third party cannot tell. */
-  | { readonly type: 'probe_failed'; readonly request: number; readonly isRefused: boolean }
+  /**
+   * It has not. `isRefused`: somebody is there and says that the peer is not, which an asked third party cannot tell.
+   * `isShut`: it is the machine that says so, for nobody listens at the port.
+   */
+  | {
+      readonly type: 'probe_failed';
+      readonly request: number;
+      readonly isRefused: boolean;
+      readonly isShut?: boolean;
+    }
   /** The ring's neighbours from now on, without the node itself. */
   | { readonly type: 'watch'; readonly predecessor: Peer | undefined; readonly successors: readonly Peer[] }
   /** The node's own event loop was held up for so long. */
@@ -81,6 +92,8 @@ export interface Trial {
   readonly direct: number;
   readonly indirect: readonly number[];
   readonly refusals: number;
+  /** A connection that was in use has ended without a word. */
+  readonly isSevered: boolean;
   /** When a peer that has refused a connection is tried again. */
   readonly retryAtMs: number | undefined;
   readonly extensions: number;

@@ -4,6 +4,10 @@
  * A trial begins with the first thing that speaks against a peer and ends with the first sign of
  * life, with a second refused connection, or at its deadline, whichever comes first. So it always
  * ends, also when nobody answers at all.
+ *
+ * One refusal is enough after a connection in use has ended without a word. A process that lives has one: whatever part of
+ * it is restarted says so on the connections that it closes, and a listener that is restarted closes none. Only
+ * where the whole process has gone does its system both end the connections and refuse new ones.
  */
 import type { Peer } from './peer';
 import {
@@ -12,9 +16,20 @@ import {
   rtoOf,
   type RoundTrip,
   type SuspicionEffect,
+  type SuspicionEvent,
   type SuspicionState,
   type Trial,
 } from './suspicion-state';
+
+/** What is said against a peer. */
+export interface Charge {
+  /** Somebody wants the verdict, whatever it is. @default false */
+  readonly isAsked?: boolean;
+  /** A connection that was in use has ended without a word. @default false */
+  readonly isSevered?: boolean;
+}
+
+type Refusal = Pick<Extract<SuspicionEvent, { type: 'probe_failed' }>, 'isShut'>;
 
 /** The next state, and what is to be done. */
 export type Outcome = [SuspicionState, readonly SuspicionEffect[]];
@@ -55,7 +70,7 @@ export function heard(state: SuspicionState, peer: Peer, rttMs: number | undefin
 export function accuse(
   state: SuspicionState,
   peer: Peer,
-  isAsked: boolean,
+  { isAsked = false, isSevered = false }: Charge,
   nowMs: number,
   random: () => number,
 ): Outcome {
@@ -64,17 +79,39 @@ export function accuse(
   if (peer.id === state.self) return verdict(true);
   if (known && known.peer.inc > peer.inc) return verdict(false);
   if (known && known.peer.inc < peer.inc) {
-    return andThen(reborn(state, known, peer, nowMs), (next) => accuse(next, peer, isAsked, nowMs, random));
+    return andThen(reborn(state, known, peer, nowMs), (next) =>
+      accuse(next, peer, { isAsked, isSevered }, nowMs, random),
+    );
   }
   if (known?.standing === 'dead') return verdict(false);
   const trial = trialOf(state, peer);
-  if (trial) return [isAsked ? withTrial(state, { ...trial, isAsked }) : state, NOTHING];
+  if (trial) return charge(state, trial, { isAsked, isSevered }, nowMs);
   // Whoever accuses so many at once is likely to be cut off himself.
   if (state.trials.length >= TRIALS_MAX) return verdict(true);
-  return openTrial(state, peer, isAsked, nowMs, random);
+  return openTrial(state, peer, { isAsked, isSevered }, nowMs, random);
 }
 
-function openTrial(state: SuspicionState, peer: Peer, isAsked: boolean, nowMs: number, random: () => number): Outcome {
+/** More is said against a peer that is being tried. A probe that was on its way through a severed connection is lost. */
+function charge(
+  state: SuspicionState,
+  before: Trial,
+  { isAsked, isSevered }: Required<Charge>,
+  nowMs: number,
+): Outcome {
+  const isNews = isSevered && !before.isSevered;
+  if (!isNews && (!isAsked || before.isAsked)) return [state, NOTHING];
+  const trial: Trial = { ...before, isAsked: before.isAsked || isAsked, isSevered: before.isSevered || isSevered };
+  if (!isNews) return [withTrial(state, trial), NOTHING];
+  return probeAgain(state, { ...trial, retryAtMs: undefined }, Math.max(1, trial.deadlineMs - nowMs));
+}
+
+function openTrial(
+  state: SuspicionState,
+  peer: Peer,
+  { isAsked, isSevered }: Required<Charge>,
+  nowMs: number,
+  random: () => number,
+): Outcome {
   const windowMs = trialMs(state, peer, nowMs);
   const direct = state.lastRequest + 1;
   const others = othersThan(state, peer, random);
@@ -85,6 +122,7 @@ function openTrial(state: SuspicionState, peer: Peer, isAsked: boolean, nowMs: n
     direct,
     indirect: others.map((_via, index) => direct + 1 + index),
     refusals: 0,
+    isSevered,
     retryAtMs: undefined,
     extensions: 0,
   };
@@ -102,10 +140,10 @@ function openTrial(state: SuspicionState, peer: Peer, isAsked: boolean, nowMs: n
   ];
 }
 
-/** A connection was refused: the second time in a trial that is the verdict. */
-export function refused(state: SuspicionState, trial: Trial, nowMs: number): Outcome {
+/** A connection was refused: the second time in a trial that is the verdict, and the first time where nothing else can be. */
+export function refused(state: SuspicionState, trial: Trial, { isShut = false }: Refusal, nowMs: number): Outcome {
   const refusals = trial.refusals + 1;
-  if (refusals >= REFUSALS_MAX) return died(state, trial.peer);
+  if (refusals >= REFUSALS_MAX || (trial.isSevered && isShut)) return died(state, trial.peer);
   return [withTrial(state, { ...trial, refusals, retryAtMs: nowMs + REFUSAL_PAUSE_MS }), NOTHING];
 }
 

@@ -5,8 +5,8 @@
  * There are two levels. Whoever fails to answer once is *suspect*: others are asked instead of it,
  * and any sign of life clears it. It is then tried at once: directly, and through two neighbours,
  * because the way between two nodes may be broken while both are well. If nothing is heard from it
- * until the trial's deadline, or if it refuses two connections in a row, it is *dead*, and stays so
- * until it is heard of again. A higher incarnation shows that what it was before has died.
+ * until the trial's deadline, or if it refuses two connections in a row, or one after those that it had
+ * have ended without a word, it is *dead*, and stays so until it is heard of again. A higher incarnation shows that what it was before has died.
  *
  * A question's timeout follows from how long the peer took to answer earlier ones (Jacobson's
  * estimate). A node that was itself held up has heard nobody, so then it judges nobody: trials are
@@ -51,10 +51,11 @@ export function stepSuspicion(
     case 'heard':
       return heard(state, event.peer, event.rttMs, nowMs);
     case 'missed':
+      return accuse(state, event.peer, {}, nowMs, random);
     case 'lost':
-      return accuse(state, event.peer, false, nowMs, random);
+      return accuse(state, event.peer, event, nowMs, random);
     case 'judge':
-      return accuse(state, event.peer, true, nowMs, random);
+      return accuse(state, event.peer, { isAsked: true }, nowMs, random);
     case 'probe_answered':
       return probeAnswered(state, event, nowMs);
     case 'probe_failed':
@@ -91,7 +92,7 @@ type Failed = Extract<SuspicionEvent, { type: 'probe_failed' }>;
 /** Silence decides nothing before the deadline; a refused connection is an answer of its own. */
 function probeFailed(state: SuspicionState, event: Failed, nowMs: number, random: () => number): Outcome {
   const trial = state.trials.find(({ direct }) => direct === event.request);
-  if (trial) return event.isRefused ? refused(state, trial, nowMs) : [state, NOTHING];
+  if (trial) return event.isRefused ? refused(state, trial, event, nowMs) : [state, NOTHING];
   const probe = state.probes.find(({ request }) => request === event.request);
   return probe ? unanswered(state, probe, nowMs, random) : [state, NOTHING];
 }
@@ -108,7 +109,7 @@ function tick(state: SuspicionState, nowMs: number, random: () => number): Outco
 function unanswered(state: SuspicionState, { peer, request }: Asked, nowMs: number, random: () => number): Outcome {
   const next = { ...state, probes: state.probes.filter((other) => other.request !== request) };
   const isDead = next.known.get(peer.id)?.standing === 'dead';
-  return accuse(next, peer, isDead && isWatched(next, peer), nowMs, random);
+  return accuse(next, peer, { isAsked: isDead && isWatched(next, peer) }, nowMs, random);
 }
 
 type Asked = SuspicionState['probes'][number];

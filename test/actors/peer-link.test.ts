@@ -282,6 +282,8 @@ describe('a node that cannot be reached', () => {
       return a.lost.length > 0;
     };
     await until('it is given up', askUntilLost);
+    // It was this node that has closed the connection: the other one is not known to have gone.
+    expect(a.severed).toEqual([]);
     await fake.connections[0]?.over();
     await until('it is dialled anew', async () => {
       await a.ask(fake.peer, PING, 100);
@@ -397,9 +399,36 @@ describe('a connection that breaks', () => {
     expect(inShort(await a.ask(fake.peer, PING))).toBe('pong');
     expect(inShort(await a.ask(fake.peer, PING))).toBe('disconnected sent');
     await until('it is reported', () => a.lost.length === 1);
+    expect(a.severed).toEqual([fake.peer]);
     expect(inShort(await a.ask(fake.peer, PING))).toBe('pong');
     expect(fake.connections).toHaveLength(2);
   });
+
+  it.each(['listener-sup', 'connection-sup'])(
+    'is reported as one that had a last word where the process lives and only its %s was killed',
+    async (name) => {
+      const a = await PeerNode.start();
+      a.detect();
+      const asker = new Asker(a);
+      for (let round = 1; round <= 10; round += 1) {
+        const b = await answeringNode();
+        expect(inShort(await a.ask(b.peer, PING))).toBe('pong');
+        // Bytes that nobody reads any more must not cost this side the word.
+        const askMore = () => {
+          for (let tag = 0; tag < 50; tag += 1) asker.ask(b.peer, PING, tag);
+        };
+        askMore();
+        const pid = b.runtime.whereis(name);
+        if (pid) b.runtime.exit(pid, 'kill');
+        for (let turn = 0; turn < 20; turn += 1) {
+          askMore();
+          await new Promise(setImmediate);
+        }
+        await until('it is reported', () => a.lost.some(({ id }) => id === b.peer.id));
+      }
+      expect(a.severed).toEqual([]);
+    },
+  );
 
   it('leads to the node that is started there next, which says that it is another incarnation', async () => {
     const [a, b] = [await PeerNode.start(), await answeringNode({ inc: 1n })];
@@ -416,6 +445,7 @@ describe('a connection that breaks', () => {
 
   it('ends when the other side loses the framing, or says that it ends', async () => {
     const a = await PeerNode.start();
+    a.detect();
     const lastWords: Said[] = [
       Buffer.from('ffffffff', 'hex'),
       { type: 'error', correlationId: 0, code: 'overloaded', message: 'Cannot go on: too much' },
@@ -423,6 +453,7 @@ describe('a connection that breaks', () => {
     const fake = await FakePeer.listen({ onFrame: (_frame, peer) => peer.send(lastWords.shift() as never) });
     expect(inShort(await a.ask(fake.peer, PING))).toBe('disconnected sent');
     await fake.connections[0]?.over();
+    expect(a.severed).toEqual([]);
     await until('it is dialled again', async () => {
       const outcome = inShort(await a.ask(fake.peer, PING));
       expect(outcome).toMatch(/^(disconnected sent|unreachable unsent)$/);

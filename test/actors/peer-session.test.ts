@@ -458,9 +458,29 @@ describe('a conversation whose node ends', () => {
     expect(await endOf('leaving', 1)).toEqual({ 0: 'not_a_member', 1: ['not_owner', null] });
   });
 
-  it('ends without one where something may have been done that was not answered, or the node goes on', async () => {
-    expect(await endOf('leaving', 2)).toEqual({ 1: ['not_owner', null] });
-    expect(await endOf('active', 1)).toEqual({ 1: ['not_owner', null] });
+  it('ends with another where something may have been done that was not answered, or the node goes on', async () => {
+    expect(await endOf('leaving', 2)).toEqual({ 0: 'internal', 1: ['not_owner', null] });
+    expect(await endOf('active', 1)).toEqual({ 0: 'internal', 1: ['not_owner', null] });
+  });
+
+  it('leaves time to read that word for whoever was just writing', async () => {
+    const pids: Pid[] = [];
+    const { node, guest } = await withGuest({
+      serveData: ({ self }) => ({ serve: () => void pids.push(self.pid), handle: () => false }),
+    });
+    guest.send(GET_IT(1));
+    await until('it has come', () => pids.length === 1);
+    guest.socket.pause();
+    const [pid] = pids;
+    if (pid) node.runtime.exit(pid, 'shutdown');
+    await until('the process is gone', () => pid?.process === undefined);
+    for (let id = 2; id < 10; id += 1) {
+      guest.send(GET_IT(id));
+      await new Promise(setImmediate);
+    }
+    guest.socket.resume();
+    await guest.over();
+    expect(answersOf(guest)).toEqual({ 0: 'internal' });
   });
 });
 

@@ -71,6 +71,12 @@ const indirectProbes = (effects: readonly SuspicionEffect[]) =>
 const verdictsOf = (effects: readonly SuspicionEffect[]) =>
   effects.flatMap((effect) => (effect.type === 'verdict' ? [[effect.peer, effect.isAlive] as const] : []));
 const refused = (request: number): SuspicionEvent => ({ type: 'probe_failed', request, isRefused: true });
+const shut = (request: number): SuspicionEvent => ({
+  type: 'probe_failed',
+  request,
+  isRefused: true,
+  isShut: true,
+});
 const unanswered = (request: number): SuspicionEvent => ({ type: 'probe_failed', request, isRefused: false });
 
 describe('a trial', () => {
@@ -153,6 +159,53 @@ describe('a trial', () => {
     expect(verdictsOf(detector.pass(1000))).toEqual([]);
   });
 
+  it('is survived by a listener that is away for 50 ms, as long as no connection has ended without a word', () => {
+    for (const isSevered of [false, undefined]) {
+      const detector = new Detector({ successors: [A, B] });
+      const lost = { type: 'lost', peer: A, ...(isSevered !== undefined && { isSevered }) } as const;
+      detector.step(shut(directProbe(detector.step(lost))));
+      for (let ms = 0; ms < 49; ms += 7) {
+        expect([detector.step(lost), detector.pass(7)]).toEqual([[], []]);
+        expect(detector.standing(A)).toBe('suspect');
+      }
+      const request = directProbe(detector.pass(5));
+      expect(detector.step({ type: 'probe_answered', request, from: A })).toEqual([{ type: 'cleared', peer: A }]);
+    }
+  });
+
+  it('ends with the first port that is shut where a connection in use has ended without a word', () => {
+    const detector = new Detector({ successors: [A, B] });
+    const effects = detector.step({ type: 'lost', peer: A, isSevered: true });
+    expect(detector.standing(A)).toBe('suspect');
+    expect(verdictsOf(detector.step(shut(directProbe(effects))))).toEqual([[A, false]]);
+    expect(detector.standing(A)).toBe('dead');
+  });
+
+  it('goes on where a connection has ended without a word and somebody listens, or answers', () => {
+    const detector = new Detector({ successors: [A, B] });
+    const severed = { type: 'lost', peer: A, isSevered: true } as const;
+    // Another node is there, or one that speaks another protocol: no machine has said that nobody listens.
+    expect(detector.step(refused(directProbe(detector.step(severed))))).toEqual([]);
+    expect(detector.standing(A)).toBe('suspect');
+    const request = directProbe(detector.pass(60));
+    detector.step({ type: 'probe_answered', request, from: A });
+    expect(detector.standing(A)).toBe('alive');
+    // What was cleared is forgotten: the next trial takes two refusals again.
+    expect(detector.step(shut(directProbe(detector.step({ type: 'missed', peer: A }))))).toEqual([]);
+    expect(detector.standing(A)).toBe('suspect');
+  });
+
+  it('probes anew, and at once, when its probe was lost with the connection', () => {
+    const detector = new Detector({ successors: [A, B] });
+    const first = directProbe(detector.step({ type: 'missed', peer: A }));
+    detector.pass(20);
+    detector.step(unanswered(first));
+    const again = detector.step({ type: 'lost', peer: A, isSevered: true });
+    expect(probesOf(again)).toMatchObject([{ peer: A, timeoutMs: 180 }]);
+    expect(detector.step({ type: 'lost', peer: A, isSevered: true })).toEqual([]);
+    expect(verdictsOf(detector.step(shut(directProbe(again))))).toEqual([[A, false]]);
+  });
+
   it('does not begin twice, and is not begun for the dead', () => {
     const detector = new Detector();
     detector.step({ type: 'missed', peer: A });
@@ -231,6 +284,7 @@ describe('a verdict', () => {
   const word = fc.oneof(
     fc.record({
       type: fc.constantFrom('heard', 'missed', 'lost', 'judge'),
+      isSevered: fc.boolean(),
       n: fc.integer({ min: 2, max: 6 }),
       inc: fc.integer({ min: 1, max: 2 }),
     }),
@@ -249,11 +303,11 @@ describe('a verdict', () => {
             const about = peer(next.n, BigInt(next.inc));
             const question = { atMs: detector.nowMs, of: `${about.id} ${about.inc}`, after: detector.verdicts.length };
             if (next.type === 'judge') asked.push(question);
-            detector.step({ type: next.type as 'heard', peer: about });
+            detector.step({ type: next.type as 'lost', peer: about, isSevered: next.isSevered });
           } else if ('request' in next) {
             const { type, request } = next;
             if (type === 'answer') detector.step({ type: 'probe_answered', request });
-            else detector.step({ type: 'probe_failed', request, isRefused: type === 'refusal' });
+            else detector.step(type === 'refusal' ? shut(request) : unanswered(request));
           } else if (next.type === 'pass') detector.pass(next.ms);
           else detector.step({ type: 'lagged', ms: next.ms });
         }
@@ -264,7 +318,8 @@ describe('a verdict', () => {
         }
         // Nobody is told that somebody lives who has not asked.
         expect(detector.verdicts.filter(({ isAlive }) => isAlive).length).toBeLessThanOrEqual(asked.length);
-        expect(detector.state.trials).toEqual([]);
+        // A neighbour that is quiet may just be tried, but nobody for longer than a trial takes.
+        expect(detector.state.trials.filter(({ deadlineMs }) => deadlineMs < detector.nowMs)).toEqual([]);
       }),
       { seed: SEED, numRuns: 300 },
     );

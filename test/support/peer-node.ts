@@ -17,6 +17,7 @@ import { Writers } from '../../src/replication/version';
 import { Door } from '../../src/transport/door';
 import { clientSessions } from '../../actors/client-session';
 import { FrameTally } from '../../actors/frame-tally';
+import type { Told } from '../../actors/health';
 import * as peerLink from '../../actors/peer-link';
 import type { DataService } from '../../actors/data-service';
 import { peerSessions, type PeerSessionOptions } from '../../actors/peer-session';
@@ -49,6 +50,8 @@ export const helloAt = (port: number, { cluster = 'test', inc = 1n, replicas = 3
 export class PeerNode {
   /** What its failure detector was told. */
   readonly lost: Peer[] = [];
+  /** Those of them whose connection ended without a word. */
+  readonly severed: Peer[] = [];
   readonly missed: Peer[] = [];
   private constructor(
     readonly runtime: Runtime,
@@ -121,8 +124,9 @@ export class PeerNode {
 
   /** Writes down what the failure detector is told. */
   detect(): void {
-    this.actor('failure-detector', ({ message }: { message: { readonly type: string; readonly peer: Peer } }) => {
+    this.actor('failure-detector', ({ message }: { message: Told }) => {
       if (message.type === 'lost') this.lost.push(message.peer);
+      if (message.type === 'lost' && message.isSevered) this.severed.push(message.peer);
       if (message.type === 'missed') this.missed.push(message.peer);
     });
   }
