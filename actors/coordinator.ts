@@ -13,13 +13,13 @@
  * Bounds: `isFull` says when to stop decoding. Each request ends by its deadline; one alarm, for the
  * request that is due first, wakes those whose answer was lost with the process that should have sent it.
  */
-import type { KeyId } from '../src/chord/id';
-import type { Peer } from '../src/chord/peer';
+import type { BinaryString } from '../src/octets';
 import type { Self, TimerRef } from '../src/otp';
 import type { Request } from '../src/protocol/client-protocol';
 import type { Done, NotOwner } from '../src/protocol/rpc-data';
-import { type Place, routeOf, type RouteEffect, type RouteEvent, stepRoute } from '../src/replication/route';
-import { primaryOf } from '../src/replication/view';
+import { asksAll } from '../src/replication/quorum-read';
+import { routeOf, type RouteEffect, type RouteEvent, stepRoute } from '../src/replication/route';
+import type { Witness } from '../src/replication/testimony';
 import { holdsWholeRing } from '../src/replication/views';
 import { carryOut, type Copies, isEventual } from '../src/store/local-coordinator';
 import type { Target } from '../src/store/local-write';
@@ -31,6 +31,8 @@ import {
   bytesOf,
   doneOf,
   type Errand,
+  errandOf,
+  type Forwarder,
   isOutcome,
   type KeyRequest,
   questionOf,
@@ -40,16 +42,14 @@ import { KeyOrder } from './key-order';
 import type { Lookups } from './lookups';
 import type { RpcOutcome } from './peer-link';
 import { LOST_MS, Quorums, type Replicas } from './quorums';
+import { type Neighbourhood, placeOf } from './placing';
 import { isCopyHere, type Tables, Turn } from './turn';
+import { answerWitnessed, keepMinted } from './witnessed';
 
 // API
 
 /** What a coordinator sees of its node, and what it can ask of it. The real one is in surroundings.ts. */
-export interface Surroundings extends Tables, Replicas {
-  /** Who has the key, by all that is known without asking. */
-  primaryOf(key: KeyId): Peer | undefined;
-  /** Whether a node is not worth asking just now. @default none is */
-  isSuspect?(peer: Peer): boolean;
+export interface Surroundings extends Tables, Replicas, Neighbourhood {
   /** Lookups for the process that is given. */
   lookups(self: Self<unknown>): Pick<Lookups, 'begin' | 'handle' | 'expire'>;
 }
@@ -151,12 +151,27 @@ export class Coordinator {
     else this.wakeAt(errand, errand.route.deadlineMs);
   }
 
-  /** Serves what another node asks: at once, as far as it can be. */
+  /** Serves a request that nobody else has to be told of: at once, as far as it can be. */
   serve(request: KeyRequest, asker: Asker): void {
     const { target, systemMs } = this.turn;
     const copies = this.copiesFor(request);
     if (target === undefined || copies === undefined) return this.begin(request, asker);
     asker.answer(doneOf(carryOut(request, target, systemMs, copies.copies === 1), copies, 1), 0);
+  }
+
+  /** Serves what another node has passed on, and may keep too. */
+  serveFor(request: KeyRequest, forwarder: Forwarder): void {
+    const isNext = request.op !== 'get' && !this.order.has(request.key);
+    const made = isNext ? this.quorums.mint(this.newErrand(request, forwarder)) : undefined;
+    if (made) forwarder.answer(made, 0);
+    else this.serve(request, forwarder);
+  }
+
+  /** Answers a get at once to which nothing is to be added, if there is one; see witnessed.ts. */
+  confirm(key: BinaryString, witness: Witness): Done | undefined {
+    // What is under way for the key goes first, and now and then everybody is to be asked.
+    const isForLater = this.order.has(key) || asksAll(this.around.random());
+    return isForLater ? undefined : answerWitnessed(this.turn, key, witness);
   }
 
   /** A message that is for one of the requests. False: it is for somebody else. */
@@ -207,7 +222,8 @@ export class Coordinator {
       return this.advance(errand, { type: 'failed', failure: outcome.failure });
     }
     this.allowance.answered();
-    const { answer } = outcome;
+    const { answer, from } = outcome;
+    if (answer.type === 'minted') return this.advance(errand, keepMinted(this.turn, errand, answer, from));
     if (answer.type !== 'done' && answer.type !== 'not_owner') return this.advance(errand, NONSENSE);
     if (answer.type === 'done' && errand.isGet) this.allowance.learn(answer.value.length);
     this.advance(errand, { type: 'answered', answer });
@@ -252,7 +268,7 @@ export class Coordinator {
   private perform(errand: Errand, effect: RouteEffect): void {
     switch (effect.type) {
       case 'place':
-        return this.advance(errand, { type: 'placed', place: this.placeOf(errand) });
+        return this.advance(errand, { type: 'placed', place: placeOf(errand, this.turn, this.around) });
       case 'serve':
         return this.quorums.serve(errand);
       case 'send':
@@ -269,44 +285,18 @@ export class Coordinator {
     }
   }
 
-  private placeOf(errand: Errand): Place {
-    const { turn, around } = this;
-    const standing = turn.standingOf(errand.keyId);
-    if (standing === undefined) return NOT_YET;
-    if (isCopyHere(errand.request, standing, turn)) return HERE;
-    switch (standing.type) {
-      case 'primary':
-        return HERE;
-      case 'member': {
-        const primary = primaryOf(standing.view);
-        // While it seems to be dead there will soon be another.
-        return around.isTrusted(primary) ? { type: 'elsewhere', peer: primary } : NOT_YET;
-      }
-      case 'changing':
-        return NOT_YET;
-      case 'elsewhere':
-        return this.elsewhere(standing.hint, errand.keyId);
-      default:
-        return unreachable(standing);
-    }
-  }
-
-  private elsewhere(hint: Peer | undefined, id: KeyId): Place {
-    const primary = this.around.primaryOf(id);
-    // Whoever led the arc may have passed it on since, or have died: the list of members knows, once it names others.
-    const isOfUse = hint !== undefined && this.around.isSuspect?.(hint) !== true;
-    const peer = isOfUse && (primary === undefined || primary.id === this.around.self) ? hint : primary;
-    if (peer === undefined && this.turn.views?.ring.isMember !== true) return { type: 'outside' };
-    return { type: 'elsewhere', peer };
-  }
-
   private send(errand: Errand, { what, to, timeoutMs }: RouteEffect & { type: 'send' }): void {
     const { request, attempt } = errand;
     // Whether a write has been done is for a majority to say.
     const asked: KeyRequest = what === 'check' ? { ...request, op: 'get', consistency: 'quorum' } : request;
+    // A clock that is wrong must not say what may be kept.
+    const isWitness = !isEventual(asked) && (asked.op === 'get' || this.around.isSkewed?.() !== true);
+    const testimony = isWitness ? this.turn.testimonyOf(errand) : undefined;
+    errand.testimony = testimony;
     errand.stage = 'sending';
     this.wakeAt(errand, this.turn.nowMs + timeoutMs + LOST_MS);
-    this.around.ask(to, questionOf(asked), { tag: new Tag(errand, attempt, 'request'), timeoutMs, isBatched: true });
+    const options = { tag: new Tag(errand, attempt, 'request'), timeoutMs, isBatched: true };
+    this.around.ask(to, questionOf(asked, testimony), options);
   }
 
   private lookUp(errand: Errand): void {
@@ -347,22 +337,7 @@ export class Coordinator {
       deadlineMs: op === 'get' ? asker.deadlineAtMs : asker.deadlineAtMs - this.turn.waitedMs,
       valueBytes: value.length,
     });
-    return {
-      request,
-      key,
-      isGet: op === 'get',
-      keyId: this.turn.idOf(key),
-      asker,
-      route,
-      attempt: 0,
-      stage: 'queued',
-      wakeAtMs: Number.POSITIVE_INFINITY,
-      round: 0,
-      write: undefined,
-      read: undefined,
-      record: undefined,
-      spreadTo: 0,
-    };
+    return errandOf(request, asker, route, this.turn.idOf(key));
   }
 
   private end(errand: Errand, answer: Done | NotOwner, hops: number): void {
@@ -387,6 +362,4 @@ export class Coordinator {
 
 // Internal
 
-const HERE: Place = { type: 'here' };
-const NOT_YET: Place = { type: 'not_yet' };
 const NONSENSE: RouteEvent = { type: 'failed', failure: { code: 'bad_answer', wasSent: true } };

@@ -4,7 +4,7 @@
  * The session (peer-session.ts) knows the words and who is waiting; whoever serves (peer-requests.ts) knows the tables.
  */
 import type { Peer } from '../src/chord/peer';
-import type { DataAnswer, DataQuestion, ReplicaQuestion } from '../src/protocol/rpc-data';
+import type { DataAnswer, DataQuestion, ReplicaQuestion, RpcGet } from '../src/protocol/rpc-data';
 import type { RpcErrorCode } from '../src/protocol/rpc-frames';
 import type { SyncAnswer, SyncQuestion } from '../src/protocol/rpc-sync';
 
@@ -15,8 +15,8 @@ export type RecordQuestion = DataQuestion | Exclude<SyncQuestion, { type: 'sync_
 export interface DataService {
   /** Answers through `asked`, at once or later, once. */
   serve(question: RecordQuestion, asked: DataAsked): void;
-  /** Answers what a replica asks on the spot, if it can; undefined: it has to be served. */
-  answerNow?(question: ReplicaQuestion, from: Peer): DataAnswer | SyncAnswer | undefined;
+  /** Answers what a replica asks, or a get that is passed on, on the spot, if it can; undefined: it has to be served. */
+  answerNow?(question: RpcGet | ReplicaQuestion, from: Peer): DataAnswer | SyncAnswer | undefined;
   /** A message for it, such as the outcome of an ask. False: it is not for it. */
   handle(message: unknown): boolean;
 }

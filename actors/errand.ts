@@ -7,10 +7,11 @@
 import { type KeyId, keyId } from '../src/chord/id';
 import type { BinaryString } from '../src/octets';
 import type { RequestV2 } from '../src/protocol/client-protocol';
-import type { Done, NotOwner, RequestQuestion } from '../src/protocol/rpc-data';
+import type { Done, Minted, NotOwner, RequestQuestion } from '../src/protocol/rpc-data';
 import type { QuorumRead } from '../src/replication/quorum-read';
 import type { QuorumWrite } from '../src/replication/quorum-write';
 import type { Route } from '../src/replication/route';
+import type { Testimony, Witness } from '../src/replication/testimony';
 import { encodeVersion } from '../src/replication/version';
 import type { Answer, Copies } from '../src/store/local-coordinator';
 import type { Target } from '../src/store/local-write';
@@ -26,8 +27,15 @@ export interface Asker {
   readonly isForwarded: boolean;
   /** On the monotonic clock. */
   readonly deadlineAtMs: number;
+  /** What the node that has passed it on has itself. */
+  readonly witness?: Witness | undefined;
   /** Called once, in the process, perhaps at once; `hops` is how often the request was passed on. */
   answer(answer: Done | NotOwner, hops: number): void;
+}
+
+/** Another node that has passed it on. */
+export interface Forwarder extends Asker {
+  answer(answer: Done | Minted | NotOwner, hops: number): void;
 }
 
 /** What an errand has asked another node for; see {@link Tag}. */
@@ -55,6 +63,8 @@ export interface Errand extends Ordered {
   stage: 'queued' | 'moving' | 'sending' | 'serving' | 'looking_up' | 'resting' | 'ended';
   /** When to see to it again, whatever comes. */
   wakeAtMs: number;
+  /** What this node has said when it was passed on. */
+  testimony: Testimony | undefined;
   /** Counts what the other members of the view were asked: see {@link Tag}. */
   round: number;
   write: QuorumWrite | undefined;
@@ -63,6 +73,27 @@ export interface Errand extends Ordered {
   record: Record | undefined;
   /** How many have been sent it behind the client's back, and have not answered. */
   spreadTo: number;
+}
+
+/** A request at its beginning. */
+export function errandOf(request: KeyRequest, asker: Asker, route: Route, keyId: KeyId): Errand {
+  return {
+    request,
+    key: request.key,
+    isGet: request.op === 'get',
+    keyId,
+    asker,
+    route,
+    attempt: 0,
+    stage: 'queued',
+    wakeAtMs: Number.POSITIVE_INFINITY,
+    testimony: undefined,
+    round: 0,
+    write: undefined,
+    read: undefined,
+    record: undefined,
+    spreadTo: 0,
+  };
 }
 
 /** A known key brings its identifier along: hashing costs more than all the rest. */
@@ -77,9 +108,9 @@ export function doneOf({ status, value, record }: Answer, { copies, degraded }: 
   return { type: 'done', status, value, version, acks, copies, degraded };
 }
 
-/** What to pass on. */
-export function questionOf({ op, key, value, consistency }: KeyRequest): RequestQuestion {
-  return op === 'put' ? { type: op, key, value, consistency } : { type: op, key, consistency };
+/** What to pass on, and what this node has itself. */
+export function questionOf({ op, key, value, consistency }: KeyRequest, testimony?: Testimony): RequestQuestion {
+  return op === 'put' ? { type: op, key, value, consistency, testimony } : { type: op, key, consistency, testimony };
 }
 
 /** Outcomes that come together are all of what a coordinator has asked: nobody else takes them so. */

@@ -8,9 +8,10 @@
 import type { NodeSettings } from '../src/config';
 import { EMPTY } from '../src/octets';
 import type { Peer } from '../src/chord/peer';
-import type { ReplicaAnswer, ReplicaQuestion, RequestQuestion } from '../src/protocol/rpc-data';
+import type { DataAnswer, ReplicaAnswer, ReplicaQuestion, RequestQuestion, RpcGet } from '../src/protocol/rpc-data';
 import { answerReplicaFrom } from '../src/replication/replica-answers';
 import type { SourceAnswer, SourceQuestion } from '../src/replication/sync-source';
+import type { Witness } from '../src/replication/testimony';
 import { Coordinator, type Surroundings } from './coordinator';
 import type { KeyRequest } from './errand';
 import * as handoff from './handoff';
@@ -72,20 +73,29 @@ class PeerRequests implements DataService {
       return asked.refuse('overloaded', `Cannot answer ${question.type}: this node is being restarted`);
     }
     this.coordinator.look();
-    this.coordinator.serve(requestOf(question), {
+    this.coordinator.serveFor(requestOf(question), {
       isForwarded: true,
+      witness: witnessOf(question, asked.from),
       deadlineAtMs: asked.deadlineAtMs ?? this.line.self.nowMs() + this.timeoutMs,
       answer: (answer) => asked.answer(answer),
     });
   }
 
-  answerNow(question: ReplicaQuestion, from: Peer): ReplicaAnswer | SourceAnswer | undefined {
-    return answerReplica(question, from, this.surroundings, this.line.self.systemMs());
+  answerNow(question: RpcGet | ReplicaQuestion, from: Peer): DataAnswer | SourceAnswer | undefined {
+    if (question.type !== 'get') return answerReplica(question, from, this.surroundings, this.line.self.systemMs());
+    const witness = witnessOf(question, from);
+    if (witness === undefined) return undefined;
+    this.coordinator.look();
+    return this.coordinator.confirm(question.key, witness);
   }
 
   handle(message: unknown): boolean {
     return this.coordinator.handle(message);
   }
+}
+
+function witnessOf({ testimony }: RequestQuestion, peer: Peer): Witness | undefined {
+  return testimony && { peer, testimony };
 }
 
 function requestOf(question: RequestQuestion): KeyRequest {

@@ -16,7 +16,7 @@ import type { NextHop } from '../src/chord/lookup';
 import type { Peer } from '../src/chord/peer';
 import type { BinaryString } from '../src/octets';
 import { nameOf, type TimerRef } from '../src/otp';
-import type { ReplicaQuestion } from '../src/protocol/rpc-data';
+import type { ReplicaQuestion, RpcGet } from '../src/protocol/rpc-data';
 import { type AskedFrame, PackedFrames, packedResponse, type ShortFrame } from '../src/protocol/rpc-data-packed';
 import type { Described } from '../src/protocol/rpc-description';
 import {
@@ -268,10 +268,10 @@ class PeerSession implements Session {
         return this.answerAtOnce(correlationId, this.options.answerFindNext(question));
       case 'describe':
         return this.answerAtOnce(correlationId, this.options.answerDescribe());
+      case 'get':
       case 'put_replica':
       case 'get_replica':
-        return this.serveReplica(correlationId, question, deadlineAtMs);
-      case 'get':
+        return this.serveNow(correlationId, question, deadlineAtMs);
       case 'put':
       case 'delete':
       case 'sync_next':
@@ -297,7 +297,7 @@ class PeerSession implements Session {
   }
 
   /** Most of what a node under load is asked: answered in this very moment, it need not be taken note of. */
-  private serveReplica(correlationId: number, question: ReplicaQuestion, deadlineAtMs: number | undefined): void {
+  private serveNow(correlationId: number, question: RpcGet | ReplicaQuestion, deadlineAtMs: number | undefined): void {
     if (this.peer === undefined) return;
     this.data ??= this.options.serveData(this.line);
     const answer = this.underWay.has(correlationId) ? undefined : this.data.answerNow?.(question, this.peer);

@@ -12,9 +12,16 @@ import type { KeyId, NodeId } from '../src/chord/id';
 import type { Peer } from '../src/chord/peer';
 import type { Range } from '../src/chord/range';
 import { EMPTY } from '../src/octets';
-import type { DataQuestion } from '../src/protocol/rpc-data';
+import type { DataQuestion, Done, Minted } from '../src/protocol/rpc-data';
 import { packedOnce } from '../src/protocol/rpc-data-packed';
-import { beginRead, HEDGE_MS, type ReadEffect, type ReadEvent, stepRead } from '../src/replication/quorum-read';
+import {
+  type Answer,
+  beginRead,
+  HEDGE_MS,
+  type ReadEffect,
+  type ReadEvent,
+  stepRead,
+} from '../src/replication/quorum-read';
 import {
   type Reminder,
   stepWrite,
@@ -25,14 +32,17 @@ import {
 } from '../src/replication/quorum-write';
 import type { RouteEvent } from '../src/replication/route';
 import { copyOf } from '../src/replication/sync-source';
-import { compareVersions, type Version } from '../src/replication/version';
+import { isOfView } from '../src/replication/testimony';
+import { ABSENT, compareVersions, type Version } from '../src/replication/version';
 import { isSameView, type View } from '../src/replication/view';
 import { carryOut, found, isEventual } from '../src/store/local-coordinator';
 import { isLive, Record } from '../src/store/record';
 import type { Allowance } from './allowance';
 import { bytesOf, doneOf, type Errand, Tag } from './errand';
 import type { AskOptions, RpcOutcome } from './peer-link';
+import { readEventOf, writeEventOf } from './quorum-words';
 import type { Turn } from './turn';
+import { mintWitnessed } from './witnessed';
 
 // API
 
@@ -101,6 +111,14 @@ export class Quorums {
     if (why !== undefined) return this.reports.report(errand, { type: 'unavailable', why });
     if (errand.isGet) this.read(errand, view);
     else this.write(errand, view, listeners);
+  }
+
+  /** Makes a write that whoever has passed it on keeps too. Undefined: others must be asked, and nothing was done. */
+  mint(errand: Errand): Done | Minted | undefined {
+    const made = mintWitnessed(this.turn, this.around, errand);
+    if (made === undefined || !('record' in made)) return made;
+    this.spread(errand, made.record, made.view, made.others);
+    return made.minted;
   }
 
   /** The outcome of a question to another member. */
@@ -216,8 +234,9 @@ export class Quorums {
     errand.record = stored && copyOf(stored);
     errand.round += 1;
     this.reports.wakeAt(errand, turn.nowMs + HEDGE_MS);
+    const witness = witnessIn(errand, view);
     const { isTrusted } = around;
-    const [read, effects] = beginRead({ view, self, own: errand.record, isTrusted, random: around.random() });
+    const [read, effects] = beginRead({ view, self, own: errand.record, witness, isTrusted, random: around.random() });
     errand.read = read;
     for (const effect of effects) this.doForRead(errand, effect);
   }
@@ -301,15 +320,15 @@ export class Quorums {
     const answer = carryOut(errand.request, turn.target, turn.systemMs, isSole);
     const done = doneOf(answer, turn.copiesOf(view.members.length), 1);
     errand.record = answer.record;
-    if (!errand.isGet && answer.record !== undefined) this.spread(errand, answer.record, view, listeners);
+    const others = [...view.members.filter(({ id }) => id !== this.around.self), ...listeners];
+    if (!errand.isGet && answer.record !== undefined) this.spread(errand, answer.record, view, others);
     reports.report(errand, { type: 'served', done });
   }
 
   /** Sends a record to all others, for whom the client does not wait. */
-  private spread(errand: Errand, record: Record, view: View, listeners: readonly Peer[]): void {
+  private spread(errand: Errand, record: Record, view: View, others: readonly Peer[]): void {
     const { around } = this;
-    const others = view.members.filter(({ id }) => id !== around.self);
-    const reached = [...others.filter((peer) => around.isAlive(peer)), ...listeners];
+    const reached = others.filter((peer) => around.isAlive(peer));
     for (const peer of others) if (!reached.includes(peer)) around.hint(peer, errand.keyId);
     if (reached.length === 0) return;
     // Until all have answered it counts as under way: whoever writes faster than the others take it has to wait.
@@ -361,38 +380,12 @@ export class Quorums {
 
 // Internal
 
+/** The answer that a get has brought along: it is of use once, for whoever gave it may be gone when it is tried again. */
+function witnessIn({ asker: { witness }, round }: Errand, view: View): Answer | undefined {
+  if (witness === undefined || round > 1 || !isOfView(witness, view)) return undefined;
+  return { peer: witness.peer, version: witness.testimony.version ?? ABSENT };
+}
+
 const STUCK: RouteEvent & { type: 'stuck' } = { type: 'stuck', written: undefined };
 const NOT_FETCHED: ReadEvent = { type: 'fetched', version: undefined };
 const SKEWED = { type: 'unavailable', why: "this node's clock is too far from the clocks of its neighbours" } as const;
-
-function writeEventOf(outcome: RpcOutcome<Tag>): WriteEvent {
-  if (outcome.type === 'rpc_failed') return { type: 'failed', to: outcome.to };
-  const { from, answer } = outcome;
-  switch (answer.type) {
-    case 'stored':
-      return { type: 'stored', from };
-    case 'superseded':
-      return { type: 'superseded', from, version: answer.version };
-    case 'stale':
-      return { type: 'stale', from, view: answer.view };
-    default:
-      return { type: 'refused', from };
-  }
-}
-
-function readEventOf(outcome: RpcOutcome<Tag>): ReadEvent {
-  if (outcome.type === 'rpc_failed') return { type: 'failed', to: outcome.to };
-  const { from, answer } = outcome;
-  switch (answer.type) {
-    case 'replica':
-      return { type: 'replica', from, isVoter: answer.isVoter, version: answer.version };
-    // What is newer than what was written back is as good.
-    case 'stored':
-    case 'superseded':
-      return { type: 'stored', from };
-    case 'stale':
-      return { type: 'stale', from, view: answer.view };
-    default:
-      return { type: 'failed', to: from };
-  }
-}

@@ -8,6 +8,7 @@ import type { KeyId } from '../src/chord/id';
 import { type BinaryString, EMPTY } from '../src/octets';
 import type { Self } from '../src/otp';
 import type { Request } from '../src/protocol/client-protocol';
+import { type Testimony, testimonyOf } from '../src/replication/testimony';
 import type { Writer } from '../src/replication/version';
 import { isMember } from '../src/replication/view';
 import { standingOf, type Standing, type Views, waitedMs } from '../src/replication/views';
@@ -81,6 +82,11 @@ export class Turn {
   standingOf(key: KeyId): Standing | undefined {
     const { views, target } = this;
     return views === undefined || target === undefined ? undefined : standingOf(views, key);
+  }
+
+  /** What this node can say of a key that it has asked somebody else for. */
+  testimonyOf({ key, keyId }: { readonly key: BinaryString; readonly keyId: KeyId }): Testimony | undefined {
+    return testimonyOf(this.standingOf(keyId), this.target?.table.get(key));
   }
 
   /** How a key is kept whose view has so many members. */

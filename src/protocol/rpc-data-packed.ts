@@ -10,12 +10,13 @@ import type { KeyId } from '../chord/id';
 import { keyId } from '../chord/id';
 import { type BinaryString, toBinaryString } from '../octets';
 import type { Epoch } from '../replication/epoch';
+import type { Testimony } from '../replication/testimony';
 import { encodeVersion, Version, VERSION_BYTES, type Writer, type Writers } from '../replication/version';
 import { Record } from '../store/record';
 import { type Consistency, CONSISTENCY_BITS, consistencyOfFlags, STATUS_BYTES, statusOfByte } from './client-protocol';
 import { PackedReader } from './packed-reader';
 import * as packed from './packed-text';
-import type { DataAnswer, DataQuestion, Done, PutReplica, Replica, RequestQuestion } from './rpc-data';
+import type { DataAnswer, DataQuestion, Done, Minted, PutReplica, Replica, RequestQuestion } from './rpc-data';
 import type { Shortcut } from './rpc-frames';
 import type { RpcAnswer, RpcQuestion } from './rpc-messages';
 import { epochValue } from './rpc-parts';
@@ -68,16 +69,17 @@ const METHODS: { readonly [Type in RpcQuestion['type']]?: string } = {
 
 const TWO = packed.array(2);
 const THREE = packed.array(3);
+const FOUR = packed.array(4);
 
 function packedBody(question: RpcQuestion): string | undefined {
   switch (question.type) {
     case 'get':
     case 'delete':
-      return isShort(question.key) ? TWO + packed.octets(question.key) + consistencyText(question) : undefined;
+      return isShort(question.key) ? THREE + requestText(question) : undefined;
     case 'put': {
       const { key, value } = question;
       if (!isShort(key) || typeof value !== 'string') return undefined;
-      return THREE + packed.octets(key) + consistencyText(question) + packed.octets(value);
+      return FOUR + requestText(question) + packed.octets(value);
     }
     case 'put_replica':
       return question.packed ?? replicaBody(question);
@@ -102,7 +104,16 @@ function replicaBody({ epoch, record, isNew }: PutReplica): string | undefined {
 const RECORD = packed.array(5);
 const SHORT_BYTES_MAX = 0xffff;
 const isShort = ({ length }: BinaryString) => length <= SHORT_BYTES_MAX;
-const consistencyText = ({ consistency }: RequestQuestion) => packed.number(CONSISTENCY_BITS[consistency]);
+
+function requestText({ key, consistency, testimony }: RequestQuestion): string {
+  return packed.octets(key) + packed.number(CONSISTENCY_BITS[consistency]) + testimonyText(testimony);
+}
+
+function testimonyText(testimony: Testimony | undefined): string {
+  if (testimony === undefined) return packed.NIL;
+  const { epoch, version } = testimony;
+  return TWO + epochText(epoch) + (version === undefined ? packed.NIL : packed.octets(encodeVersion(version)));
+}
 
 /** One epoch is written again and again. */
 let lastEpoch: { readonly epoch: Epoch; readonly text: string } | undefined;
@@ -122,6 +133,7 @@ export function packedResponse(correlationId: number, answer: RpcAnswer): string
   return body === undefined ? undefined : RESPONSE + packed.number(correlationId) + body;
 }
 
+const MINTED = packed.array(4) + packed.word('minted');
 const STORED = packed.array(1) + packed.word('stored');
 const REPLICA = packed.array(3) + packed.word('replica');
 /** No arc has more. */
@@ -132,6 +144,11 @@ function packedAnswer(answer: RpcAnswer): string | undefined {
   switch (answer.type) {
     case 'stored':
       return STORED;
+    case 'minted': {
+      const { version, copies, degraded } = answer;
+      if (copies > COPIES_MAX) return undefined;
+      return MINTED + packed.octets(encodeVersion(version)) + packed.number(copies) + packed.boolean(degraded);
+    }
     case 'replica': {
       const { isVoter, version, record } = answer;
       if (record !== undefined) return undefined;
@@ -154,9 +171,10 @@ function packedAnswer(answer: RpcAnswer): string | undefined {
 export function isAnswerTo(type: RpcQuestion['type'], { type: answer }: DataAnswer): boolean {
   switch (type) {
     case 'get':
+      return answer === 'done';
     case 'put':
     case 'delete':
-      return answer === 'done';
+      return answer === 'done' || answer === 'minted';
     case 'put_replica':
       return answer === 'stored';
     case 'get_replica':
@@ -239,16 +257,17 @@ export class PackedFrames implements Shortcut<ShortFrame> {
   }
 
   private keyed(type: 'get' | 'delete'): DataQuestion {
-    this.reader.array(2);
-    return { type, key: this.reader.key(), consistency: this.consistency() };
+    this.reader.array(3);
+    return { type, key: this.reader.key(), consistency: this.consistency(), testimony: this.testimony() };
   }
 
   private put(): DataQuestion {
     const { reader } = this;
-    reader.array(3);
+    reader.array(4);
     const key = reader.key();
     const consistency = this.consistency();
-    return { type: 'put', key, value: reader.octets(), consistency };
+    const testimony = this.testimony();
+    return { type: 'put', key, value: reader.octets(), consistency, testimony };
   }
 
   private response(): AnsweredFrame | undefined {
@@ -264,6 +283,7 @@ export class PackedFrames implements Shortcut<ShortFrame> {
     const { reader } = this;
     reader.at += 1;
     if (head === STORED_BYTE && reader.takesWord('stored')) return IS_STORED;
+    if (head === MINTED_BYTE && reader.takesWord('minted')) return this.minted();
     if (head === REPLICA_BYTE && reader.takesWord('replica')) return this.replica();
     return head === DONE_BYTE && reader.takesWord('done') ? this.done() : undefined;
   }
@@ -272,6 +292,11 @@ export class PackedFrames implements Shortcut<ShortFrame> {
     const isVoter = this.reader.boolean();
     const version = this.reader.takesNil() ? undefined : this.version();
     return { type: 'replica', isVoter, version, record: undefined };
+  }
+
+  private minted(): Minted {
+    const version = this.version();
+    return { type: 'minted', version, copies: this.reader.uint32(), degraded: this.reader.boolean() };
   }
 
   private done(): Done {
@@ -309,6 +334,14 @@ export class PackedFrames implements Shortcut<ShortFrame> {
     return this.epoch;
   }
 
+  private testimony(): Testimony | undefined {
+    const { reader } = this;
+    if (reader.takesNil()) return undefined;
+    reader.array(2);
+    const epoch = this.readEpoch();
+    return { epoch, version: reader.takesNil() ? undefined : this.version() };
+  }
+
   private versionText(): BinaryString {
     this.reader.octetsHead(VERSION_BYTES);
     return this.reader.text(VERSION_BYTES);
@@ -333,6 +366,7 @@ export class PackedFrames implements Shortcut<ShortFrame> {
 const REQUEST_BYTE = 0x95;
 const STORED_BYTE = 0x91;
 const REPLICA_BYTE = 0x93;
+const MINTED_BYTE = 0x94;
 const DONE_BYTE = 0x97;
 const WRITER_BYTES = 8;
 const CONSISTENCY_MAX = Math.max(...Object.values(CONSISTENCY_BITS));

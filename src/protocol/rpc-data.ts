@@ -1,15 +1,17 @@
 /**
  * RPC data: what nodes ask each other about single keys.
  *
- *   request       body                                 response
- *   get           [key: bin, consistency]              done | not_owner
- *   put           [key: bin, consistency, value: bin]  done | not_owner
- *   delete        [key: bin, consistency]              done | not_owner
- *   put_replica   [epoch, record, isNew: bool]         ["stored"] | ["superseded", version] | ["skewed"] | stale
- *   get_replica   [epoch, key: bin, wantsValue: bool]  ["replica", isVoter: bool, record | version | nil] | stale
+ *   request       body                                             response
+ *   get           [key: bin, consistency, testimony]               done | not_owner
+ *   put           [key: bin, consistency, testimony, value: bin]   done | minted | not_owner
+ *   delete        [key: bin, consistency, testimony]               done | minted | not_owner
+ *   put_replica   [epoch, record, isNew: bool]                     ["stored"] | ["superseded", version] | ["skewed"] | stale
+ *   get_replica   [epoch, key: bin, wantsValue: bool]              ["replica", isVoter: bool, record | version | nil] | stale
  *
  *   done          ["done", status, value: bin, version | nil, acks, copies, degraded: bool]
+ *   minted        ["minted", version, copies, degraded: bool]
  *   not_owner     ["not_owner", peer | nil]
+ *   testimony     nil | [epoch, version | nil]: what the node that passes it on has, if it votes
  *   consistency   as in the client protocol: 0 the node's default, 1 eventual, 2 quorum
  *   status        as in the client protocol: the byte of an answer's status
  *
@@ -21,6 +23,7 @@
 import type { Peer } from '../chord/peer';
 import { type BinaryString, type Octets, toBuffer } from '../octets';
 import type { Epoch } from '../replication/epoch';
+import type { Testimony } from '../replication/testimony';
 import type { Version, Writers } from '../replication/version';
 import type { Record } from '../store/record';
 import {
@@ -57,6 +60,8 @@ export interface RpcGet {
   readonly type: 'get';
   readonly key: BinaryString;
   readonly consistency: Consistency;
+  /** What the node that passes it on has itself. */
+  readonly testimony?: Testimony | undefined;
 }
 
 /** A client's put, passed on. */
@@ -65,6 +70,7 @@ export interface RpcPut {
   readonly key: BinaryString;
   readonly value: Octets;
   readonly consistency: Consistency;
+  readonly testimony?: Testimony | undefined;
 }
 
 /** A client's delete, passed on. */
@@ -72,6 +78,7 @@ export interface RpcDelete {
   readonly type: 'delete';
   readonly key: BinaryString;
   readonly consistency: Consistency;
+  readonly testimony?: Testimony | undefined;
 }
 
 /**
@@ -121,6 +128,15 @@ export interface Done {
   readonly degraded: boolean;
 }
 
+/** It has this version now, here: keep it too, and it is done. Said only to whoever has given a testimony. */
+export interface Minted {
+  readonly type: 'minted';
+  readonly version: Version;
+  /** How many replicas the key should have. */
+  readonly copies: number;
+  readonly degraded: boolean;
+}
+
 /** It is not mine: nothing was done. */
 export interface NotOwner {
   readonly type: 'not_owner';
@@ -158,13 +174,13 @@ export interface Replica {
 export type ReplicaAnswer = Stored | Superseded | Skewed | Replica | Stale;
 
 /** What a question about a single key is answered with. */
-export type DataAnswer = Done | NotOwner | ReplicaAnswer;
+export type DataAnswer = Done | Minted | NotOwner | ReplicaAnswer;
 
 /** Which answers such a question can have. */
 export interface DataAnswersTo {
   readonly get: Done | NotOwner;
-  readonly put: Done | NotOwner;
-  readonly delete: Done | NotOwner;
+  readonly put: Done | Minted | NotOwner;
+  readonly delete: Done | Minted | NotOwner;
   readonly put_replica: Stored | Superseded | Skewed | Stale;
   readonly get_replica: Replica | Stale;
 }
@@ -174,9 +190,9 @@ export function dataQuestionBody(question: DataQuestion): RpcValue {
   switch (question.type) {
     case 'get':
     case 'delete':
-      return [toBuffer(question.key), CONSISTENCY_BITS[question.consistency]];
+      return requestBody(question);
     case 'put':
-      return [toBuffer(question.key), CONSISTENCY_BITS[question.consistency], toBuffer(question.value)];
+      return [...requestBody(question), toBuffer(question.value)];
     case 'put_replica':
       return [epochValue(question.epoch), recordValue(question.record), question.isNew === true];
     case 'get_replica':
@@ -188,7 +204,7 @@ export function dataQuestionBody(question: DataQuestion): RpcValue {
 
 /** The question that a body holds; undefined where it holds none of this type. */
 export function dataQuestionIn(type: DataQuestion['type'], body: RpcValue, writers: Writers): DataQuestion | undefined {
-  const [first, second, third] = placesIn(body) ?? [];
+  const [first, second, third, fourth] = placesIn(body) ?? [];
   if (type === 'put_replica') {
     const [epoch, record] = [epochIn(first), recordIn(second, writers)];
     if (epoch === undefined || record === undefined || typeof third !== 'boolean') return undefined;
@@ -201,10 +217,11 @@ export function dataQuestionIn(type: DataQuestion['type'], body: RpcValue, write
   }
   const key = keyIn(first);
   const consistency = consistencyIn(second);
-  if (key === undefined || consistency === undefined) return undefined;
-  if (type !== 'put') return { type, key, consistency };
-  const value = octetsIn(third);
-  return value === undefined ? undefined : { type, key, value, consistency };
+  const testimony = third === null ? undefined : testimonyIn(third, writers);
+  if (key === undefined || consistency === undefined || (testimony === undefined && third !== null)) return undefined;
+  if (type !== 'put') return { type, key, consistency, testimony };
+  const value = octetsIn(fourth);
+  return value === undefined ? undefined : { type, key, value, consistency, testimony };
 }
 
 /** The body of such an answer. */
@@ -215,6 +232,8 @@ export function dataAnswerBody(answer: DataAnswer): RpcValue {
       const versionValue = version === undefined ? null : toBuffer(version);
       return [type, STATUS_BYTES[status], toBuffer(value), versionValue, acks, copies, degraded];
     }
+    case 'minted':
+      return [answer.type, versionValue(answer.version), answer.copies, answer.degraded];
     case 'not_owner':
       return notOwnerBody(answer);
     case 'stored':
@@ -243,8 +262,17 @@ function notOwnerIn([hint]: Places): NotOwner | undefined {
   return peer && { type: 'not_owner', hint: peer };
 }
 
-/** How a get, put or delete was answered; undefined where it was not. */
-export function doneIn(type: Place, places: Places): Done | NotOwner | undefined {
+/** How a put or delete was answered; undefined where it was not. */
+function writtenIn(type: Place, places: Places, writers: Writers): Done | Minted | NotOwner | undefined {
+  if (type !== 'minted') return doneIn(type, places);
+  const [versionPlace, copiesPlace, degraded] = places;
+  const [version, copies] = [versionIn(versionPlace, writers), countIn(copiesPlace)];
+  if (version === undefined || copies === undefined || typeof degraded !== 'boolean') return undefined;
+  return { type, version, copies, degraded };
+}
+
+/** How a get was answered; undefined where it was not. */
+function doneIn(type: Place, places: Places): Done | NotOwner | undefined {
   if (type === 'not_owner') return notOwnerIn(places);
   if (type !== 'done') return undefined;
   const [statusPlace, valuePlace, versionPlace, acksPlace, copiesPlace, degraded] = places;
@@ -260,11 +288,7 @@ export function doneIn(type: Place, places: Places): Done | NotOwner | undefined
 }
 
 /** How a record was taken; undefined where that was not said. */
-export function keptIn(
-  type: Place,
-  places: Places,
-  writers: Writers,
-): Stored | Superseded | Skewed | Stale | undefined {
+function keptIn(type: Place, places: Places, writers: Writers): Stored | Superseded | Skewed | Stale | undefined {
   switch (type) {
     case 'stored':
     case 'skewed':
@@ -281,7 +305,7 @@ export function keptIn(
 }
 
 /** What a member has of a key; undefined where that was not said. */
-export function replicaIn(type: Place, places: Places, writers: Writers): Replica | Stale | undefined {
+function replicaIn(type: Place, places: Places, writers: Writers): Replica | Stale | undefined {
   if (type === 'stale') return staleIn(places, writers);
   const [isVoter, held] = places;
   if (type !== 'replica' || typeof isVoter !== 'boolean') return undefined;
@@ -290,6 +314,41 @@ export function replicaIn(type: Place, places: Places, writers: Writers): Replic
   const version = record?.version ?? versionIn(held, writers);
   return version && { type, isVoter, version, record };
 }
+
+const requestBody = ({ key, consistency, testimony }: RequestQuestion) => [
+  toBuffer(key),
+  CONSISTENCY_BITS[consistency],
+  testimonyValue(testimony),
+];
+
+function testimonyValue(testimony: Testimony | undefined): RpcValue {
+  if (testimony === undefined) return null;
+  const { epoch, version } = testimony;
+  return [epochValue(epoch), version === undefined ? null : versionValue(version)];
+}
+
+function testimonyIn(value: Place, writers: Writers): Testimony | undefined {
+  const [epochPlace, versionPlace] = placesIn(value) ?? [];
+  const epoch = epochIn(epochPlace);
+  const version = versionPlace === null ? undefined : versionIn(versionPlace, writers);
+  if (epoch === undefined || (version === undefined && versionPlace !== null)) return undefined;
+  return { epoch, version };
+}
+
+/** How the places of a body become one of the answers that such a question can have. */
+export const DATA_ANSWERS: {
+  readonly [Method in keyof DataAnswersTo]: (
+    type: Place,
+    places: Places,
+    writers: Writers,
+  ) => DataAnswersTo[Method] | undefined;
+} = {
+  get: doneIn,
+  put: writtenIn,
+  delete: writtenIn,
+  put_replica: keptIn,
+  get_replica: replicaIn,
+};
 
 function heldValue({ version, record }: Replica): RpcValue {
   if (record !== undefined) return recordValue(record);

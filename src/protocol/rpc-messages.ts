@@ -24,15 +24,13 @@ import type { Writers } from '../replication/version';
 import { ok, type Result } from '../result';
 import { dataBytes } from '../store/record';
 import {
+  DATA_ANSWERS,
   type DataAnswer,
   dataAnswerBody,
   type DataAnswersTo,
   type DataQuestion,
   dataQuestionBody,
   dataQuestionIn,
-  doneIn,
-  keptIn,
-  replicaIn,
 } from './rpc-data';
 import { type Described, describedBody, describedIn } from './rpc-description';
 import {
@@ -288,6 +286,7 @@ export function encodeAnswer(answer: RpcAnswer): RpcValue {
     case 'candidates':
       return [answer.type, peerValues(answer.peers)];
     case 'done':
+    case 'minted':
     case 'not_owner':
     case 'stored':
     case 'superseded':
@@ -331,11 +330,7 @@ const ANSWERS: {
 } = {
   ...SYNC_ANSWERS,
   ...VIEW_ANSWERS,
-  get: doneIn,
-  put: doneIn,
-  delete: doneIn,
-  put_replica: keptIn,
-  get_replica: replicaIn,
+  ...DATA_ANSWERS,
   ping(type, [first]) {
     if (type !== 'pong') return undefined;
     const systemMs = countIn(first);

@@ -7,6 +7,9 @@
  * Where all have the same, a majority has it, and that is the answer. Where they differ, the write
  * may have reached a minority only: it is written back until a majority has it, and then told (Attiya, Bar-Noy and Dolev).
  *
+ * The node that has passed the read on may have brought its own answer along (testimony.ts): then that is one of the
+ * majority, and in a view of three the other.
+ *
  * Others are asked too when somebody fails or takes his time, and now and then to find out who has missed a
  * write: he is sent what he lacks, and nobody waits for that.
  */
@@ -46,6 +49,8 @@ export interface ReadBeginning {
   readonly self: Peer;
   /** What this node has. */
   readonly own: VersionWords | undefined;
+  /** Another voter that has answered already, under this view. */
+  readonly witness?: Answer | undefined;
   readonly isTrusted: (peer: Peer) => boolean;
   /** From 0 up to 1: whom to ask. */
   readonly random: number;
@@ -95,21 +100,31 @@ export const HEDGE_MS = 100;
 export const ASK_ALL_EVERY = 8;
 
 /** Begins a read. With enough voters besides this one, or where this node is the only member, that is all there is to it. */
-export function beginRead({ view, self, own = ABSENT, isTrusted, random }: ReadBeginning): Step {
-  const others = inOrder(view, self.id, isTrusted, random);
-  const needed = random < 1 / ASK_ALL_EVERY ? others.length : quorumOf(view.members.length) - 1;
+export function beginRead({ view, self, own = ABSENT, witness, isTrusted, random }: ReadBeginning): Step {
+  const answers = witness ? [{ peer: self, version: own }, witness] : [{ peer: self, version: own }];
+  const ordered = inOrder(view, self.id, isTrusted, random);
+  const others = witness ? without(ordered, witness.peer.id) : ordered;
+  const lacking = quorumOf(view.members.length) - answers.length;
+  const asked = asksAll(random) ? others.length : lacking;
   const read: QuorumRead = {
     self: self.id,
     view,
     state: 'asking',
-    answers: [{ peer: self, version: own }],
-    awaited: others.slice(0, needed),
-    unasked: others.slice(needed),
-    winner: own,
+    answers,
+    awaited: others.slice(0, asked),
+    unasked: others.slice(asked),
+    winner: witness && compareVersions(witness.version, own) > 0 ? witness.version : own,
     holders: [],
   };
-  return needed === 0 ? over(read) : [read, [{ type: 'ask', to: read.awaited }]];
+  const { awaited } = read;
+  const effects: readonly ReadEffect[] = awaited.length > 0 ? [{ type: 'ask', to: awaited }] : NOTHING;
+  if (lacking > 0) return [read, effects];
+  const [next, more] = decide(read);
+  return effects.length === 0 ? [next, more] : [next, [...effects, ...more]];
 }
+
+/** Whether a read with this random number finds out what everybody has. */
+export const asksAll = (random: number) => random < 1 / ASK_ALL_EVERY;
 
 /** Goes on after an event. */
 export function stepRead(read: QuorumRead, event: ReadEvent): Step {
@@ -226,6 +241,8 @@ function askAll(read: QuorumRead, effects: readonly ReadEffect[]): Step {
   const had = state === 'asking' ? answers.length : holders.length;
   return had + next.awaited.length < quorumOf(read.view.members.length) ? stuck(next, sent) : [next, sent];
 }
+
+const NOTHING: readonly ReadEffect[] = [];
 
 const ANSWER: ReadEffect = { type: 'answer' };
 

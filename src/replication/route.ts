@@ -355,6 +355,8 @@ function obstacleOf(code: string, to: Peer | undefined): string {
       return `${who} cannot be reached`;
     case 'disconnected':
       return `the connection to ${who} was lost`;
+    case 'view_changed':
+      return 'it was just being settled who keeps the key';
     default:
       return `${who} has refused it (${code})`;
   }

@@ -96,9 +96,10 @@ describe('packed frames about single keys', () => {
     const value = 'v'.repeat(100) as BinaryString;
     const epoch = { n: 1_790_000_000_000, by: 2n ** 63n + 5n };
     for (const question of [
-      { type: 'get', key, consistency: 'default' },
-      { type: 'put', key, value, consistency: 'quorum' },
-      { type: 'delete', key, consistency: 'eventual' },
+      { type: 'get', key, consistency: 'default', testimony: undefined },
+      { type: 'get', key, consistency: 'quorum', testimony: { epoch, version: R.version } },
+      { type: 'put', key, value, consistency: 'quorum', testimony: { epoch, version: undefined } },
+      { type: 'delete', key, consistency: 'quorum', testimony: { epoch, version: R.version } },
       { type: 'put_replica', epoch, record: R, isNew: true },
       packedOnce({ type: 'put_replica', epoch, record: R, isNew: true }),
       { type: 'get_replica', epoch, key, wantsValue: false },
@@ -120,6 +121,7 @@ describe('packed frames about single keys', () => {
         copies: 3,
         degraded: false,
       },
+      { type: 'minted', version: R.version, copies: 3, degraded: false },
       { type: 'stored' },
       { type: 'replica', isVoter: true, version: R.version, record: undefined },
     ] as const) {

@@ -12,6 +12,7 @@ import {
 import { OctetWriter } from '../../src/protocol/octet-writer';
 import type { RpcValue } from '../../src/protocol/rpc-values';
 import type { Epoch } from '../../src/replication/epoch';
+import type { Testimony } from '../../src/replication/testimony';
 import { Record } from '../../src/store/record';
 import { allBytes, hex } from './fixtures';
 import { badRequest, digitsOf, P, P_BYTES, P_VALUE, R, R_BYTES, R_VALUE, travelled, writers } from './rpc-fixtures';
@@ -21,17 +22,29 @@ const EPOCH: Epoch = { n: 5, by: 7n };
 const EPOCH_VALUE = [5, 7n];
 const EPOCH_BYTES = '92 05 d30000000000000007';
 const VERSION_BYTES = 'c410 0102030405060708 7772697465722d31';
+const TESTIMONY: Testimony = { epoch: EPOCH, version: R.version };
+const NOTHING: Testimony = { epoch: EPOCH, version: undefined };
 /** The body of a replica that is put. */
 const putting = (record: RpcValue): RpcValue => [EPOCH_VALUE, record, false];
 
 describe('messages about single keys', () => {
   it.each<[string, RpcValue, string]>([
-    ['get', encodeQuestion({ type: 'get', key, consistency: 'default' }).body, '92 c4016b 00'],
-    ['delete', encodeQuestion({ type: 'delete', key, consistency: 'eventual' }).body, '92 c4016b 01'],
+    ['get', encodeQuestion({ type: 'get', key, consistency: 'default' }).body, '93 c4016b 00 c0'],
+    [
+      'get with a testimony',
+      encodeQuestion({ type: 'get', key, consistency: 'quorum', testimony: TESTIMONY }).body,
+      `93 c4016b 02 92 ${EPOCH_BYTES} ${VERSION_BYTES}`,
+    ],
+    [
+      'get by a node that has nothing',
+      encodeQuestion({ type: 'get', key, consistency: 'quorum', testimony: NOTHING }).body,
+      `93 c4016b 02 92 ${EPOCH_BYTES} c0`,
+    ],
+    ['delete', encodeQuestion({ type: 'delete', key, consistency: 'eventual' }).body, '93 c4016b 01 c0'],
     [
       'put',
       encodeQuestion({ type: 'put', key, value: fromUtf8('v'), consistency: 'quorum' }).body,
-      '93 c4016b 02 c40176',
+      '94 c4016b 02 c0 c40176',
     ],
     [
       'put_replica',
@@ -65,6 +78,11 @@ describe('messages about single keys', () => {
         degraded: false,
       }),
       '97 a4646f6e65 00 c40176 c410 7369787465656e206279746573202121 02 03 c2',
+    ],
+    [
+      'minted',
+      encodeAnswer({ type: 'minted', version: R.version, copies: 3, degraded: false }),
+      `94 a66d696e746564 ${VERSION_BYTES} 03 c2`,
     ],
     ['not_owner', encodeAnswer({ type: 'not_owner' }), '92 a96e6f745f6f776e6572 c0'],
     ['not_owner with a hint', encodeAnswer({ type: 'not_owner', hint: P }), `92 a96e6f745f6f776e6572 ${P_BYTES}`],
@@ -164,17 +182,23 @@ describe('messages about single keys that make no sense', () => {
   it.each<[string, RpcValue]>([
     ['get', null],
     ['get', []],
-    ['get', ['k', 0]],
+    ['get', ['k', 0, null]],
     ['get', [k]],
-    ['get', [k, 3]],
-    ['get', [k, 4]],
-    ['get', [k, -1]],
-    ['get', [k, 0.5]],
-    ['get', [k, 'quorum']],
-    ['put', [k, 0]],
-    ['put', [k, 0, 'v']],
+    ['get', [k, 0]],
+    ['get', [k, 3, null]],
+    ['get', [k, 4, null]],
+    ['get', [k, -1, null]],
+    ['get', [k, 0.5, null]],
+    ['get', [k, 'quorum', null]],
+    ['get', [k, 2, k]],
+    ['get', [k, 2, [EPOCH_VALUE]]],
+    ['get', [k, 2, [null, null]]],
+    ['get', [k, 2, [EPOCH_VALUE, k]]],
     ['put', [k, 0, null]],
-    ['delete', [null, 0]],
+    ['put', [k, 0, null, 'v']],
+    ['put', [k, 0, null, null]],
+    ['put', [k, 0, 5, k]],
+    ['delete', [null, 0, null]],
     ['put_replica', []],
     ['put_replica', putting(R_VALUE.slice(0, 4))],
     ['put_replica', putting([...R_VALUE, 1])],
@@ -211,6 +235,11 @@ describe('messages about single keys that make no sense', () => {
     ['get', ['done', 0, k, null, -1, 1, true]],
     ['get', ['done', 0, k, null, 1, 1.5, true]],
     ['get', ['done', 0, k, null, 1, 1, null]],
+    ['get', ['minted', R_VALUE[1] ?? null, 3, true]],
+    ['put', ['minted', k, 3, true]],
+    ['put', ['minted', null, 3, true]],
+    ['put', ['minted', R_VALUE[1] ?? null, -1, true]],
+    ['delete', ['minted', R_VALUE[1] ?? null, 3, 1]],
     ['put', ['not_owner']],
     ['put', ['not_owner', 'somebody']],
     ['put', ['not_owner', P_VALUE.slice(1)]],

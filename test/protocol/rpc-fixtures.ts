@@ -156,6 +156,13 @@ const viewQuestions: fc.Arbitrary<ViewQuestion> = fc.oneof(
   fc.record({ type: type('death_of'), target: peers }),
 );
 
+const testimonies = fc.record({ epoch: epochs, version: fc.option(versions, { nil: undefined }) });
+const passedOn = {
+  key: keys,
+  consistency: consistencies,
+  testimony: fc.option(testimonies, { nil: undefined }),
+};
+
 export const questions: fc.Arbitrary<RpcQuestion> = fc.oneof(
   fc.constantFrom<RpcQuestion>({ type: 'ping' }, { type: 'get_state' }, { type: 'join' }, { type: 'describe' }),
   fc.record({ type: type('ping_for'), target: peers }),
@@ -164,9 +171,9 @@ export const questions: fc.Arbitrary<RpcQuestion> = fc.oneof(
     key: ids,
     excluded: lists.map((list) => new Set(list.map(({ id }) => id))),
   }),
-  fc.record({ type: type('get'), key: keys, consistency: consistencies }),
-  fc.record({ type: type('put'), key: keys, value: values, consistency: consistencies }),
-  fc.record({ type: type('delete'), key: keys, consistency: consistencies }),
+  fc.record({ type: type('get'), ...passedOn }),
+  fc.record({ type: type('put'), value: values, ...passedOn }),
+  fc.record({ type: type('delete'), ...passedOn }),
   fc.record({
     type: type('put_replica'),
     epoch: epochs,
@@ -222,6 +229,10 @@ const done = fc.oneof(
     degraded: fc.boolean(),
   }),
 );
+const written = fc.oneof(
+  done,
+  fc.record({ type: type('minted'), version: versions, copies: counts, degraded: fc.boolean() }),
+);
 
 export const answers: { readonly [Method in keyof AnswersTo]: fc.Arbitrary<AnswersTo[Method]> } = {
   ping: fc.record({ type: type('pong'), systemMs: fc.nat(2 ** 48) }),
@@ -261,8 +272,8 @@ export const answers: { readonly [Method in keyof AnswersTo]: fc.Arbitrary<Answe
     fc.record({ type: type('candidates'), peers: lists }),
   ),
   get: done,
-  put: done,
-  delete: done,
+  put: written,
+  delete: written,
   put_replica: fc.oneof(
     stale,
     fc.constantFrom({ type: 'stored' as const }, { type: 'skewed' as const }),

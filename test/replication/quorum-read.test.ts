@@ -8,6 +8,7 @@ import {
   type ReadEvent,
   stepRead,
 } from '../../src/replication/quorum-read';
+import { ABSENT } from '../../src/replication/version';
 import type { View } from '../../src/replication/view';
 import { peerOf, versionBy, viewOf } from '../support/small-view';
 
@@ -45,6 +46,8 @@ interface Scene {
   readonly dead?: readonly Peer[];
   readonly random?: number;
   readonly view?: View;
+  /** Who has passed it on, and what it has. */
+  readonly witness?: readonly [Peer, number | undefined];
 }
 
 /** Asks nobody but who is needed, and those in the order in which they stand. */
@@ -55,10 +58,12 @@ class Story {
   read: QuorumRead;
   readonly first: string;
 
-  constructor(members: readonly Peer[], { own, dead = [], random = IN_ORDER, view }: Scene = {}) {
+  constructor(members: readonly Peer[], { own, dead = [], random = IN_ORDER, view, witness }: Scene = {}) {
     const isTrusted = (peer: Peer) => !dead.includes(peer);
     const all = view ?? viewOf([SELF, ...members]);
-    const [read, effects] = beginRead({ view: all, self: SELF, own: version(own), isTrusted, random });
+    const [peer, ms] = witness ?? [];
+    const answer = peer && { peer, version: version(ms) ?? ABSENT };
+    const [read, effects] = beginRead({ view: all, self: SELF, own: version(own), witness: answer, isTrusted, random });
     this.read = read;
     this.first = effects.map(wordsOf).join(', ');
   }
@@ -105,6 +110,25 @@ describe('a quorum read', () => {
     const view = viewOf([SELF, A, B, C], 1, { voters: [SELF, A, C].map(({ id }) => id) });
     expect(new Story([], { view, random: 0.25 }).first).toBe('ask c a');
     expect(new Story([], { view, random: 0.25, dead: [C] }).first).toBe('ask a b');
+  });
+
+  it('takes the word of whoever has passed it on for one answer of the majority', () => {
+    expect(new Story([A, B], { own: 5, witness: [A, 5] }).first).toBe('answer');
+    expect(new Story([A, B], { witness: [B, undefined] }).first).toBe('answer');
+    const larger = new Story([A, B, C, D], { own: 5, witness: [C, 5] });
+    expect([larger.first, larger.has(A, 5)]).toEqual(['ask a', 'answer']);
+  });
+
+  it('brings whoever has passed it on in line, or fetches what only he has', () => {
+    const behind = new Story([A, B], { own: 5, witness: [A, 3] });
+    expect([behind.first, behind.stored(A)]).toEqual(['write_back a', 'answer']);
+    const ahead = new Story([A, B], { own: 5, witness: [A, 7] });
+    expect([ahead.first, ahead.fetched(7)]).toEqual(['fetch a', 'write_back , answer']);
+  });
+
+  it('finds out now and then what the others have, also where that is not needed for the answer', () => {
+    const story = new Story([A, B], { own: 5, witness: [A, 5], random: 0 });
+    expect([story.first, story.has(B, 3)]).toEqual(['ask b, answer', 'repair b']);
   });
 
   it('is over when a majority has the same', () => {

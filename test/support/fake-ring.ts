@@ -28,7 +28,7 @@ import type { Surroundings } from '../../actors/coordinator';
 import type { Lookups } from '../../actors/lookups';
 import type { RpcFailure, RpcOutcome } from '../../actors/peer-link';
 import { dataServices } from '../../actors/peer-requests';
-import type { RecordQuestion } from '../../actors/data-service';
+import type { DataService, RecordQuestion } from '../../actors/data-service';
 import type { Line, Session } from '../../actors/session';
 import { bytesOfRequest, testSettings } from './node';
 import type { World } from './runtime';
@@ -181,6 +181,8 @@ export class FakeNode {
     self.serve((message) => {
       const served = message as Served;
       if (served.type !== 'served') return void service.handle(message);
+      const answer = isMomentary(served.question) ? service.answerNow?.(served.question, served.from) : undefined;
+      if (answer) return served.reply(answer);
       service.serve(served.question, {
         from: served.from,
         deadlineAtMs: undefined,
@@ -189,6 +191,11 @@ export class FakeNode {
       });
     });
   }
+}
+
+/** What a conversation tries to answer on the spot. */
+function isMomentary(question: RecordQuestion): question is Parameters<NonNullable<DataService['answerNow']>>[0] {
+  return question.type === 'get' || question.type === 'put_replica' || question.type === 'get_replica';
 }
 
 /** Several of them. */
