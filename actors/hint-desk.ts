@@ -12,7 +12,13 @@ import { recordsBytes } from '../src/protocol/rpc-sync-bytes';
 import { Hints } from '../src/replication/hints';
 import { holdingAt } from '../src/replication/holding';
 import { copyOf } from '../src/replication/sync-source';
-import { fullBucket, taken, type TokenBucket, waitMs } from '../src/replication/token-bucket';
+import {
+  fullRecordBucket,
+  recordsAtShare,
+  type RecordBucket,
+  recordsTaken,
+  recordsWaitMs,
+} from '../src/replication/token-bucket';
 import { isMember, type View } from '../src/replication/view';
 import type { KvTable } from '../src/store/kv-table';
 import type { Record } from '../src/store/record';
@@ -29,8 +35,7 @@ export class HintDesk {
   readonly hints: Hints;
   private readonly sending = new Map<string, Sending>();
   private readonly restingUntilMs = new Map<string, number>();
-  private records: TokenBucket;
-  private bytes: TokenBucket;
+  private bucket: RecordBucket;
 
   constructor(
     private readonly out: Outbox,
@@ -38,10 +43,8 @@ export class HintDesk {
     /** This member has to be compared, for hints have been given up. */
     private readonly givenUp: (target: Peer) => void,
   ) {
-    const nowMs = out.self.nowMs();
     this.hints = new Hints(ttlMs);
-    this.records = fullBucket(RECORDS_PER_SECOND, nowMs);
-    this.bytes = fullBucket(BYTES_PER_SECOND, nowMs);
+    this.bucket = fullRecordBucket(HINT_RATE, out.self.nowMs());
   }
 
   /** A write has not reached this member. */
@@ -56,13 +59,18 @@ export class HintDesk {
     this.tick();
   }
 
+  /** Tells at this part of its rate from now on. */
+  slow(share: number): void {
+    this.bucket = recordsAtShare(this.bucket, share, this.out.self.nowMs());
+  }
+
   /** Tells whoever can be told. */
   tick(): void {
     const nowMs = this.out.self.nowMs();
     for (const target of this.hints.expire(nowMs)) this.givenUp(target);
     for (const target of this.hints.targets) {
       const isResting = (this.restingUntilMs.get(target.id) ?? nowMs) > nowMs;
-      const isTooFast = waitMs(this.records, nowMs) > 0 || waitMs(this.bytes, nowMs) > 0;
+      const isTooFast = recordsWaitMs(this.bucket, nowMs) > 0;
       if (isResting || isTooFast || this.sending.has(target.id)) continue;
       if (this.out.around.isTrusted(target)) this.send(target, nowMs);
     }
@@ -109,8 +117,7 @@ export class HintDesk {
   private push(target: Peer, view: View, ids: readonly KeyId[], records: readonly Record[], nowMs: number): void {
     const request = this.out.nextRequest();
     this.sending.set(target.id, { request, ids, view });
-    this.records = taken(this.records, records.length, nowMs);
-    this.bytes = taken(this.bytes, recordsBytes(records), nowMs);
+    this.bucket = recordsTaken(this.bucket, { records: records.length, bytes: recordsBytes(records) }, nowMs);
     const question = { type: 'push', arc: view.arc, epoch: view.epoch, records } as const;
     this.out.ask(target, question, { type: 'hints', to: target, request });
   }
@@ -124,8 +131,7 @@ interface Sending {
   readonly view: View;
 }
 
-const RECORDS_PER_SECOND = 2000;
-const BYTES_PER_SECOND = 4_000_000;
+const HINT_RATE = { recordsPerSecond: 2000, bytesPerSecond: 4_000_000 };
 /** A member that has not taken what it was told is told again after this. */
 const RETRY_MS = 1000;
 

@@ -5,7 +5,7 @@
 import type { SyncAnswer } from '../src/protocol/rpc-sync';
 import { recordsBytes } from '../src/protocol/rpc-sync-bytes';
 import { type JobEffect, type JobEvent, jobOf, type JobState, stepSync } from '../src/replication/sync-job';
-import { fullBucket, taken, type TokenBucket, waitMs } from '../src/replication/token-bucket';
+import { atRate, fullBucket, taken, type TokenBucket, waitMs } from '../src/replication/token-bucket';
 import type { SyncJob } from '../src/replication/views-protocol';
 import { unreachable } from '../src/unreachable';
 import type { JobProgress } from './repair-table';
@@ -26,7 +26,7 @@ export class JobDesk {
 
   constructor(
     private readonly out: Outbox,
-    bytesPerSecond: number,
+    private readonly bytesPerSecond: number,
   ) {
     this.bucket = fullBucket(bytesPerSecond, out.self.nowMs());
   }
@@ -59,6 +59,11 @@ export class JobDesk {
     this.running.delete(id);
     this.waiting = this.waiting.filter((job) => job.id !== id);
     this.beginNext();
+  }
+
+  /** Fetches at this part of its rate from now on. */
+  slow(share: number): void {
+    this.bucket = atRate(this.bucket, this.bytesPerSecond * share, this.out.self.nowMs());
   }
 
   /** What has had no answer for so long has got lost in this node itself, and is asked again. */

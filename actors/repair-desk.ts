@@ -31,7 +31,14 @@ import {
   stepComparison,
 } from '../src/replication/comparison';
 import { horizonAt } from '../src/replication/horizons';
-import { fullBucket, taken, type TokenBucket, waitMs } from '../src/replication/token-bucket';
+import {
+  fullRecordBucket,
+  recordsAtShare,
+  type RecordBucket,
+  recordsTaken,
+  recordsWaitMs,
+} from '../src/replication/token-bucket';
+import type { Record } from '../src/store/record';
 import { unreachable } from '../src/unreachable';
 import type { Horizon, MemberRepairs } from './repair-table';
 import { LOST_MS, type Outbox, type SyncerOutcome, type SyncerSettings, type Tag } from './syncer-words';
@@ -58,14 +65,15 @@ export class RepairDesk {
   private seen: Pick<Known, 'holdings' | 'ring'> | undefined;
   private readonly running = new Map<string, Running>();
   private waiters: readonly Waiter[] = [];
-  private bucket: TokenBucket;
+  private isStrained = false;
+  private bucket: RecordBucket;
 
   constructor(
     private readonly out: Outbox,
     private readonly settings: SyncerSettings,
   ) {
     this.schedule = idleSchedule(settings.antiEntropyIntervalMs);
-    this.bucket = fullBucket(REPAIR_BYTES_PER_SECOND, out.self.nowMs());
+    this.bucket = fullRecordBucket(REPAIR_RATE, out.self.nowMs());
   }
 
   get members(): readonly MemberRepairs[] {
@@ -82,13 +90,21 @@ export class RepairDesk {
     }));
   }
 
+  /** Repairs at this part of its rate from now on; below 1, what has been found to agree is compared later. */
+  slow(share: number): void {
+    this.isStrained = share < 1;
+    this.bucket = recordsAtShare(this.bucket, share, this.out.self.nowMs());
+  }
+
   /** Begins what is due, after a look at what this node leads now. */
   tick(): void {
     this.look();
     const nowMs = this.out.self.nowMs();
     for (const running of this.running.values())
       if (nowMs - running.sinceMs >= LOST_MS) this.end(running, { type: 'failed' });
-    for (const pair of duePairs(this.schedule, nowMs)) {
+    // Whoever asks for everything does not want to wait.
+    const isStrained = this.isStrained && this.waiters.length === 0;
+    for (const pair of duePairs(this.schedule, nowMs, { isStrained })) {
       if (this.out.around.store() === undefined) return;
       this.begin(pair);
     }
@@ -128,7 +144,7 @@ export class RepairDesk {
     if (running?.request !== request) return;
     if (message.type === 'rpc_failed') return this.end(running, { type: 'failed' });
     const { answer } = message;
-    if (answer.type === 'records') this.take(recordsBytes(answer.records));
+    if (answer.type === 'records') this.take(answer.records);
     this.step(key, { type: 'answered', answer });
   }
 
@@ -195,15 +211,16 @@ export class RepairDesk {
   }
 
   private ask(question: SyncQuestion, running: Running, tag: Tag): void {
-    const pauseMs = waitMs(this.bucket, this.out.self.nowMs());
-    if (question.type === 'push') this.take(recordsBytes(question.records));
+    const pauseMs = recordsWaitMs(this.bucket, this.out.self.nowMs());
+    if (question.type === 'push') this.take(question.records);
     if (question.type === 'ranges' || pauseMs === 0) return this.out.ask(running.pair.member, question, tag);
     this.running.set(running.pair.key, { ...running, held: question });
     this.out.later(pauseMs, tag);
   }
 
-  private take(bytes: number): void {
-    this.bucket = taken(this.bucket, bytes, this.out.self.nowMs());
+  private take(records: readonly Record[]): void {
+    const amount = { records: records.length, bytes: recordsBytes(records) };
+    this.bucket = recordsTaken(this.bucket, amount, this.out.self.nowMs());
   }
 
   private end({ pair, comparison, beganAtMs }: Running, outcome: ComparisonOutcome): void {
@@ -256,8 +273,8 @@ interface Waiter {
   sum: Repaired;
 }
 
-/** How fast may be repaired: 4 MB/s leave room for everything else. */
-const REPAIR_BYTES_PER_SECOND = 4_000_000;
+/** How fast may be repaired: that leaves room for everything else. */
+const REPAIR_RATE = { recordsPerSecond: 2000, bytesPerSecond: 4_000_000 };
 
 const NOTHING: Repaired = { compared: 0, differences: 0, repaired: 0, failed: 0 };
 

@@ -4,7 +4,8 @@
  * It fetches the arcs that handoff wants to have (job-desk.ts), compares the arcs that this node leads with
  * their members and mends what differs (repair-desk.ts), and tells members what they have missed
  * (hint-desk.ts). What that means stands in src/replication; records go straight into the table.
- * Nothing waits: each question has a deadline, and its outcome comes as a message.
+ * Nothing waits: each question has a deadline, and its outcome comes as a message. While the node has more to do
+ * than it gets done (src/replication/strain.ts), all of this goes on at half its rate.
  *
  * A crash loses what was under way, and no record: handoff is told, and has everything fetched again whose
  * outcome it has not heard; comparisons begin anew, and find what hints were about. Started by supervisors/replication-sup.ts.
@@ -22,6 +23,7 @@ import {
   serverNamed,
   started,
 } from '../src/otp';
+import { isStrained, noStrain, type Strain, STRAINED_SHARE, withBeat } from '../src/replication/strain';
 import type { SyncJob } from '../src/replication/views-protocol';
 import { unreachable } from '../src/unreachable';
 import { HintDesk } from './hint-desk';
@@ -91,6 +93,7 @@ interface State {
   readonly jobs: JobDesk;
   readonly repairs: RepairDesk;
   readonly hints: HintDesk;
+  strain: Strain;
   /** Something may have changed since it was last published. */
   isNews: boolean;
 }
@@ -110,7 +113,7 @@ const callbacks: GenServer<Args, State, Call, Cast, Info> = {
     const repairs = new RepairDesk(out, settings);
     const jobs = new JobDesk(out, settings.syncBytesPerSecond);
     const hints = new HintDesk(out, settings.hintTtlMs, (target) => repairs.due(target));
-    const state: State = { out, jobs, repairs, hints, isNews: true };
+    const state: State = { out, jobs, repairs, hints, strain: noStrain(self.nowMs()), isNews: true };
     publish(state);
     self.sendEvery(TICK_MS, { type: 'tick' });
     around.handoff.started();
@@ -195,12 +198,23 @@ function outcome(message: SyncerOutcome, tag: Tag, { jobs, repairs, hints }: Sta
 /** Does what is due, and publishes what has changed since the last time. */
 function tick(state: State): void {
   const { jobs, repairs, hints, out } = state;
+  feel(state);
   const [bytesSent, hintsDropped] = [out.bytesSent, hints.hints.droppedCount];
   jobs.tick();
   repairs.tick();
   hints.tick();
   if (out.bytesSent !== bytesSent || hints.hints.droppedCount !== hintsDropped) state.isNews = true;
   if (state.isNews) publish(state);
+}
+
+/** Slows down what can wait when the node is strained, and lets it go on as usual when it is no longer. */
+function feel(state: State): void {
+  const { jobs, repairs, hints, out } = state;
+  const nowMs = out.self.nowMs();
+  const wasStrained = isStrained(state.strain, state.strain.beatMs);
+  state.strain = withBeat(state.strain, TICK_MS, nowMs);
+  if (isStrained(state.strain, nowMs) === wasStrained) return;
+  for (const desk of [jobs, repairs, hints]) desk.slow(wasStrained ? 1 : STRAINED_SHARE);
 }
 
 function publish(state: State): void {

@@ -87,6 +87,8 @@ const UNDER_WAY_MAX = 16;
 
 /** How often every member has to agree. */
 const AGREEMENTS_MIN = 2;
+/** How many intervals a comparison may come too late in a strained node: an agreement must not grow too old. */
+const STRAINED_INTERVALS_MAX = 6;
 /** A comparison is due so soon where it matters. */
 const SOON_MS = 500;
 const RETRY_MS_MAX = 8000;
@@ -142,12 +144,21 @@ export function withArcs(
   return [{ ...schedule, arcs, pairs }, alone.map(({ arc, epoch }) => ({ arc, epoch }))];
 }
 
-/** What is to be compared now: the most overdue first, no more than may be under way, and with each member only one at a time. */
-export function duePairs({ pairs }: Schedule, nowMs: number): readonly Pair[] {
+/**
+ * What is to be compared now: the most overdue first, no more than may be under way, and with each member only one at a time.
+ * Where the node is strained, whoever has been found to agree waits, though not for ever.
+ */
+export function duePairs(
+  { pairs, intervalMs }: Schedule,
+  nowMs: number,
+  { isStrained = false }: { readonly isStrained?: boolean } = {},
+): readonly Pair[] {
   const underWay = pairs.filter(({ begunAt }) => begunAt !== undefined);
   const busy = new Set(underWay.filter(({ isWaiting }) => !isWaiting).map(({ member }) => member.id));
   const due: Pair[] = [];
-  const waiting = pairs.filter(({ begunAt, dueAtMs }) => begunAt === undefined && dueAtMs <= nowMs);
+  const canWait = ({ agreements, dueAtMs }: Pair) =>
+    isStrained && agreements >= AGREEMENTS_MIN && nowMs - dueAtMs < STRAINED_INTERVALS_MAX * intervalMs;
+  const waiting = pairs.filter((pair) => pair.begunAt === undefined && pair.dueAtMs <= nowMs && !canWait(pair));
   for (const pair of waiting.toSorted((a, b) => a.dueAtMs - b.dueAtMs)) {
     if (busy.size >= COMPARISONS_MAX || underWay.length + due.length >= UNDER_WAY_MAX) break;
     if (busy.has(pair.member.id)) continue;

@@ -36,6 +36,54 @@ export function taken(bucket: TokenBucket, amount: number, nowMs: number): Token
   return { ...now, tokens: now.tokens - amount };
 }
 
+/** The bucket as it fills from now on at another rate. */
+export function atRate(bucket: TokenBucket, perSecond: number, nowMs: number): TokenBucket {
+  const { tokens, atMs } = filled(bucket, nowMs);
+  return { perSecond, tokens: Math.min(perSecond, tokens), atMs };
+}
+
+/** How fast records may travel. */
+export interface RecordRate {
+  readonly recordsPerSecond: number;
+  readonly bytesPerSecond: number;
+}
+
+/** What may travel now, where both the number of records and their bytes are bounded. Immutable. */
+export interface RecordBucket {
+  readonly rate: RecordRate;
+  readonly records: TokenBucket;
+  readonly bytes: TokenBucket;
+}
+
+/** A second's worth of both. */
+export function fullRecordBucket(rate: RecordRate, nowMs: number): RecordBucket {
+  return { rate, records: fullBucket(rate.recordsPerSecond, nowMs), bytes: fullBucket(rate.bytesPerSecond, nowMs) };
+}
+
+/** How long to wait until records may travel; 0: now. */
+export function recordsWaitMs({ records, bytes }: RecordBucket, nowMs: number): number {
+  return Math.max(waitMs(records, nowMs), waitMs(bytes, nowMs));
+}
+
+/** The bucket after so many records with so many bytes. */
+export function recordsTaken(
+  bucket: RecordBucket,
+  { records, bytes }: { readonly records: number; readonly bytes: number },
+  nowMs: number,
+): RecordBucket {
+  return { ...bucket, records: taken(bucket.records, records, nowMs), bytes: taken(bucket.bytes, bytes, nowMs) };
+}
+
+/** The bucket as it fills from now on, with this part of its rate. */
+export function recordsAtShare(bucket: RecordBucket, share: number, nowMs: number): RecordBucket {
+  const { rate, records, bytes } = bucket;
+  return {
+    rate,
+    records: atRate(records, rate.recordsPerSecond * share, nowMs),
+    bytes: atRate(bytes, rate.bytesPerSecond * share, nowMs),
+  };
+}
+
 function filled({ perSecond, tokens, atMs }: TokenBucket, nowMs: number): TokenBucket {
   const elapsedMs = Math.max(0, nowMs - atMs);
   return {

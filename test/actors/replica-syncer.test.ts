@@ -152,6 +152,13 @@ class Stage {
     await this.world.idle();
   }
 
+  /** Something keeps the whole node waiting. */
+  block(ms: number): Promise<void> {
+    const { clock } = this.world.scheduler;
+    clock.advanceTo(clock.nowMs() + ms);
+    return this.world.idle();
+  }
+
   /** Lets the members answer from their tables until nothing has been asked for a while; gives what was. */
   async play(forMs: number): Promise<Asked[]> {
     const all: Asked[] = [];
@@ -261,6 +268,30 @@ describe('the replica syncer, fetching', () => {
   );
 
   it(
+    'fetches half as fast while the node has more to do than it gets done',
+    onStage([], async (stage) => {
+      const theirs = stage.memberTable(MEMBER);
+      for (const record of bigRecords(600)) theirs.merge(record);
+      await stage.tell(() => replicaSyncer.sync(jobOfSource()));
+      await stage.block(200);
+      for (let seconds = 0; seconds < 4; seconds += 1) {
+        await stage.play(700);
+        await stage.block(300);
+      }
+      // Half a million at once and as much in each second, and a chunk more.
+      const { bytes } = stage.table.stats();
+      expect(bytes).toBeGreaterThan(2_000_000);
+      expect(bytes).toBeLessThan(3_300_000);
+      await stage.play(2000);
+      const before = stage.table.stats().bytes;
+      await stage.play(1000);
+      expect(stage.table.stats().bytes - before).toBeGreaterThan(700_000);
+      await stage.play(4000);
+      expect(stage.told).toContain('synced 1 done');
+    }),
+  );
+
+  it(
     'waits while the table is being restarted, and gives up a source that is dead or has another view',
     onStage([], async (stage) => {
       const { target } = stage;
@@ -351,6 +382,43 @@ describe('the replica syncer, comparing', () => {
       const repaired = new Map(stage.row.members.map((member) => [member.addr, member.repaired]));
       expect(repaired.get(MEMBER.addr)).toBe(25);
       expect(repaired.get(STRANGER.addr)).toBe(305);
+    }),
+  );
+
+  it(
+    'mends no more than two thousand records a second, and fewer while the node has more to do than it gets done',
+    onStage([THREE], async (stage) => {
+      stage.dead.add(STRANGER.addr);
+      for (const record of records(9000)) stage.table.merge(record);
+      const mended = () => stage.memberTable(MEMBER).stats().keys;
+      await stage.play(1000);
+      expect(mended()).toBeGreaterThan(3000);
+      expect(mended()).toBeLessThanOrEqual(4000 + 256);
+      await stage.block(200);
+      const before = mended();
+      await stage.play(900);
+      await stage.block(200);
+      await stage.play(900);
+      expect(mended() - before).toBeGreaterThan(1200);
+      expect(mended() - before).toBeLessThanOrEqual(2200 + 256);
+      await stage.play(4000);
+      expect(mended()).toBe(9000);
+    }),
+  );
+
+  it(
+    'does not compare again what agrees while the node has more to do than it gets done, unless it is asked to',
+    onStage([THREE], async (stage) => {
+      await stage.play(3000);
+      for (let beats = 0; beats < 40; beats += 1) {
+        await stage.block(300);
+        expect(await stage.play(300)).toEqual([]);
+      }
+      const repaired = stage.world.outside(() => Promise.resolve(stage.world.run(() => replicaSyncer.repair())));
+      const asked = await stage.play(100);
+      expect(asked.map(({ to }) => to.addr).toSorted()).toEqual([MEMBER.addr, STRANGER.addr].toSorted());
+      await repaired.catch(() => {});
+      expect((await stage.play(12_000)).length).toBeGreaterThan(0);
     }),
   );
 

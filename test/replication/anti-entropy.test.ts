@@ -58,8 +58,10 @@ class Course {
     this.agreed.push(...agreed.map(({ arc }) => `${arc.lo} ${arc.hi}`));
   }
 
+  isStrained = false;
+
   due() {
-    return duePairs(this.schedule, this.nowMs);
+    return duePairs(this.schedule, this.nowMs, this);
   }
 
   begin(key: string): void {
@@ -207,6 +209,27 @@ describe('the schedule', () => {
     course.run(20_000);
     const gaps = gapsIn(course.run(60_000, () => [FAILED]));
     expect(gaps.slice(0, 6)).toEqual([500, 1000, 2000, 4000, 8000, 8000]);
+  });
+
+  it('lets whoever has agreed wait in a strained node, but not for ever, and nobody else', () => {
+    const course = new Course([THREE]);
+    course.isStrained = true;
+    // They have to agree first, twice.
+    expect(course.run(600).map((line) => line.split(' ')[1])).toEqual(
+      [1, 2].flatMap(() => [MEMBER.addr, STRANGER.addr]),
+    );
+    expect(course.run(60_000)).toEqual([]);
+    const late = course.run(85_000).map((line) => Number(line.split(' ')[0]));
+    expect(late).toHaveLength(2);
+    expect(Math.min(...late)).toBeGreaterThanOrEqual(7 * INTERVAL_MS);
+    const { key } = course.pairWith(MEMBER);
+    course.begin(key);
+    course.end(key, EQUAL, { differences: 1, pushed: 1 });
+    expect(course.run(course.nowMs + 1200)).toHaveLength(2);
+    course.nowMs += INTERVAL_MS;
+    expect(course.due()).toEqual([]);
+    course.isStrained = false;
+    expect(course.due()).not.toEqual([]);
   });
 
   it('compares at once what somebody asks for, also while it is being compared', () => {
