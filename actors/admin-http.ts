@@ -8,9 +8,11 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { NodeState } from '../src/admin/answers';
 import type { Check, NodeInfo, NodeView, ReplicaView } from '../src/admin/node-view';
 import type { AdminResponse } from '../src/admin/route-parts';
 import { route } from '../src/admin/routes';
+import { ownState, whyNoQuorum } from '../src/admin/views-report';
 import type { RingView } from '../src/admin/ring-view';
 import type { NodeId } from '../src/chord/id';
 import { formatAddress } from '../src/client/address';
@@ -31,6 +33,8 @@ import {
 import { Door } from '../src/transport/door';
 import * as acceptor from './acceptor';
 import type { FrameTally } from './frame-tally';
+import * as handoff from './handoff';
+import * as health from './health';
 import * as kvStore from './kv-store';
 import * as replicaWindow from './replica-window';
 import * as ringState from './ring-state';
@@ -44,7 +48,7 @@ export interface Args {
   readonly id: NodeId;
   readonly version: string;
   /** Where the node stands in its life; the program that runs it changes this. */
-  readonly life: { readonly state: NodeInfo['state']; readonly startedAtMs: number };
+  readonly life: { readonly state: NodeState; readonly startedAtMs: number };
   /** What it has said to other nodes. */
   readonly tally: FrameTally;
   /** Gives the door that was opened before the tree was built, once. */
@@ -181,11 +185,13 @@ function readyChecks({ life }: Args, runtime: Runtime): readonly Check[] {
   const isOpen = runtime.run(kvStore.open) !== undefined;
   const isListening = runtime.whereis(acceptor.NAME) !== undefined;
   const isMember = runtime.run(ringState.read)?.phase === 'member';
+  const noQuorum = runtime.run(() => whyNoQuorum(handoff.read()?.views, ({ id }) => !health.isDead(id)));
   return [
     { name: 'state', ok: life.state === 'active', reason: `the node is ${life.state}` },
     { name: 'store', ok: isOpen, reason: 'the store is restarting' },
     { name: 'ring', ok: isMember, reason: 'the node is in no ring' },
     { name: 'listener', ok: isListening, reason: 'the client port is closed' },
+    { name: 'quorum', ok: noQuorum === undefined, ...(noQuorum !== undefined && { reason: noQuorum }) },
   ];
 }
 
@@ -202,7 +208,7 @@ function nodeInfo(
     id,
     addr: formatAddress(settings),
     inc: String(replicas.views()?.self.inc ?? member?.self.inc ?? 0n),
-    state: hasLeft ? 'leaving' : life.state,
+    state: ownState(hasLeft ? 'leaving' : life.state, replicas.views()),
     ring: ringWindow.place(ring, runtime),
     ...replicaWindow.place(replicas, runtime),
     rpc: { messagesSent: tally.messagesSent, bytesSent: tally.bytesSent },

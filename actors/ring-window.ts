@@ -4,7 +4,8 @@
  * It reads the tables in which the ring's actors publish what they know, and asks other nodes through the links
  * that the node has anyway. Nothing here changes anything.
  */
-import type { NodeInfo, RingPlace } from '../src/admin/node-view';
+import type { NodeState } from '../src/admin/answers';
+import type { RingPlace } from '../src/admin/node-view';
 import { type Description, peerInfo, type RingView } from '../src/admin/ring-view';
 import type { Peer } from '../src/chord/peer';
 import { isAlone } from '../src/chord/ring-member';
@@ -19,7 +20,7 @@ import * as routes from './routes';
 import { describeSelf } from './self-description';
 
 export interface Args {
-  readonly life: { readonly state: NodeInfo['state'] };
+  readonly life: { readonly state: NodeState };
 }
 
 /** A person waits no longer for one node. */

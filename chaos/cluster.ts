@@ -192,7 +192,7 @@ function ringProblem(answers: readonly (string | { readonly body: unknown })[]):
     if (ring.length === 1) return state === 'active' ? undefined : `the node is ${state}`;
     const before = ring.at(at - 1)?.id;
     const after = ring[(at + 1) % ring.length]?.id;
-    if (state !== 'active') return `${short(id)} is ${state}`;
+    if (state !== 'active' && state !== 'fetching') return `${short(id)} is ${state}`;
     if (place.predecessor?.id !== before || place.successor?.id !== after)
       return `${short(id)} is between ${short(place.predecessor?.id)} and ${short(place.successor?.id)}`;
   }

@@ -25,7 +25,7 @@ import { describeSelf } from '../actors/self-description';
 import { surroundingsOf } from '../actors/surroundings';
 import { syncerSurroundings } from '../actors/syncer-surroundings';
 import * as rootSup from '../supervisors/root-sup';
-import type { NodeInfo } from './admin/node-view';
+import type { NodeState } from './admin/answers';
 import { formatAddress } from './client/address';
 import { addressId, nodeAddress, type NodeId, nodeId } from './chord/id';
 import type { Peer } from './chord/peer';
@@ -124,7 +124,7 @@ const FAREWELL_MS_MAX = 1000;
 const LEAVE_MS_MAX = 8500;
 
 interface Life {
-  state: NodeInfo['state'];
+  state: NodeState;
   readonly startedAtMs: number;
 }
 

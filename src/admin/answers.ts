@@ -27,6 +27,9 @@ export const ArcDocument = v.pipe(v.object({ lo: v.string(), hi: v.string() }), 
 /** Where a node stands in its life. */
 export type NodeState = 'joining' | 'active' | 'leaving';
 
+/** What a node says of itself. `fetching`: it serves, and has yet to fetch some of what it is to keep. */
+export type OwnState = NodeState | 'fetching';
+
 /** How many copies there are of what, as far as one node knows: see `CopyCounts` in src/protocol/rpc-description.ts. */
 const CopyCountsDocument = v.pipe(
   v.object({

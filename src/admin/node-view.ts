@@ -9,7 +9,7 @@ import type { GetReplica, Replica } from '../protocol/rpc-data';
 import type { KnownViews, Stale, ViewGet } from '../protocol/rpc-views';
 import type { Views } from '../replication/views';
 import type { KvTable } from '../store/kv-table';
-import type { ArcInfo, NodeState, PeerInfo } from './answers';
+import type { ArcInfo, OwnState, PeerInfo } from './answers';
 import type { RepairsInfo, RepairsSeen, StopVerdict } from './replica-answers';
 import type { RingView } from './ring-view';
 
@@ -27,7 +27,7 @@ export interface NodeInfo {
   readonly addr: string;
   /** This life of the node: another one keeps nothing of what it kept. A u64, so a text. */
   readonly inc: string;
-  readonly state: NodeState;
+  readonly state: OwnState;
   readonly ring: RingPlace;
   readonly keys: KeyCounts;
   /** How many arcs it leads, is another voter of, and has yet to learn; and how many nodes are to become members of those it leads. */

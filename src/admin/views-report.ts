@@ -9,6 +9,7 @@ import type { Epoch } from '../replication/epoch';
 import type { Holding } from '../replication/holding';
 import { allVote, primaryOf, quorumOf, type View } from '../replication/view';
 import { isAlone, isSafeToStop, isSettled, stateOf, type Views } from '../replication/views';
+import type { NodeState, OwnState } from './answers';
 import { isSealed } from './copies';
 import type { PieceInfo, RepairsInfo, RepairsSeen, StopVerdict, ViewsInfo } from './replica-answers';
 import { peerInfo } from './ring-view';
@@ -25,6 +26,34 @@ export function viewsInfo(views: Views): ViewsInfo {
     lessons: lessons.map(({ arc, kind, job }) => ({ arc, kind, source: job?.source.addr ?? null })),
     surplus: surplus.map(({ arc }) => arc),
   };
+}
+
+/**
+ * What a node is doing: one that is ready joins until it votes where it stands, and fetches while it is not yet a voter of
+ * something else, or is being brought in there.
+ */
+export function ownState(ready: NodeState, views: Views | undefined): OwnState {
+  if (ready !== 'active' || views === undefined) return ready;
+  const state = stateOf(views);
+  if (state !== 'active') return state;
+  const isLearning = views.holdings.some(({ role }) => role === 'learner');
+  const isFetching = views.lessons.some(({ kind, job }) => kind !== 'rescue' && job !== undefined);
+  return isLearning || isFetching ? 'fetching' : 'active';
+}
+
+/** Why some key that this node leads cannot be written by quorum, or undefined: all can. `isAlive`: nobody has found it dead. */
+export function whyNoQuorum(views: Views | undefined, isAlive: (peer: Peer) => boolean): string | undefined {
+  if (views === undefined) return 'what it keeps copies of is being restarted';
+  const { holdings, self } = views;
+  for (const { view, role } of holdings) {
+    if (role !== 'voter' || view?.primary !== self.id) continue;
+    const { members } = view;
+    const alive = members.filter((peer) => peer.id === self.id || isAlive(peer)).length;
+    if (alive < quorumOf(members.length)) {
+      return `only ${alive} of the ${members.length} nodes that keep an arc which it leads can be reached`;
+    }
+  }
+  return undefined;
 }
 
 /** What is done to bring copies in line; nothing is known while that process is being restarted. */

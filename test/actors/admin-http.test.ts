@@ -72,7 +72,7 @@ describe('the admin server', () => {
     const ready = await http(adminPort(node), '/readyz');
     expect([ready.status, json(ready)]).toEqual([200, { status: 'ready' }]);
     const verbose = await http(adminPort(node), '/readyz?verbose');
-    expect(verbose.text).toBe('[+]state ok\n[+]store ok\n[+]ring ok\n[+]listener ok\n');
+    expect(verbose.text).toBe('[+]state ok\n[+]store ok\n[+]ring ok\n[+]listener ok\n[+]quorum ok\n');
     expect(verbose.headers['content-type']).toBe('text/plain; charset=utf-8');
   });
 
@@ -84,10 +84,27 @@ describe('the admin server', () => {
     expect(json(answer)).toEqual({
       status: 'not_ready',
       reason:
-        'state: the node is leaving; store: the store is restarting; ring: the node is in no ring; listener: the client port is closed',
+        'state: the node is leaving; store: the store is restarting; ring: the node is in no ring; listener: the client port is closed; quorum: what it keeps copies of is being restarted',
     });
     expect((await http(port, '/healthz')).status).toBe(503);
     expect((await http(port, '/api/tree')).status).toBe(503);
+  });
+
+  it('is not ready while too many are dead who keep what the node leads, until that is proven', async () => {
+    const first = await TestNode.start();
+    const second = await TestNode.start({ join: `127.0.0.1:${first.port}` });
+    const shown = async () => json(await http(adminPort(first), '/api/node')) as NodeInfo;
+    await until('both keep what the first one leads', async () => (await shown()).copies?.min === 2);
+    second.crash();
+    let reason: unknown;
+    await until('it is not ready', async () => {
+      const answer = await http(adminPort(first), '/readyz');
+      reason = json(answer);
+      return answer.status === 503;
+    });
+    expect(reason).toMatchObject({ reason: expect.stringMatching(/^quorum: only 1 of the 2 nodes/) as string });
+    await until('it goes on alone', async () => (await http(adminPort(first), '/readyz')).status === 200);
+    expect((await shown()).copies).toEqual({ min: 1, max: 1 });
   });
 
   it('describes the node', async () => {
@@ -125,6 +142,10 @@ describe('the admin server', () => {
       return rings.every(
         (ring) => ring.consistent && ring.covered && ring.nodes.every(({ arcs }) => arcs.length === 1),
       );
+    });
+    await until('both have fetched what they are to keep', async () => {
+      const answers = await Promise.all(nodes.map((node) => http(adminPort(node), '/api/node')));
+      return answers.every((answer) => (json(answer) as NodeInfo).state === 'active');
     });
     for (const [index, node] of nodes.entries()) {
       const other = nodes[1 - index] as TestNode;

@@ -18,7 +18,7 @@ const SETTLED_BOUND_MS = 30_000;
 /** What `GET /api/node` says, as far as a ring is concerned. */
 interface NodeView {
   readonly id: string;
-  readonly state: 'joining' | 'active' | 'leaving';
+  readonly state: 'joining' | 'fetching' | 'active' | 'leaving';
   readonly ring: {
     readonly predecessor: { readonly id: string } | null;
     readonly successor: { readonly id: string } | null;
@@ -196,7 +196,8 @@ async function faultOf(nodes: readonly RingNode[]): Promise<string> {
     const { predecessor, successor } = view.ring;
     // A lone node may name itself or nobody.
     if (ring.length === 1) return (successor?.id ?? view.id) !== view.id;
-    return view.state !== 'active' || predecessor?.id !== before || successor?.id !== after;
+    const serves = view.state === 'active' || view.state === 'fetching';
+    return !serves || predecessor?.id !== before || successor?.id !== after;
   });
   return wrong
     .map(
