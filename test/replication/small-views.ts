@@ -1,117 +1,48 @@
 /**
- * Nodes in memory that keep copies under views: the real core of views, real tables, and a network in which every
- * message takes its own time and may be lost.
+ * Nodes in memory that keep copies under views: the real core of views and real tables.
  *
- * Virtual time, one seed: the same seed is the same run. The ring is ideal, but each node is told of it with
- * a delay of its own. Clients write and read with majorities, as a coordinator would, and every read has to
- * return at least what was acknowledged before it began.
+ * The ring is ideal, but each node is told of it with a delay of its own.
  */
-import { type KeyId, keyId, nodeId } from '../../src/chord/id';
+import { type KeyId, nodeId } from '../../src/chord/id';
 import type { Peer } from '../../src/chord/peer';
-import { inRange, type Range } from '../../src/chord/range';
-import { type BinaryString, fromUtf8 } from '../../src/octets';
-import { randomFrom } from '../../src/otp';
-import { type ViewAnswer } from '../../src/protocol/rpc-views';
+import type { Range } from '../../src/chord/range';
+import type { ViewAnswer } from '../../src/protocol/rpc-views';
 import { compareEpochs } from '../../src/replication/epoch';
 import { HybridClock } from '../../src/replication/hybrid-clock';
-import {
-  compareTimes,
-  compareVersions,
-  type Version,
-  type VersionWords,
-  Writers,
-  writerId,
-} from '../../src/replication/version';
-import { isMember, quorumOf, type View } from '../../src/replication/view';
-import { mayFetch, noViews, replicaStanding, standingOf, viewsKnown, type Views } from '../../src/replication/views';
+import { compareTimes, compareVersions, type Version, Writers, writerId } from '../../src/replication/version';
+import { isMember } from '../../src/replication/view';
+import { mayFetch, noViews, replicaStanding, viewsKnown } from '../../src/replication/views';
 import type { SyncJob, SyncOutcome, ViewsEffect, ViewsEvent } from '../../src/replication/views-protocol';
 import { stepViews } from '../../src/replication/views-step';
 import { MemoryTable } from '../../src/store/memory-table';
-import { Record } from '../../src/store/record';
+import { copied, SmallClients } from './small-clients';
+import { SmallNetwork, type ViewNode } from './small-network';
+import { name } from './views-drawing';
 
 const BEAT_MS = 100;
 const SUCCESSORS = 4;
 /** How often a primary compares what it has with the other members, until they agree. */
 const COMPARE_MS = 1000;
-/** When whoever asks hears that nobody answers. */
-const SILENCE_MS = 1000;
 const EVERYTHING = { recordsMax: 10_000, bytesMax: 1e9 };
 
-export const KEYS = Array.from({ length: 40 }, (_none, n) => fromUtf8(`key-${n}`));
-const IDS = new Map(KEYS.map((key) => [key, keyId(key)]));
-export const idOf = (key: BinaryString): KeyId => IDS.get(key) ?? keyId(key);
-
-export interface ViewNode {
-  readonly self: Peer;
-  views: Views;
-  readonly table: MemoryTable;
-  readonly clock: HybridClock;
-  isDead: boolean;
-  isPaused: boolean;
-  /** In the ring, as the others see it. */
-  isIn: boolean;
-  left: string | undefined;
-  readonly cancelled: Set<number>;
-  readonly inbox: (() => void)[];
-}
-
-interface Due {
-  readonly atMs: number;
-  readonly order: number;
-  readonly run: () => void;
-}
-
-export class SmallViews {
-  readonly nodes: ViewNode[] = [];
-  /** The latest acknowledged or read record of each key. */
-  readonly acked = new Map<string, VersionWords>();
-  readonly problems: string[] = [];
-  latencyMaxMs = 20;
-  loss = 0;
+export class SmallViews extends SmallNetwork {
+  readonly clients = new SmallClients(this);
   /** Longest delay with which a node hears how the ring is. */
   pointersMs = 800;
-  syncMs = 100;
-  nowMs = 0;
-  written = 0;
-  writesFailed = 0;
-  reads = 0;
-  sent = 0;
+  private readonly syncMs = 100;
   dropped = 0;
-  losses = 0;
-  trace: string[] | undefined;
-  private readonly random: () => number;
-  private queue: Due[] = [];
-  private readonly cut = new Set<string>();
   private readonly writers = new Writers();
   private ports = 0;
-  private order = 0;
 
   constructor(
-    readonly seed: number,
+    seed: number,
     readonly replicas = 3,
   ) {
-    this.random = randomFrom(seed);
-  }
-
-  get alive(): readonly ViewNode[] {
-    return this.nodes.filter(({ isDead }) => !isDead);
+    super(seed);
   }
 
   get inRing(): readonly ViewNode[] {
     return this.alive.filter(({ isIn }) => isIn).sort((a, b) => (a.self.id < b.self.id ? -1 : 1));
-  }
-
-  /** From 0 up to but not including 1. */
-  number(): number {
-    return this.random();
-  }
-
-  chance(share: number): boolean {
-    return this.random() < share;
-  }
-
-  pick<T>(things: readonly T[]): T | undefined {
-    return things[Math.floor(this.random() * things.length)];
   }
 
   // What a test does
@@ -164,7 +95,7 @@ export class SmallViews {
   partition(a: readonly ViewNode[], b: readonly ViewNode[]): void {
     for (const one of a)
       for (const other of b) {
-        this.cut.add(link(one.self, other.self)).add(link(other.self, one.self));
+        this.separate(one.self, other.self);
         this.mourn(one, other.self);
         this.mourn(other, one.self);
       }
@@ -172,56 +103,11 @@ export class SmallViews {
   }
 
   heal(): void {
-    this.cut.clear();
+    this.reconnect();
     this.spreadRing();
     for (const node of this.alive)
       for (const other of this.alive)
         if (node !== other) this.tell(node, { type: 'verdict', peer: other.self, isAlive: true });
-  }
-
-  run(ms: number): void {
-    const endMs = this.nowMs + ms;
-    for (let due = this.next(endMs); due; due = this.next(endMs)) {
-      this.nowMs = due.atMs;
-      due.run();
-    }
-    this.nowMs = endMs;
-  }
-
-  runUntil(condition: () => boolean, ms: number): boolean {
-    const endMs = this.nowMs + ms;
-    while (this.nowMs < endMs) {
-      if (condition()) return true;
-      this.run(50);
-    }
-    return condition();
-  }
-
-  after(ms: number, run: () => void): void {
-    this.order += 1;
-    const due = { atMs: this.nowMs + ms, order: this.order, run };
-    let low = 0;
-    let high = this.queue.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const other = this.queue[middle];
-      // The last is the first to come.
-      if (other !== undefined && (other.atMs > due.atMs || (other.atMs === due.atMs && other.order < due.order)))
-        low = middle + 1;
-      else high = middle;
-    }
-    this.queue.splice(low, 0, due);
-  }
-
-  /** A client that writes or reads every so often. */
-  keepBusy(everyMs: number, ms: number): void {
-    const endMs = this.nowMs + ms;
-    const go = () => {
-      if (this.chance(0.6)) this.write();
-      else this.read();
-      if (this.nowMs < endMs) this.after(everyMs, go);
-    };
-    go();
   }
 
   // What a test looks at
@@ -255,191 +141,6 @@ export class SmallViews {
       }
     }
     return undefined;
-  }
-
-  /** Acknowledged writes that the majority of their view has not. */
-  lost(): readonly string[] {
-    return [...this.acked].flatMap(([key, version]) => {
-      const id = idOf(key as BinaryString);
-      const primary = this.alive.find(({ views }) => standingOf(views, id).type === 'primary');
-      const standing = primary && standingOf(primary.views, id);
-      if (standing?.type !== 'primary') return [`${key} is served by nobody`];
-      const holders = standing.view.members.filter((peer) => {
-        const record = this.at(peer)?.table.get(key as BinaryString);
-        return record && compareVersions(record, version) >= 0;
-      });
-      return holders.length >= quorumOf(standing.view.members.length)
-        ? []
-        : [`${key} is at ${holders.map(name).join()} only`];
-    });
-  }
-
-  show(): string {
-    return this.alive
-      .map(({ self, views, isIn }) => {
-        const pieces = views.holdings
-          .filter(({ role, arc }) => role !== 'none' || keysAreLost(this, arc))
-          .map(({ arc, view, role, promised }) => {
-            const members = view?.members
-              .map((peer) => `${name(peer)}${view.voters.includes(peer.id) ? '' : '?'}`)
-              .join(',');
-            return `(${arc.lo.slice(0, 4)},${arc.hi.slice(0, 4)}]${role} e${view?.epoch.n}<=${promised.n} by ${view ? view.primary.slice(0, 4) : '-'} [${members}] s${view?.syncs}`;
-          });
-        const { newcomers, lessons, attempts, tells, dues } = views;
-        return [
-          `  ${name(self)} ${isIn ? '' : 'out'} p=${name(views.ring.predecessor)} s=${views.ring.successors.map(name).join()} dead=${[...views.dead.values()].map(name).join()}`,
-          ...pieces,
-          `attempts ${attempts.map(({ arc, epoch, members }) => `${arc.lo.slice(0, 4)}-${arc.hi.slice(0, 4)}e${epoch.n}[${members.map(name).join()}]`).join()}`,
-          `newcomers ${newcomers.map(({ peer, arc, state }) => `${name(peer)}:${arc.hi.slice(0, 4)}:${state}`).join()}`,
-          `lessons ${lessons.map((lesson) => shown(lesson, this.nowMs)).join()}`,
-          `tells ${tells.map(({ to }) => name(to)).join()} dues ${dues.map(({ reason, arc, rank }) => `${reason}:${arc.hi.slice(0, 4)}:${rank}`).join()}`,
-        ].join('\n    ');
-      })
-      .join('\n');
-  }
-
-  at({ id, inc }: Peer): ViewNode | undefined {
-    return this.nodes.find(({ self }) => self.id === id && self.inc === inc);
-  }
-
-  // Clients
-
-  write(): void {
-    const key = this.pick(KEYS);
-    if (key !== undefined) this.operate(key, 0, (node, view, listeners) => this.put(node, view, listeners, key));
-  }
-
-  read(): void {
-    const key = this.pick(KEYS);
-    if (key === undefined) return;
-    const floor = this.acked.get(key);
-    const { losses } = this;
-    this.operate(key, 0, (node, view) =>
-      this.get(node, view, key, (found) => {
-        this.reads += 1;
-        const isOld = floor !== undefined && (found === undefined || compareVersions(found, floor) < 0);
-        if (isOld && losses === this.losses) {
-          this.problem(`${name(node.self)} read an old ${key} (${idOf(key).slice(0, 4)}) under e${view.epoch.n}`);
-        }
-        if (found && losses === this.losses) this.acknowledge(found);
-      }),
-    );
-  }
-
-  private operate(
-    key: BinaryString,
-    tries: number,
-    run: (node: ViewNode, view: View, listeners: readonly Peer[]) => void,
-  ): void {
-    const id = idOf(key);
-    for (const node of this.alive) {
-      const standing = standingOf(node.views, id);
-      // Whoever thinks that it is the primary may be asked, however wrong it is.
-      if (standing.type === 'primary' && !node.isPaused && this.chance(0.9)) {
-        run(node, standing.view, standing.listeners);
-        return;
-      }
-    }
-    if (tries < 50) this.after(50, () => this.operate(key, tries + 1, run));
-    else this.writesFailed += 1;
-  }
-
-  private put(node: ViewNode, view: View, listeners: readonly Peer[], key: BinaryString): void {
-    const minted = node.clock.mint(node.table.get(key) ?? ZERO, this.wall());
-    if (!minted.ok) throw new Error('The clock is wrong');
-    this.written += 1;
-    const record = new Record(idOf(key), key, minted.value, fromUtf8(`value ${this.written}`), undefined, false);
-    node.table.merge(record);
-    const { losses } = this;
-    this.replicate(node, view, listeners, record, () => {
-      if (losses === this.losses) this.acknowledge(record);
-    });
-  }
-
-  private acknowledge(record: Record): void {
-    const before = this.acked.get(record.key);
-    if (before === undefined || compareVersions(record, before) > 0) this.acked.set(record.key, record);
-  }
-
-  /** Calls back once a majority has it. */
-  private replicate(node: ViewNode, view: View, listeners: readonly Peer[], record: Record, then: () => void): void {
-    let acks = 1;
-    const count = () => {
-      if (acks === quorumOf(view.members.length)) then();
-    };
-    count();
-    for (const to of [...view.members, ...listeners]) {
-      if (to.id === node.self.id) continue;
-      this.exchange(
-        node,
-        to,
-        (other) => {
-          const standing = replicaStanding(other.views, record.keyId, view.epoch);
-          if (standing.type !== 'stale') other.table.merge(record);
-          return standing;
-        },
-        (standing) => {
-          if (standing?.type === 'member') {
-            acks += 1;
-            count();
-          }
-          if (standing?.type === 'stale') this.staleAt(node, to, view, standing.view);
-        },
-      );
-    }
-  }
-
-  private staleAt(node: ViewNode, to: Peer, view: View, known: View | undefined): void {
-    if (known && compareEpochs(known.epoch, view.epoch) > 0) this.tell(node, { type: 'heard_of', view: known });
-    else if (isMember(view, to)) this.tell(node, { type: 'unaware', peer: to, arc: view.arc });
-  }
-
-  private get(node: ViewNode, view: View, key: BinaryString, then: (found: Record | undefined) => void): void {
-    const id = idOf(key);
-    const answers: (Record | undefined)[] = [];
-    const add = (record: Record | undefined) => {
-      answers.push(record);
-      if (answers.length === quorumOf(view.members.length)) this.decideRead(node, view, answers, then);
-    };
-    add(copyOf(node, key));
-    for (const to of view.members) {
-      if (to.id === node.self.id) continue;
-      this.exchange(
-        node,
-        to,
-        (other) => ({ standing: replicaStanding(other.views, id, view.epoch), record: copyOf(other, key) }),
-        (answer) => {
-          if (answer?.standing.type === 'member' && answer.standing.isVoter) add(answer.record);
-          if (answer?.standing.type === 'stale') this.staleAt(node, to, view, answer.standing.view);
-        },
-      );
-    }
-  }
-
-  /** The newest of them; where they differ, only after a majority has it. */
-  private decideRead(
-    node: ViewNode,
-    view: View,
-    answers: readonly (Record | undefined)[],
-    then: (found: Record | undefined) => void,
-  ): void {
-    const winner = answers.reduce((a, b) => (a === undefined || (b && compareVersions(a, b) < 0) ? b : a), undefined);
-    if (winner === undefined || answers.every((record) => record && compareVersions(record, winner) === 0)) {
-      then(winner);
-      return;
-    }
-    node.table.merge(winner);
-    this.replicate(node, view, [], winner, () => then(winner));
-  }
-
-  /** Whatever was acknowledged in an arc may be gone. */
-  private lose(arc: Range): void {
-    this.losses += 1;
-    for (const key of KEYS) if (inRange(idOf(key), arc)) this.acked.delete(key);
-  }
-
-  private problem(text: string): void {
-    if (this.problems.length < 5) this.problems.push(`${this.nowMs.toFixed(0)} ms: ${text}\n${this.show()}`);
   }
 
   // Nodes
@@ -483,7 +184,7 @@ export class SmallViews {
         (member) =>
           !member.isDead &&
           !member.isPaused &&
-          !this.cut.has(link(node.self, member.self)) &&
+          !this.isCut(node.self, member.self) &&
           replicaStanding(member.views, arc.hi as KeyId, epoch).type === 'member',
       );
       if (!isServed || viewsKnown(node.views, arc).length !== 1 || view.voters.length < view.members.length) continue;
@@ -503,7 +204,7 @@ export class SmallViews {
     for (const node of this.inRing) {
       this.after(this.pointersMs * this.random(), () => {
         if (node.isDead || !node.isIn) return;
-        const ring = this.inRing.filter(({ self }) => !this.cut.has(link(node.self, self)));
+        const ring = this.inRing.filter(({ self }) => !this.isCut(node.self, self));
         const at = ring.indexOf(node);
         const others = [...ring.slice(at + 1), ...ring.slice(0, at)].map(({ self }) => self);
         const successors = others.length === 0 ? [node.self] : others.slice(0, SUCCESSORS);
@@ -520,7 +221,7 @@ export class SmallViews {
   private mourn(node: ViewNode, dead: Peer): void {
     this.after(300 + 900 * this.random(), () => {
       const other = this.at(dead);
-      const isSilent = !other || other.isDead || other.isPaused || this.cut.has(link(node.self, dead));
+      const isSilent = !other || other.isDead || other.isPaused || this.isCut(node.self, dead);
       if (isSilent) this.tell(node, { type: 'verdict', peer: dead, isAlive: false });
     });
   }
@@ -556,7 +257,7 @@ export class SmallViews {
         return;
       }
       case 'report':
-        if (effect.event === 'possible_loss') this.lose(effect.arc);
+        if (effect.event === 'possible_loss') this.clients.lose(effect.arc);
         return this.say(
           `${name(node.self)} ${effect.event} (${effect.arc.lo.slice(0, 4)},${effect.arc.hi.slice(0, 4)}] ${effect.members.map(name).join()}`,
         );
@@ -603,7 +304,7 @@ export class SmallViews {
       floor ??= source.clock.stamp;
       this.after(this.syncMs * this.random(), () => {
         if (node.isDead || node.cancelled.has(job.id)) return;
-        if (source.isDead || source.isPaused || this.cut.has(link(node.self, source.self))) return end('failed');
+        if (source.isDead || source.isPaused || this.isCut(node.self, source.self)) return end('failed');
         if (mayFetch(source.views, arc, epoch, node.self) !== 'yes') return end('stale');
         this.copy(node, source, arc, job.mode === 'adopt' ? floor : undefined);
         if (purpose !== 'listen') return end('done');
@@ -638,84 +339,4 @@ export class SmallViews {
       (effect) => then(effect?.type === 'answer' ? effect.answer : undefined, this.at(to)),
     );
   }
-
-  // The network
-
-  /** A question and its answer, each of which may be late or lost; `then` hears undefined when there is no answer. */
-  private exchange<T>(
-    from: ViewNode,
-    to: Peer,
-    serve: (node: ViewNode) => T | undefined,
-    then: (answer: T | undefined) => void,
-  ): void {
-    this.sent += 1;
-    let isOver = false;
-    const end = (answer: T | undefined) => {
-      if (isOver || from.isDead) return;
-      isOver = true;
-      then(answer);
-    };
-    const target = this.at(to);
-    const latency = () => this.latencyMaxMs * this.random();
-    this.after(target === undefined || target.isDead ? latency() : SILENCE_MS, () => end(undefined));
-    if (this.isLost(from.self, to)) return;
-    this.after(latency(), () => {
-      const node = this.at(to);
-      if (node === undefined || node.isDead) return;
-      const run = () => {
-        const answer = serve(node);
-        if (!this.isLost(to, from.self)) this.after(latency(), () => end(answer));
-      };
-      if (node.isPaused) node.inbox.push(run);
-      else run();
-    });
-  }
-
-  private isLost(from: Peer, to: Peer): boolean {
-    return this.cut.has(link(from, to)) || this.chance(this.loss);
-  }
-
-  private next(endMs: number): Due | undefined {
-    const due = this.queue.at(-1);
-    return due && due.atMs <= endMs ? this.queue.pop() : undefined;
-  }
-
-  /** The time of day of all of them. */
-  private wall(): number {
-    return Math.floor(this.nowMs) + 1_000_000;
-  }
-
-  private say(text: string): void {
-    this.trace?.push(`${this.nowMs.toFixed(0)} ${text}`);
-  }
-}
-
-export const name = ({ id, inc }: Peer) => `${id.slice(0, 4)}${inc % 65_536n > 0n ? 'x' : ''}`;
-
-const link = (a: Peer, b: Peer) => `${a.id}>${b.id}`;
-
-const ZERO = { word0: 0, word1: 0, writer: new Writers().intern(writerId(nodeId('0', 0), 0)) };
-
-function copyOf({ table }: ViewNode, key: BinaryString): Record | undefined {
-  const record = table.get(key);
-  return record && copied(record);
-}
-
-function copied(
-  record: Pick<Record, 'keyId' | 'key' | 'word0' | 'word1' | 'writer' | 'value' | 'expireAtMs' | 'ev'>,
-): Record {
-  return new Record(record.keyId, record.key, record, record.value, record.expireAtMs, record.ev);
-}
-
-function shown(
-  { kind, arc, epoch, job, merged, needed, failures, dueAtMs }: Views['lessons'][number],
-  nowMs: number,
-): string {
-  const progress = `${merged.map((id) => id.slice(0, 4)).join('+')}/${needed}`;
-  return `${kind}:${arc.hi.slice(0, 4)}:e${epoch.n}${job ? '*' : ''} ${progress} ${failures} failures, due in ${dueAtMs - nowMs}`;
-}
-
-/** Whether nobody serves the end of an arc. */
-function keysAreLost({ alive }: SmallViews, { hi }: Range): boolean {
-  return !alive.some(({ views }) => standingOf(views, hi as KeyId).type === 'primary');
 }

@@ -1,5 +1,6 @@
 /** Several nodes and the views of all arcs, through random joins, leaves, crashes, restarts, pauses, partitions and lost messages. */
 import { SmallViews } from './small-views';
+import { drawViews } from './views-drawing';
 
 const SEEDS = Number(process.env['VIEWS_SEEDS'] ?? 3);
 const FIRST = Number(process.env['VIEWS_FIRST'] ?? 1);
@@ -15,11 +16,12 @@ function eachSeed(tell: (world: SmallViews) => void, { mayLose = false } = {}): 
       if (process.env['VIEWS_FIRST']) world.trace = [];
       try {
         tell(world);
-        if (!mayLose) expect(world.losses).toBe(0);
-        expect(world.problems).toEqual([]);
+        if (!mayLose) expect(world.clients.losses).toBe(0);
+        expect(world.clients.problems).toEqual([]);
       } catch (error) {
         const trace = world.trace?.slice(-150).join('\n') ?? '';
-        if (error instanceof Error) error.message = `with seed ${seed}: ${error.message}\n${trace}\n${world.show()}`;
+        if (error instanceof Error)
+          error.message = `with seed ${seed}: ${error.message}\n${trace}\n${drawViews(world)}`;
         throw error;
       }
     }
@@ -30,7 +32,7 @@ function eachSeed(tell: (world: SmallViews) => void, { mayLose = false } = {}): 
 function begin(world: SmallViews, nodes: number, loadMs: number): void {
   world.latencyMaxMs = world.chance(0.5) ? 5 : 60;
   world.create();
-  world.keepBusy(15, loadMs);
+  world.clients.keepBusy(15, loadMs);
   for (let i = 1; i < nodes; i += 1) world.join();
   settle(world);
 }
@@ -39,7 +41,7 @@ function begin(world: SmallViews, nodes: number, loadMs: number): void {
 function settle(world: SmallViews): void {
   world.runUntil(() => world.unsettled() === undefined, SETTLE_MS);
   expect(world.unsettled()).toBeUndefined();
-  expect(world.lost()).toEqual([]);
+  expect(world.clients.lost()).toEqual([]);
 }
 
 /** Something happens that a ring has to stand. */
@@ -66,8 +68,8 @@ describe('views of a small ring', () => {
       world.join();
       settle(world);
       world.run(3000);
-      expect(world.written).toBeGreaterThan(100);
-      expect(world.reads).toBeGreaterThan(50);
+      expect(world.clients.written).toBeGreaterThan(100);
+      expect(world.clients.reads).toBeGreaterThan(50);
     }),
   );
 
