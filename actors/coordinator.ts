@@ -243,7 +243,8 @@ export class Coordinator {
 
   private wake(errand: Errand): void {
     const { nowMs } = this.turn;
-    if (errand.route.deadlineMs <= nowMs) return this.advance(errand, { type: 'expired' });
+    if (errand.route.deadlineMs <= nowMs)
+      return this.advance(errand, { type: 'expired', written: this.quorums.begun(errand) });
     switch (errand.stage) {
       case 'sending':
         return this.advance(errand, { type: 'failed', failure: { code: 'timeout', wasSent: true } });

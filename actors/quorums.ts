@@ -141,6 +141,11 @@ export class Quorums {
     this.stepRead(errand, { type: isSlow ? 'slow' : 'overdue' });
   }
 
+  /** What to tell of a write that was made here, if it turns out to be done; undefined: there was none. */
+  begun(errand: Errand): Done | undefined {
+    return errand.write === undefined ? undefined : this.written(errand);
+  }
+
   // Writes
 
   private write(errand: Errand, view: View, listeners: readonly Peer[]): void {

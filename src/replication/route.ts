@@ -58,7 +58,9 @@ export interface Failure {
 
 /** What happens to a request. */
 export type RouteEvent =
-  | { readonly type: 'begun' | 'rested' | 'expired' }
+  | { readonly type: 'begun' | 'rested' }
+  /** Its time is over. `written`: what to tell of a write that was made here and waits for other members, if it is done after all. */
+  | { readonly type: 'expired'; readonly written?: Done | undefined }
   | { readonly type: 'placed'; readonly place: Place }
   /** Carried out here, or refused here. */
   | { readonly type: 'served'; readonly done: Done }
@@ -191,7 +193,7 @@ export function stepRoute(route: Route, event: RouteEvent, nowMs: number, random
     case 'looked_up':
       return lookedUp(route, event.owner, nowMs, random);
     case 'expired':
-      return expired(route);
+      return expired(event.written ? { ...route, written: event.written, obstacle: UNANSWERED } : route);
     default:
       return unreachable(event);
   }
@@ -254,8 +256,8 @@ function unavailable(route: Route, why: string, nowMs: number): Step {
 
 /** For a get, too, time was lost with waiting for others: at its deadline it is told so. */
 function stuck(route: Route, written: Done | undefined, random: number): Step {
-  const obstacle = 'too few of the nodes that have the key have answered';
-  return rest({ ...route, written: written ?? route.written, timeouts: route.timeouts + 1, obstacle }, random);
+  const next = { ...route, written: written ?? route.written, timeouts: route.timeouts + 1, obstacle: UNANSWERED };
+  return rest(next, random);
 }
 
 // By other nodes
@@ -376,7 +378,6 @@ function expired(route: Route): Step {
   if (route.sentTo) return finish(route, unknownEnd(route, obstacleOf('timeout', route.sentTo)));
   // Where others have let it wait, nobody else will do better.
   if (route.isForwarded && route.timeouts === 0) return finish(route, notOwner(undefined));
-  // A write that may have been done has ended already.
   const status = !isWrite(route) && route.timeouts > 0 ? 'timeout' : 'server_error';
   return finish(route, refusal(route, status, route.obstacle));
 }
@@ -385,5 +386,7 @@ function finish(route: Route, end: Done | NotOwner): Step {
   const next = route.sentTo === undefined ? route : passed(route, undefined, route.hops);
   return [next, { type: 'finish', answer: end, hops: route.hops }];
 }
+
+const UNANSWERED = 'too few of the nodes that have the key have answered';
 
 const SERVE: RouteEffect = { type: 'serve' };

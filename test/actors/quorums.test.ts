@@ -166,6 +166,22 @@ describe('a quorum put', () => {
   );
 
   it(
+    'is unknown at its deadline also where nobody has said by then what has become of it at the others',
+    inRing(async (world) => {
+      const { here, second, third, client, key } = ringOf(world);
+      second.fault = third.fault = 'forgotten';
+      await client.send(ask('put', key, 'v', { deadlineMs: 250 }));
+      await world.advance(251);
+      const [answer] = client.answers();
+      expect(answer && inShort(answer)).toBe(
+        'timeout Cannot tell whether the put was done: too few of the nodes that have the key have answered',
+      );
+      expect(metaIn(answer)).toMatchObject({ acks: 1, copies: 3 });
+      expect(here.valueOf(key)).toBe('v');
+    }),
+  );
+
+  it(
     'is brought to the others when they can be reached again in time',
     inRing(async (world) => {
       const { second, third, client, key } = ringOf(world);

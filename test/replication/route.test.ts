@@ -320,6 +320,17 @@ describe('stepRoute() of what is served here with too few others', () => {
     expect([trip.now, trip.text]).toEqual(['server_error', 'Cannot put: unavailable, for a reason']);
   });
 
+  it.each([false, true])(
+    'cannot tell of a write that waits for other members at its deadline (passed on: %s)',
+    (isForwarded) => {
+      const trip = new Trip({ op: 'put', isForwarded }).placed(HERE).take({ type: 'expired', written: done() });
+      expect([trip.now, trip.text]).toEqual([
+        'timeout',
+        'Cannot tell whether the put was done: too few of the nodes that have the key have answered',
+      ]);
+    },
+  );
+
   it('begins a get again whose members have not answered, and says at its deadline that they have not', () => {
     const trip = new Trip().placed(HERE).take({ type: 'stuck', written: undefined });
     expect(trip.now).toBe('rest');

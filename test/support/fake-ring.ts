@@ -39,6 +39,8 @@ export type Fault =
   | 'unreachable'
   /** It takes questions and does nothing. */
   | 'silent'
+  /** Nobody is told what has become of a question: whoever should have told it has crashed. */
+  | 'forgotten'
   /** It does what it is asked, and the connection breaks before the answer. */
   | 'answers_lost'
   /** It refuses with this code. */
@@ -169,7 +171,8 @@ export class FakeNode {
     const later = (action: () => void) => void runtime.startTimer(delayMs, action);
     if (fault === 'unreachable') return later(() => end(failure('unreachable', false)));
     this.asked.push(question);
-    if (fault === 'silent') return;
+    if (fault === 'forgotten') runtime.cancelTimer(timer);
+    if (fault === 'silent' || fault === 'forgotten') return;
     if (typeof fault === 'object') return later(() => end(failure(fault.refuses, true)));
     const back = fault === 'answers_lost' ? () => end(failure('disconnected', true)) : end;
     const served: Served = { type: 'served', from, question, reply: (answer) => later(() => back(answer)) };
