@@ -80,8 +80,8 @@ export interface Args {
   readonly self: Peer;
   /** How many copies there are to be of each key. */
   readonly replicas: number;
-  /** A node begins with no views; one that is begun later has lost them. */
-  readonly life: { readonly state: 'joining' | 'active' | 'leaving' };
+  /** A node begins with no views; one that has had any, or is ready, and is begun with none has lost them. Written here. */
+  readonly life: { readonly state: 'joining' | 'active' | 'leaving'; hasHadViews?: boolean };
   readonly around: Surroundings;
 }
 
@@ -130,7 +130,9 @@ const callbacks: GenServer<Args, State, Call, Cast, Info> = {
   async init(args, self) {
     const row = await keptTable.keep(TABLE, 'arcs', self);
     return self.run(() => {
-      if (row === undefined && args.life.state !== 'joining') return cannotStart('views_lost');
+      if (row === undefined && (args.life.state !== 'joining' || args.life.hasHadViews === true)) {
+        return cannotStart('views_lost');
+      }
       const mine = row?.views.self.inc === args.self.inc ? row : undefined;
       const nowMs = self.nowMs();
       const views = mine ? afterCrash(mine.views, nowMs) : noViews(args.self, args.replicas, nowMs);
@@ -286,7 +288,9 @@ function advance(
   return state;
 }
 
-function publish({ views, writer }: State): void {
+function publish({ args, views, writer }: State): void {
+  // It may have promised something, or vote, long before it is ready.
+  if (views.holdings.length > 0) args.life.hasHadViews = true;
   ets.insert(TABLE, { id: 'arcs', views, beatMs: views.beatMs, writer });
 }
 

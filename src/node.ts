@@ -125,6 +125,8 @@ const LEAVE_MS_MAX = 8500;
 
 interface Life {
   state: NodeState;
+  /** Whether it has ever promised or held anything. */
+  hasHadViews?: boolean;
   readonly startedAtMs: number;
 }
 

@@ -51,6 +51,14 @@ const THEIRS: View = {
   floor: versionOf(1, 0, OTHER_WRITER),
 };
 
+const SEAL = {
+  type: 'seal',
+  epoch: { n: 1000, by: AFTER.inc },
+  arc: ARC,
+  members: [SELF, AFTER],
+  since: { n: 0, by: 0n },
+} as const;
+
 interface Asked {
   readonly to: Peer;
   readonly question: ViewQuestion | SyncQuestion;
@@ -64,7 +72,7 @@ class Stage {
   readonly asks: Asked[] = [];
   readonly jobs: SyncJob[] = [];
   readonly cancelled: number[] = [];
-  readonly life: { state: 'joining' | 'active' } = { state: 'joining' };
+  readonly life: { state: 'joining' | 'active'; hasHadViews?: boolean } = { state: 'joining' };
   /** Whether the key-value table can be seen. */
   hasStore = true;
   private readonly replies: RpcReply[] = [];
@@ -303,6 +311,34 @@ describe('handoff', () => {
       // The test's supervisor has given up; who waits for it and the clerk are left.
       { leaves: 2 },
     ),
+  );
+
+  it.each<[string, (stage: Stage) => Promise<unknown>]>([
+    ['has promised something', (stage) => stage.ask(AFTER, SEAL)],
+    ['is a member', (stage) => stage.ask(AFTER, { type: 'view_new', view: THEIRS })],
+  ])('does not begin anew before the node is ready either, once it %s', (_what, happens) =>
+    inWorld(
+      async (world) => {
+        const stage = await Stage.start(world, BETWEEN);
+        await happens(stage);
+        stage.kill('table-heir');
+        stage.kill('handoff');
+        await world.advance(1000);
+        expect(world.runtime.whereis(handoff.NAME)).toBeUndefined();
+      },
+      { leaves: 2 },
+    )(),
+  );
+
+  it(
+    'begins anew where nothing was lost with its table',
+    onStage(OUTSIDE, async (stage) => {
+      await stage.ask(AFTER, { type: 'view_get', arc: RING });
+      stage.kill('table-heir');
+      stage.kill('handoff');
+      await stage.world.advance(1000);
+      expect(stage.views.holdings).toEqual([]);
+    }),
   );
 
   it(
