@@ -164,6 +164,9 @@ export class Quorums {
   }
 
   private place(errand: Errand, view: View, listeners: readonly Peer[]): void {
+    const { record, write } = errand;
+    // Since it was made this node may have begun anew as a learner, and dropped what it had.
+    if (record !== undefined && write?.view !== undefined) this.turn.target?.table.merge(record);
     errand.round += 1;
     this.stepWrite(errand, { type: 'placed', view, listeners, isAlive: this.around.isAlive });
   }
