@@ -3,8 +3,9 @@
  */
 import type { KeyId, NodeId } from '../src/chord/id';
 import type { Peer } from '../src/chord/peer';
+import { whyUnavailable } from '../src/replication/quorum-write';
 import type { Place } from '../src/replication/route';
-import { primaryOf } from '../src/replication/view';
+import { primaryOf, type View } from '../src/replication/view';
 import { unreachable } from '../src/unreachable';
 import type { Errand } from './errand';
 import { isCopyHere, type Turn } from './turn';
@@ -18,6 +19,8 @@ export interface Neighbourhood {
   isSuspect?(peer: Peer): boolean;
   /** Whether a member of a view answers as it should. */
   readonly isTrusted: (peer: Peer) => boolean;
+  /** Whether it has not been found dead. */
+  readonly isAlive: (peer: Peer) => boolean;
 }
 
 /** The place of a request, in the turn in which it is asked for. */
@@ -30,11 +33,12 @@ export function placeOf({ request, keyId }: Errand, turn: Turn, around: Neighbou
       return HERE;
     case 'member': {
       const primary = primaryOf(standing.view);
-      // While it seems to be dead there will soon be another.
-      return around.isTrusted(primary) ? { type: 'elsewhere', peer: primary } : NOT_YET;
+      return around.isTrusted(primary)
+        ? { type: 'elsewhere', peer: primary }
+        : untilThereIsAnother(standing.view, around);
     }
     case 'changing':
-      return NOT_YET;
+      return untilThereIsAnother(standing.view, around);
     case 'elsewhere':
       return elsewhere(standing.hint, keyId, turn, around);
     default:
@@ -46,6 +50,12 @@ export function placeOf({ request, keyId }: Errand, turn: Turn, around: Neighbou
 
 const HERE: Place = { type: 'here' };
 const NOT_YET: Place = { type: 'not_yet' };
+
+/** A majority of the last view has to agree on the next one: where so many are alive, it is a matter of moments. */
+function untilThereIsAnother(view: View | undefined, { self, isAlive }: Neighbourhood): Place {
+  const why = view && whyUnavailable(view, self, 1, isAlive);
+  return why === undefined ? NOT_YET : { type: 'unavailable', why };
+}
 
 function elsewhere(hint: Peer | undefined, id: KeyId, { views }: Turn, around: Neighbourhood): Place {
   const primary = around.primaryOf(id);

@@ -43,6 +43,8 @@ export type Place =
   | { readonly type: 'here' }
   /** Here any moment, or as soon as it is known who leads the arc. */
   | { readonly type: 'not_yet' }
+  /** Here or at a neighbour, once enough of those who have the key are alive again. */
+  | { readonly type: 'unavailable'; readonly why: string }
   /** At another node; who that is may have to be looked up. */
   | { readonly type: 'elsewhere'; readonly peer: Peer | undefined }
   /** This node is in no ring and knows nobody to ask. */
@@ -209,6 +211,8 @@ function placed(route: Route, place: Place, nowMs: number): Step {
       return [route, SERVE];
     case 'not_yet':
       return waitHere(route, nowMs);
+    case 'unavailable':
+      return unavailable(route, place.why, nowMs);
     case 'elsewhere':
       if (route.isForwarded) return finish(route, notOwner(place.peer));
       return isUseful(route, place.peer) ? goTo(route, place.peer, nowMs) : [route, { type: 'look_up' }];
@@ -228,6 +232,7 @@ function confirm(route: Route, place: Place, nowMs: number): Step {
     case 'elsewhere':
       return isUseful(route, place.peer) ? send(route, place.peer, nowMs) : [route, { type: 'look_up' }];
     case 'not_yet':
+    case 'unavailable':
     case 'outside':
       return [route, { type: 'rest', ms: LOOK_AGAIN_MS }];
     default:

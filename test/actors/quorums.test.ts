@@ -123,6 +123,28 @@ describe('a quorum put', () => {
   );
 
   it(
+    'is refused by a member whose primary is dead while too few are left to make the next view, and waits where they are enough',
+    inRing(async (world) => {
+      const { ring, here, second, third, client } = ringOf(world);
+      const key = ring.keyOf(second);
+      here.distrusted.add(second.peer).add(third.peer);
+      await client.send(ask('put', key, 'v'));
+      await world.advance(1400);
+      expect(client.received).toEqual([]);
+      await world.advance(200);
+      const why = 'unavailable, 1 of 3 copies can be reached and 2 are needed';
+      expect(shortOf(client)).toEqual([`server_error Cannot put: ${why}`]);
+      here.distrusted.delete(third.peer);
+      await client.send(ask('put', key, 'v'));
+      await world.advance(400);
+      expect(client.received).toEqual([]);
+      ring.adopt(ring.arcOf(1), [here, third]);
+      await world.advance(200);
+      expect([shortOf(client), here.valueOf(key)]).toEqual([['success'], 'v']);
+    }),
+  );
+
+  it(
     'is refused by a node whose clock is wrong, in whatever mode, while it goes on to answer gets',
     inRing(async (world) => {
       const { ring, here, client, key } = ringOf(world);

@@ -315,6 +315,13 @@ describe('stepRoute() of what is served here with too few others', () => {
     expect(trip.text).toBe(`Cannot ${op}: unavailable, for a reason`);
   });
 
+  it('does the same where the primary is gone, and too few are left to agree on the next one', () => {
+    const place: Place = { type: 'unavailable', why: 'unavailable, for a reason' };
+    const trip = new Trip({ op: 'put' }).placed(place);
+    expect(trip.now).toBe('look again');
+    expect(trip.at(OTHERS_WAIT_MS).rests().placed(place).text).toBe('Cannot put: unavailable, for a reason');
+  });
+
   it('refuses it at its deadline, if that is sooner', () => {
     const trip = unavailable(new Trip({ op: 'put' })).take({ type: 'expired' });
     expect([trip.now, trip.text]).toEqual(['server_error', 'Cannot put: unavailable, for a reason']);
