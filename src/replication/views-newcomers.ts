@@ -14,7 +14,7 @@ import { uncovered } from './holding';
 import { isMember } from './view';
 import { mayFetch, type Newcomer, type Views } from './views';
 import { andEach, answer, ask, isOut, isSame, type Now, type Outcome, quiet } from './views-changes';
-import { newcomerFor, type Plan } from './views-desire';
+import { contains, newcomerFor, type Plan } from './views-desire';
 import { listen } from './views-learning';
 import { led, stale } from './views-telling';
 
@@ -58,9 +58,13 @@ export function inviteWhenDue(before: Views, plans: readonly Plan[], now: Now): 
       request: undefined,
     }),
   );
-  const state = added.length === 0 ? kept : { ...kept, newcomers: [...newcomers, ...added] };
+  // Somebody who is to fetch more now need not fetch a part of it besides.
+  const others = newcomers.filter((newcomer) => !added.some((each) => isPartOf(newcomer, each)));
+  const state = added.length === 0 ? kept : { ...kept, newcomers: [...others, ...added] };
   return andEach(quiet(state), state.newcomers, (next, newcomer) => attend(next, newcomer, now));
 }
+
+const isPartOf = (part: Newcomer, { peer, arc }: Newcomer) => isSame(part.peer, peer) && contains(arc, part.arc);
 
 function isStillWanted(state: Views, { peer, arc, epoch }: Newcomer, plans: readonly Plan[]): boolean {
   // All of the arc has to be led under the one view still: nobody could fetch it else.
@@ -134,9 +138,10 @@ export function askedToCome(state: Views, from: Peer, { arc, epoch }: Invite, no
 }
 
 function newcomerOf({ newcomers }: Views, peer: Peer, arc: Range, epoch: Epoch): Newcomer | undefined {
-  return newcomers.find(
+  const its = newcomers.filter(
     (each) => isSame(each.peer, peer) && rangesOverlap(each.arc, arc) && compareEpochs(each.epoch, epoch) === 0,
   );
+  return its.find((each) => contains(each.arc, arc)) ?? its[0];
 }
 
 function withNewcomer(state: Views, newcomer: Newcomer, change: Partial<Newcomer>): Views {

@@ -2,7 +2,7 @@
 import { viewsKnown } from '../../src/replication/views';
 import type { ViewsEffect } from '../../src/replication/views-protocol';
 import { A, agree, B, C, D, leader, own } from './arc-of-three';
-import { arc, OneNode, view } from './one-node';
+import { arc, OneNode, peer, view } from './one-node';
 
 const isInvitation = (effect: ViewsEffect) => effect.type === 'ask' && effect.question.type === 'invite';
 
@@ -56,6 +56,23 @@ describe('newcomers', () => {
     expect(waitMs()).toBe(4000);
     one.pass(70_000);
     expect(waitMs()).toBe(2000);
+  });
+
+  it('become members of an arc that was cut in pieces when they were first invited', () => {
+    const E = peer('6');
+    const one = new OneNode(A).holds(own).ring(A, B, C, E, D);
+    one.answerAll(() => ({ type: 'accepted' }));
+    expect(one.views.newcomers.filter(({ peer: { id } }) => id === D.id)).toHaveLength(2);
+    // Whoever stood there is gone: now it is one arc.
+    one.ring(A, B, C, D);
+    const whole = arc('5', '7');
+    expect(one.asks('invite')).toEqual([D]);
+    one.answerAll(() => ({ type: 'accepted' }));
+    one.asked(D, { ...open, arc: whole });
+    one.asked(D, { type: 'sync_ready', arc: whole, epoch: own.epoch });
+    one.pass(100);
+    one.answerAll(agree(own));
+    expect(viewsKnown(one.views, whole)).toMatchObject([{ members: [D, A, B] }]);
   });
 
   it('that nobody has invited get nothing', () => {
