@@ -38,6 +38,8 @@ export interface RunOptions {
 /** How many copies of each key there are to be. */
 const REPLICAS = 3;
 const QUIET_MS = 1000;
+/** So many requests have little time. */
+const HURRIED_SHARE = 0.2;
 /** What a mixed run is mixed of: what breaks something, and leaves time for others. */
 const SHORT_FAULTS = FAULT_NAMES.filter((name) => name !== 'quiet' && name !== 'rolling');
 const COPIES_BOUND_MS = 30_000;
@@ -92,6 +94,7 @@ class Run {
       perSecond: options.perSecond,
       hotKeys: options.hotKeys,
       onceKeys: options.onceKeys,
+      hurriedShare: HURRIED_SHARE,
     });
     const loadStartMs = nowMs();
     await later(QUIET_MS);

@@ -21,10 +21,17 @@ export interface LoadOptions {
   readonly hotKeys: number;
   /** Most keys that are written once. */
   readonly onceKeys: number;
+  /** The share of requests that have little time: what is answered at a deadline must be as true as any other answer. */
+  readonly hurriedShare: number;
 }
 
 /** What is to be done. */
-export type Ask = Pick<Operation, 'op' | 'key'> & { readonly value?: string; readonly isEventual?: boolean };
+export interface Ask extends Pick<Operation, 'op' | 'key'> {
+  readonly value?: string;
+  readonly isEventual?: boolean;
+  /** Of a request that is in a hurry. */
+  readonly timeoutMs?: number;
+}
 
 const TICK_MS = 4;
 /** What begins late, begins in small groups. */
@@ -33,6 +40,8 @@ const PER_NODE_MAX = 16;
 const PER_KEY_MAX = 5;
 const CLIENTS_PER_NODE = 2;
 const TIMEOUT_MS = 3000;
+/** So long a request may take that is in a hurry: less than it takes to notice that a node is silent. */
+const HURRIED_MS = [60, 300] as const;
 const ONCE_PUT_SHARE = 0.2;
 const ONCE_GET_SHARE = 0.15;
 const EVENTUAL_SHARE = 0.05;
@@ -76,10 +85,10 @@ export class Clients {
 export async function perform(
   client: Client,
   node: ChaosNode,
-  { op, key, value, isEventual = false }: Ask,
+  { op, key, value, isEventual = false, timeoutMs }: Ask,
   nowMs: () => number,
 ): Promise<Operation> {
-  const options = { consistency: isEventual ? 'eventual' : 'quorum' } as const;
+  const options = { consistency: isEventual ? 'eventual' : 'quorum', ...(timeoutMs && { timeoutMs }) } as const;
   const invokedMs = nowMs();
   const answer = await (op === 'put'
     ? client.put(key, value ?? '', options)
@@ -133,7 +142,7 @@ export class Load {
     const free = targets().filter(({ name }) => (this.perNode.get(name) ?? 0) < PER_NODE_MAX);
     const node = free[Math.floor(random() * free.length)];
     if (node === undefined) return;
-    const ask = this.choose();
+    const ask = { ...this.choose(), ...this.haste() };
     if ((this.perKey.get(ask.key) ?? 0) >= PER_KEY_MAX) return;
     if (ask.op === 'put' && ask.key.startsWith(ONCE)) this.once.push(ask.key);
     const done = this.carryOut(ask, node);
@@ -159,6 +168,14 @@ export class Load {
     const kind = random();
     if (kind < PUT_SHARE) return { op: 'put', key, value: value() };
     return { op: kind < PUT_SHARE + GET_SHARE ? 'get' : 'delete', key };
+  }
+
+  /** How little time a request has, where it has less than others. */
+  private haste(): Pick<Ask, 'timeoutMs'> {
+    const { random, hurriedShare } = this.options;
+    if (random() >= hurriedShare) return {};
+    const [least, most] = HURRIED_MS;
+    return { timeoutMs: Math.round(least + random() * (most - least)) };
   }
 
   private async carryOut(ask: Ask, node: ChaosNode): Promise<void> {

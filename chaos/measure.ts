@@ -39,6 +39,7 @@ async function killOne(nodes: number, options: StageOptions): Promise<readonly s
       perSecond: PER_SECOND,
       hotKeys: 1000,
       onceKeys: 0,
+      hurriedShare: 0,
     });
     await later(QUIET_MS);
     const [, victim] = cluster.up;
