@@ -5,7 +5,7 @@
  * and each key: a node that hangs holds up only what it was asked. A few hot keys take most operations and are
  * written by all; besides, keys are written once and read again and again.
  */
-import { type Client, connect } from '../src/client';
+import { type Client, connectAny } from '../src/client';
 import type { ChaosNode } from './chaos-node';
 import type { History, Operation, Outcome } from './history';
 
@@ -15,6 +15,8 @@ export interface LoadOptions {
   /** Takes what is done with consistency `eventual`: on keys of its own, which are no registers. */
   readonly eventual: History;
   readonly targets: () => readonly ChaosNode[];
+  /** Whom clients know besides the node that is theirs: they go on there when it is gone. @default nobody */
+  readonly alsoKnown?: () => readonly ChaosNode[];
   readonly random: () => number;
   readonly nowMs: () => number;
   readonly perSecond: number;
@@ -53,6 +55,8 @@ const GET_SHARE = 0.43;
 export class Clients {
   private readonly open = new Map<string, Promise<Client | undefined>>();
 
+  constructor(private readonly alsoKnown: () => readonly ChaosNode[] = () => []) {}
+
   /** The nth client of a node; undefined while it cannot be reached. */
   of(node: ChaosNode, number: number): Promise<Client | undefined> {
     const name = `${node.name}/${number}`;
@@ -71,9 +75,11 @@ export class Clients {
     this.open.clear();
   }
 
-  private async connect({ address }: ChaosNode, number: number): Promise<Client | undefined> {
+  private async connect(node: ChaosNode, number: number): Promise<Client | undefined> {
+    const others = this.alsoKnown().filter((other) => other !== node);
+    const addresses = [node, ...others].map(({ address }) => address);
     // One takes every answer as it comes, the next asks again where it may.
-    const connected = await connect(address.host, address.port, {
+    const connected = await connectAny(addresses, {
       timeoutMs: TIMEOUT_MS,
       retryRefused: number % 2 === 1,
     });
@@ -108,7 +114,7 @@ export async function perform(
 export class Load {
   /** Keys that are written once, whatever came of it. */
   readonly once: string[] = [];
-  private readonly clients = new Clients();
+  private readonly clients: Clients;
   private readonly perNode = new Map<string, number>();
   private readonly perKey = new Map<string, number>();
   private readonly underWay = new Set<Promise<void>>();
@@ -118,6 +124,7 @@ export class Load {
   private values = 0;
 
   constructor(private readonly options: LoadOptions) {
+    this.clients = new Clients(options.alsoKnown);
     this.startedMs = options.nowMs();
     this.timer = setInterval(() => this.tick(), TICK_MS);
   }
