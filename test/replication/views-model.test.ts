@@ -1,5 +1,6 @@
 /** Views that change all the time: no history of one key goes wrong, unless a rule is left out. */
-import { isLinearizable, type Operation, type Rule, SmallRegister } from './small-registers';
+import { isLinearizable, type Operation } from './register-history';
+import { type Rule, SmallRegister } from './small-registers';
 
 const STEPS = 400;
 
