@@ -32,6 +32,7 @@ import {
 import type { RpcAnswer } from '../src/protocol/rpc-messages';
 import type { SyncAnswer, SyncQuestion } from '../src/protocol/rpc-sync';
 import type { ViewAnswer, ViewQuestion } from '../src/protocol/rpc-views';
+import type { Horizons } from '../src/replication/horizons';
 import { isSameRing, type RingView } from '../src/replication/ring-view';
 import { afterCrash, noViews, sharesArcs, type Views } from '../src/replication/views';
 import {
@@ -62,6 +63,8 @@ export interface Surroundings {
   ring(): RingView | undefined;
   /** The key-value table; undefined while it is being restarted. */
   store(): Target | undefined;
+  /** Up to when what is in it is known to be equal everywhere. */
+  horizons(): Horizons;
   /** Asks another node; the outcome comes to the running process. */
   ask(
     to: Peer,
@@ -277,7 +280,14 @@ function advance(
       state = { ...state, views };
       publish(state);
     }
-    const way: Way = { target, self, question: next.type === 'asked' ? next.question : undefined, replyAddress };
+    const horizons = around.horizons();
+    const way: Way = {
+      target,
+      self,
+      horizons,
+      question: next.type === 'asked' ? next.question : undefined,
+      replyAddress,
+    };
     if (next.type === 'synced') state = { ...state, jobs: without(state.jobs, next.job) };
     for (const effect of effects) {
       const [performed, follows] = perform(effect, state, way);
@@ -298,6 +308,7 @@ function publish({ args, views, writer }: State): void {
 
 interface Way {
   readonly target: Target;
+  readonly horizons: Horizons;
   readonly self: Self<Info>;
   /** What this is the answer to. */
   readonly question: ViewsQuestion | undefined;
@@ -344,7 +355,7 @@ function answerOf(effect: Extract<ViewsEffect, { type: 'answer' | 'answer_sealed
   const { target, question } = way;
   if (effect.type === 'answer_sealed') return { type: 'sealed', pieces: effect.pieces, clock: target.clock.latest };
   const { answer } = effect;
-  return answer.type === 'opened' ? openingFor(target, question, answer) : answer;
+  return answer.type === 'opened' ? openingFor(target, question, answer, way.horizons) : answer;
 }
 
 function leftoversOutcome(message: RpcOutcome<Tag>, tag: LeftoversTag, state: State, self: Self<Info>): State {

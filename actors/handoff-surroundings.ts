@@ -15,6 +15,7 @@ export const handoffSurroundings = (random: () => number): Surroundings => ({
     return member && ringView(member);
   },
   store: kvStore.open,
+  horizons: kvStore.horizons,
   ask: peerLink.ask,
   sync: replicaSyncer.sync,
   cancelSync: replicaSyncer.cancel,

@@ -9,7 +9,7 @@ import { atRate, fullBucket, taken, type TokenBucket, waitMs } from '../src/repl
 import type { SyncJob } from '../src/replication/views-protocol';
 import { unreachable } from '../src/unreachable';
 import type { JobProgress } from './repair-table';
-import { LOST_MS, type Outbox, type SyncerOutcome, type Tag } from './syncer-words';
+import { LOST_MS, type Outbox, type SyncerOutcome, type SyncerSettings, type Tag } from './syncer-words';
 
 // API
 
@@ -26,9 +26,9 @@ export class JobDesk {
 
   constructor(
     private readonly out: Outbox,
-    private readonly bytesPerSecond: number,
+    private readonly settings: Pick<SyncerSettings, 'syncBytesPerSecond' | 'tombstoneGraceMs'>,
   ) {
-    this.bucket = fullBucket(bytesPerSecond, out.self.nowMs());
+    this.bucket = fullBucket(settings.syncBytesPerSecond, out.self.nowMs());
   }
 
   get progress(): readonly JobProgress[] {
@@ -63,7 +63,7 @@ export class JobDesk {
 
   /** Fetches at this part of its rate from now on. */
   slow(share: number): void {
-    this.bucket = atRate(this.bucket, this.bytesPerSecond * share, this.out.self.nowMs());
+    this.bucket = atRate(this.bucket, this.settings.syncBytesPerSecond * share, this.out.self.nowMs());
   }
 
   /** What has had no answer for so long has got lost in this node itself, and is asked again. */
@@ -101,7 +101,8 @@ export class JobDesk {
       if (job === undefined) return;
       this.waiting = rest;
       const nowMs = this.out.self.nowMs();
-      this.running.set(job.id, { state: jobOf(job, nowMs), request: 0, sinceMs: nowMs });
+      const state = jobOf(job, nowMs, this.settings.tombstoneGraceMs);
+      this.running.set(job.id, { state, request: 0, sinceMs: nowMs });
       this.step(job.id, { type: 'begun' });
     }
   }

@@ -14,11 +14,18 @@ import type { Peer } from '../src/chord/peer';
 import type { NodeSettings } from '../src/config';
 import { ets, type GenServer, genServer, type Handled, nameOf, noReply, type Self, started } from '../src/otp';
 import type { Range } from '../src/chord/range';
-import { forgetDead, type Horizons, NO_HORIZONS, withHorizon } from '../src/replication/horizons';
+import {
+  forgetDead,
+  type Horizons,
+  isForgotten as wasForgotten,
+  NO_HORIZONS,
+  withHorizon,
+} from '../src/replication/horizons';
 import { HybridClock } from '../src/replication/hybrid-clock';
 import { type Writers, writerId } from '../src/replication/version';
 import type { Target } from '../src/store/local-write';
 import { MemoryTable } from '../src/store/memory-table';
+import type { Record } from '../src/store/record';
 import * as keptTable from './kept-table';
 import { registered } from './registered';
 
@@ -45,6 +52,12 @@ export const open = (): Target | undefined => ets.find(TABLE, 'store');
 /** Up to when the replicas of what is stored here are known to agree. */
 export const horizons = (): Horizons => ets.find(TABLE, 'store')?.horizons ?? NO_HORIZONS;
 
+/** Whether a record of a key of which nothing is here is older than all that may have been forgotten here. */
+export function isForgotten(record: Record): boolean {
+  const row = ets.find(TABLE, 'store');
+  return row !== undefined && wasForgotten(row.horizons, record, row.graceMs);
+}
+
 /** The replicas of an arc have been found to agree up to then, or whoever leads it says so. */
 export function raiseHorizon(arc: Range, horizonMs: number): void {
   const row = ets.find(TABLE, 'store');
@@ -59,6 +72,8 @@ export function raiseHorizon(arc: Range, horizonMs: number): void {
 interface StoreRow extends Target {
   readonly id: 'store';
   readonly horizons: Horizons;
+  /** How much older than the horizon a deletion must be to be forgotten. */
+  readonly graceMs: number;
 }
 
 interface State {
@@ -123,7 +138,7 @@ function newRow({ self: { id }, settings, writers, life }: Args, self: Self<Info
   const incarnation = BigInt(self.systemMs()) * 65536n + BigInt(randomInt(65536));
   const clock = new HybridClock(writers.intern(writerId(id, incarnation)), settings);
   const table = new MemoryTable({ memoryBytesMax: settings.storeBytesMax });
-  const row: StoreRow = { id: 'store', table, clock, horizons: NO_HORIZONS };
+  const row: StoreRow = { id: 'store', table, clock, horizons: NO_HORIZONS, graceMs: settings.tombstoneGraceMs };
   ets.insert(TABLE, row);
   return row;
 }

@@ -41,7 +41,8 @@ export function answerReplica(
   const arcs = tables.arcs();
   const target = arcs && storeOf(tables.store(), arcs);
   if (arcs === undefined || target === undefined) return undefined;
-  const answerNow = () => answerReplicaFrom(arcs.views, target, question, { from, systemMs });
+  const asker = { from, systemMs, isForgotten: kvStore.isForgotten };
+  const answerNow = () => answerReplicaFrom(arcs.views, target, question, asker);
   const given = { views: arcs.views, table: target.table };
   const answer = question.type === 'sync_next' ? outflowTable.inTurn(question, from, given, answerNow) : answerNow();
   // A newcomer that fetches is given time; one that does not is forgotten.

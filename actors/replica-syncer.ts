@@ -111,7 +111,7 @@ const callbacks: GenServer<Args, State, Call, Cast, Info> = {
     outflowTable.create();
     const out = new Outbox(around, self);
     const repairs = new RepairDesk(out, settings);
-    const jobs = new JobDesk(out, settings.syncBytesPerSecond);
+    const jobs = new JobDesk(out, settings);
     const hints = new HintDesk(out, settings.hintTtlMs, (target) => repairs.due(target));
     const state: State = { out, jobs, repairs, hints, strain: noStrain(self.nowMs()), isNews: true };
     publish(state);

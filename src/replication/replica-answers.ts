@@ -15,12 +15,19 @@ import { compareVersions, msOf } from './version';
 import { isFresh, type View } from './view';
 import { replicaStanding, type Views } from './views';
 
+/** Who asks, when, and what may have been forgotten by then: see {@link answerSync}. */
+export interface Asker {
+  readonly from: Peer;
+  readonly systemMs: number;
+  readonly isForgotten?: (record: Record) => boolean;
+}
+
 /** Answers one question of another replica. */
 export function answerReplicaFrom(
   views: Views,
   target: Target,
   question: ReplicaQuestion | SourceQuestion,
-  { from, systemMs }: { readonly from: Peer; readonly systemMs: number },
+  { from, systemMs, isForgotten }: Asker,
 ): ReplicaAnswer | SourceAnswer {
   switch (question.type) {
     case 'put_replica':
@@ -28,7 +35,7 @@ export function answerReplicaFrom(
     case 'get_replica':
       return have(question, views, target);
     default:
-      return answerSync(views, target, question, from, systemMs);
+      return answerSync(views, target, question, from, systemMs, isForgotten);
   }
 }
 

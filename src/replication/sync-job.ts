@@ -9,7 +9,8 @@
  *           source had when it began.
  *   adopt   The source is right: what is here and not there is a leftover of earlier times and goes, even
  *           if it is newer. But what the source itself has written since it made its view may have come on the
- *           direct way and stays, and so do writes in eventual mode, which no view orders. The tables are compared
+ *           direct way and stays, and so do writes in eventual mode, which no view orders, unless they are so old that
+ *           the source may have forgotten a deletion that this node has missed. The tables are compared
  *           until nothing is found, at most {@link PASSES_MAX} times: under a steady stream of writes something always is.
  *
  * Immutable, but for the table.
@@ -33,7 +34,7 @@ import type { Record } from '../store/record';
 import { unreachable } from '../unreachable';
 import { askAgain, askNext, compareNext, type Difference, type Exchange, exchangeOf, isCompared } from './exchange';
 import { observeAll } from './sync-source';
-import { compareVersions, type Version, type VersionWords } from './version';
+import { compareVersions, msOf, type Version, type VersionWords } from './version';
 import { isFresh } from './view';
 import type { SyncJob, SyncOutcome } from './views-protocol';
 
@@ -43,6 +44,10 @@ export interface JobState {
   readonly stage: Stage;
   /** What the source has written since is later than this, and has its writer. */
   readonly floor: Version | undefined;
+  /** How much older than what is equal everywhere a deletion must be to be forgotten. */
+  readonly graceMs: number;
+  /** What is older (Unix ms) and not at the source may have been deleted there, and the deletion forgotten. */
+  readonly forgottenBeforeMs: number;
   /** How many records have come, and how many the source had when it was opened. */
   readonly fetched: number;
   readonly total: number;
@@ -103,10 +108,10 @@ const RETRY_WAIT_MS_MAX = 1600;
 /** Counts that differ by more than this part of the larger one: comparing would find little that is equal. */
 const BULK_DIFFERENCE = 0.2;
 
-/** A job that has yet to begin. */
-export function jobOf(job: SyncJob, nowMs: number): JobState {
+/** A job that has yet to begin. `graceMs`: how long deletions are remembered at least. @default for ever */
+export function jobOf(job: SyncJob, nowMs: number, graceMs = Number.POSITIVE_INFINITY): JobState {
   const begun = { fetched: 0, total: 0, failures: 0, progressAtMs: nowMs, busySinceMs: undefined };
-  return { job, stage: { type: 'opening' }, floor: job.floor, ...begun };
+  return { job, stage: { type: 'opening' }, floor: job.floor, graceMs, forgottenBeforeMs: 0, ...begun };
 }
 
 /**
@@ -231,9 +236,14 @@ function answered(before: JobState, answer: SyncAnswer, table: KvTable, nowMs: n
   }
 }
 
-function opened(before: JobState, { floor, digest }: SyncOpened, table: KvTable): readonly [JobState, JobEffect] {
+function opened(
+  before: JobState,
+  { floor, digest, horizonMs }: SyncOpened,
+  table: KvTable,
+): readonly [JobState, JobEffect] {
   const { job } = before;
-  const state: JobState = { ...before, floor: before.floor ?? floor, total: digest.count };
+  const forgottenBeforeMs = horizonMs - before.graceMs;
+  const state: JobState = { ...before, floor: before.floor ?? floor, total: digest.count, forgottenBeforeMs };
   const own = table.digest(job.arc);
   if (digestsEqual(own, digest)) return complete(state, table);
   const isUnlike = Math.abs(own.count - digest.count) > BULK_DIFFERENCE * Math.max(own.count, digest.count);
@@ -274,7 +284,11 @@ function isMissing({ mine, theirs }: Difference): boolean {
 function dropLeftovers(state: JobState, { id, theirs }: Difference, table: KvTable): boolean {
   const leftovers = table
     .recordsAt(id)
-    .filter((record) => (theirs === undefined || compareVersions(record, theirs) > 0) && !mayStay(state, record));
+    .filter((record) =>
+      theirs === undefined
+        ? !mayStay(state, record) || isTooOld(state, record)
+        : compareVersions(record, theirs) > 0 && !mayStay(state, record),
+    );
   for (const record of leftovers) table.forget(record.key, record);
   return leftovers.length > 0;
 }
@@ -301,6 +315,11 @@ function keep(state: JobState, records: readonly Record[], table: KvTable): JobS
     table.merge(record);
   }
   return { ...state, fetched: state.fetched + records.length };
+}
+
+/** Whether the key of a record may have been deleted since, and nobody remember it. */
+function isTooOld({ forgottenBeforeMs }: JobState, record: VersionWords): boolean {
+  return msOf(record) < forgottenBeforeMs;
 }
 
 /** Whether a record that the source does not have, or has in an older version, may stay where the source is right. */

@@ -41,13 +41,19 @@ export type SourceQuestion = SyncNext | CompareRanges | Fetch | Push;
 /** What it answers. */
 export type SourceAnswer = SyncAnswersTo[SourceQuestion['type']];
 
-/** Answers one question, from the tables as they are now. `systemMs` is the time of day. */
+/**
+ * Answers one question, from the tables as they are now.
+ *
+ * @param systemMs the time of day
+ * @param isForgotten whether a record of a key of which nothing is here may be older than its deletion. @default never
+ */
 export function answerSync(
   views: Views,
   target: Target,
   question: SourceQuestion,
   from: Peer,
   systemMs: number,
+  isForgotten: (record: Record) => boolean = () => false,
 ): SourceAnswer {
   const { arc, epoch } = question;
   const leave = mayFetch(views, arc, epoch, from);
@@ -61,11 +67,17 @@ export function answerSync(
       return { type: 'compared', ranges: question.ranges.map((each) => compareRange(table, each)) };
     case 'fetch':
       return offered(views, recordsOf(table, question, CHUNK_BYTES));
-    case 'push':
+    case 'push': {
       observeAll(target.clock, question.records, systemMs);
-      // What lies outside was sent under some other view, or by mistake: nobody has said that it may come in.
-      for (const record of question.records) if (inRange(record.keyId, arc)) table.merge(record);
+      // What lies outside was sent under some other view, or by mistake: nobody has said that it may come in. And
+      // whoever has not been a member for long may have missed a deletion that has been forgotten since.
+      const isTooOld = (record: Record) =>
+        leave !== 'yes' && table.get(record.key) === undefined && isForgotten(record);
+      for (const record of question.records) {
+        if (inRange(record.keyId, arc) && !isTooOld(record)) table.merge(record);
+      }
       return { type: 'pushed' };
+    }
     default:
       return unreachable(question);
   }

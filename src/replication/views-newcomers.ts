@@ -109,7 +109,7 @@ export function askedToOpen(before: Views, from: Peer, question: SyncOpen, { now
   const state = newcomer
     ? withNewcomer(before, newcomer, { state: 'fetching', seenAtMs: nowMs, request: undefined })
     : before;
-  return answer(state, { type: 'opened', horizonMs: 0 });
+  return answer(state, { type: 'opened' });
 }
 
 /** A newcomer has everything. */

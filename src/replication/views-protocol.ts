@@ -17,10 +17,10 @@ import type { View } from './view';
 /** What is asked of the process that holds views. */
 export type ViewsQuestion = ViewQuestion | SyncOpen | SyncReady;
 
-/** What it answers. The digest in `opened` is filled in by whoever performs the answer. */
+/** What it answers. All else in `opened` is filled in by whoever performs the answer. */
 export type ViewsAnswer =
   | ViewAnswer
-  | Omit<SyncOpened, 'digest' | 'bytes' | 'floor'>
+  | Omit<SyncOpened, 'digest' | 'bytes' | 'floor' | 'horizonMs'>
   | Stale
   | { readonly type: 'busy' };
 

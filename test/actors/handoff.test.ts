@@ -91,6 +91,7 @@ class Stage {
     const around: handoffProcess.Surroundings = {
       ring: () => stage.view,
       store: () => (stage.hasStore ? kvStore.open() : undefined),
+      horizons: kvStore.horizons,
       ask: (to, question, { tag }) => void stage.asks.push({ to, question, tag, pid: currentSelf().pid }),
       sync: (job) => void stage.jobs.push(job),
       cancelSync: (job) => void stage.cancelled.push(job),
@@ -231,6 +232,25 @@ describe('handoff', () => {
       expect(stage.jobs.length).toBe(before + 1);
       await stage.world.advance(200);
       expect(stage.asks.map(({ to, question }) => [to, question.type])).toContainEqual([AFTER, 'view_voter']);
+    }),
+  );
+
+  it(
+    'tells whoever begins to fetch an arc what there is, and up to when it is equal everywhere',
+    onStage(ALONE, async (stage) => {
+      await stage.create();
+      stage.put();
+      const [view] = stage.views.holdings.map((holding) => holding.view);
+      if (view === undefined) throw new Error('There is no view');
+      await stage.turn({ ...ALONE, predecessor: AFTER, successors: [AFTER] });
+      await stage.world.advance(1000);
+      const invite = stage.asks.find(({ question }) => question.type === 'invite')?.question;
+      if (invite?.type !== 'invite') throw new Error('Nobody was invited');
+      stage.world.runtime.run(() => kvStore.raiseHorizon(RING, 77_000));
+      const { arc, epoch } = invite;
+      const answer = await stage.ask(AFTER, { type: 'sync_open', arc, epoch, purpose: 'listen' });
+      const { table } = stage.target;
+      expect(answer).toMatchObject({ type: 'opened', horizonMs: 77_000, digest: table.digest(arc) });
     }),
   );
 

@@ -6,6 +6,7 @@ import { ets, type Name, type Pid, supervisor } from '../../src/otp';
 import { Writers } from '../../src/replication/version';
 import { answerRequest } from '../../src/store/local-coordinator';
 import { DELETE, GET, inShort, PUT, testSettings } from '../support/node';
+import { recordOf } from '../replication/replicas';
 import { inWorld, type World } from '../support/runtime';
 
 const SECOND_MS = 1000;
@@ -166,6 +167,21 @@ describe('table-heir', () => {
         expect(ask(world, GET('k'))).toBe('success v');
       },
       { leaves: 5 },
+    ),
+  );
+
+  it(
+    'knows what is older than all that may have been forgotten',
+    inWorld(
+      async (world) => {
+        await startTree(world);
+        const of = (ms: number) => recordOf(1, { value: 'v', ms, ev: true });
+        const isForgotten = (ms: number) => world.runtime.run(() => kvStore.isForgotten(of(ms)));
+        expect(isForgotten(0)).toBe(false);
+        world.runtime.run(() => kvStore.raiseHorizon(WHOLE, 10 * HOUR_MS));
+        expect([9 * HOUR_MS - 1, 9 * HOUR_MS].map(isForgotten)).toEqual([true, false]);
+      },
+      { leaves: 4 },
     ),
   );
 

@@ -314,6 +314,25 @@ describe('a job to which nothing comes', () => {
     expect(stepJob(waited, { type: 'failed', isLost: false }, table, untilMs - 1)[1].type).toBe('wait');
   });
 
+  it('does not bring back what may have been deleted, and the deletion forgotten, while this node was away', () => {
+    const ev = (n: number, ms: number) => recordOf(n, { value: 'v', ms, ev: true });
+    const mine = [ev(1, 5999), ev(2, 6000), ev(3, 1000), ...records(3, 10)];
+    const run = (graceMs: number) => {
+      const [source, target] = [tableOf([ev(3, 900), ...records(3, 10)]), tableOf(mine)];
+      let [state, effect] = stepJob(jobOf(jobFor({ mode: 'adopt' }), 0, graceMs), { type: 'begun' }, target, 0);
+      while (effect.type === 'ask') {
+        const given = answerOf(source, effect.question);
+        // All that was written up to then is equal on all who keep it.
+        const answer = given.type === 'opened' ? { ...given, horizonMs: 10_000 } : given;
+        [state, effect] = stepJob(state, { type: 'answered', answer }, target, 1);
+      }
+      expect(effect).toEqual({ type: 'ended', outcome: 'done' });
+      return contentsOf(target);
+    };
+    expect(run(4000)).toEqual(contentsOf(tableOf(mine.slice(1))));
+    expect(run(Infinity)).toEqual(contentsOf(tableOf(mine)));
+  });
+
   it('is over when the source has another view', () => {
     const [state] = begin();
     const [, effect] = stepJob(state, { type: 'answered', answer: { type: 'stale' } }, new MemoryTable(), 1);

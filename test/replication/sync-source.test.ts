@@ -84,6 +84,14 @@ describe('answerSync()', () => {
     expect(target.table.stats().keys).toBe(5);
     expect(answer(push)).toBe('pushed');
     expect(target.table.stats().keys).toBe(6);
+    // What may have been deleted, and the deletion forgotten, does not come back; what is still there grows newer.
+    const old = [recordOf(21, { value: 'v', ev: true }), recordOf(1, { value: 'w', ms: 2000, ev: true })];
+    const isForgotten = () => true;
+    const pushed = { ...push, records: old };
+    expect(answerSync(SOURCE_VIEWS, target, pushed, STRANGER, NOW_MS, isForgotten).type).toBe('pushed');
+    expect([target.table.stats().keys, target.table.get(recordOf(1, {}).key)?.value]).toEqual([6, 'w']);
+    answerSync(SOURCE_VIEWS, target, pushed, MEMBER, NOW_MS, isForgotten);
+    expect(target.table.stats().keys).toBe(7);
   });
 
   it('lets the clock see what is pushed, so that nothing older is minted after it', () => {

@@ -223,6 +223,12 @@ export class CopyKeeper implements Keeper, KeptNode {
     const { answer } = effect;
     if (answer.type !== 'opened') return answer;
     if (question.type !== 'sync_open') throw new Error('Only who begins to fetch an arc is told what is in it');
-    return { ...answer, floor: this.clock.stamp, digest: this.target.table.digest(question.arc), bytes: 0 };
+    return {
+      ...answer,
+      floor: this.clock.stamp,
+      digest: this.target.table.digest(question.arc),
+      bytes: 0,
+      horizonMs: 0,
+    };
   }
 }
