@@ -23,6 +23,7 @@ import {
   type Outcome,
   quiet,
   takeOver,
+  withoutSurplus,
 } from './views-changes';
 import { checkNowAndThen } from './views-checking';
 import { led, stale } from './views-telling';
@@ -98,13 +99,15 @@ export function cleanUpAnswered(
   return andEach(quiet(state), known, (each, view) => lookElsewhere(each, view, view.arc, now));
 }
 
-/** A slice is gone, or may go: the next one follows, unless this node is to have the arc again. */
+/** A slice is gone, or may go: the next one follows, but for what this node is to have again. The rest is asked about anew. */
 export function wasDropped(state: Views, arc: Range, isAll: boolean, now: Now): Outcome {
   const surplus = clearedAt(state, arc);
   if (surplus === undefined) return quiet(state);
-  const isWanted = state.lessons.some((lesson) => rangesOverlap(lesson.arc, arc));
-  if (!isAll && !isWanted) return dropNext(state, arc, now);
-  return quiet({ ...state, surplus: state.surplus.filter((each) => each !== surplus) });
+  if (isAll) return quiet({ ...state, surplus: state.surplus.filter((each) => each !== surplus) });
+  const wanted = state.lessons.filter((lesson) => rangesOverlap(lesson.arc, arc));
+  if (wanted.length === 0) return dropNext(state, arc, now);
+  const next = changed(state, surplus, { ...surplus, dueAtMs: now.nowMs });
+  return quiet({ ...next, surplus: wanted.reduce((rest, lesson) => withoutSurplus(rest, lesson.arc), next.surplus) });
 }
 
 /** Those who keep the arc could not be given what they may lack: whoever leads it by then is asked anew. */

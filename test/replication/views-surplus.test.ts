@@ -86,6 +86,17 @@ describe('what is left over', () => {
     expect(one.asks('clean_up')).toEqual([C]);
   });
 
+  it('goes even so where this node is to have only a part of its arc again', () => {
+    const one = surplus();
+    one.pass(30_500);
+    one.answerAll(({ type }) => (type === 'clean_up' ? { type: 'clean' } : undefined));
+    one.asked(B, { type: 'invite', arc: arc('4', '6'), epoch: { n: 10, by: B.inc } });
+    one.tell({ type: 'dropped', arc: own.arc, isAll: false });
+    expect(one.views.surplus).toMatchObject([{ arc: arc('6', '1'), clearedUnder: undefined }]);
+    one.pass(500);
+    expect(one.asks('clean_up')).toEqual([B]);
+  });
+
   it('stays when this node becomes a member again', () => {
     const one = surplus();
     one.asked(B, { type: 'view_new', view: view(own.arc, 11, [B, C, A]) });
