@@ -4,9 +4,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomFrom } from '../src/otp';
+import { disagreement } from './agreement';
 import { Cluster } from './cluster';
 import { FAULT_NAMES, type FaultName, needsLinks, SKEW_MS_MAX } from './faults';
-import { type Copies, countCopies, disagreement, readAll } from './final-reads';
+import { type Copies, countCopies, readAll } from './final-reads';
 import { History, lineOf } from './history';
 import { judge, type KeyJudgement } from './judgement';
 import { Load } from './load';
@@ -43,6 +44,10 @@ const HURRIED_SHARE = 0.2;
 /** What a mixed run is mixed of: what breaks something, and leaves time for others. */
 const SHORT_FAULTS = FAULT_NAMES.filter((name) => name !== 'quiet' && name !== 'rolling');
 const COPIES_BOUND_MS = 30_000;
+
+/** How far two clocks of a run may be apart. Those of one machine are the same, but for a moment's reading. */
+const clockErrorMs = (kind: RunKind) => (kind === 'skew' || kind === 'mixed' ? 3 * SKEW_MS_MAX : CLOCK_READING_MS);
+const CLOCK_READING_MS = 100;
 
 /** Runs it. Whatever happens, nothing of it is left running. */
 export async function runChaos(options: RunOptions): Promise<Verdict> {
@@ -105,7 +110,8 @@ class Run {
     const keys = [...history.byKey().keys()];
     const unreadable = await readAll(cluster.up, keys, history, nowMs);
     const copies = isBeyond ? undefined : await this.settledCopies(keys);
-    const disagreed = isBeyond ? undefined : await disagreement(cluster.up, this.eventual, nowMs);
+    const losses = { areAllowed: nemesis.hasKilled, clockErrorMs: clockErrorMs(kind) };
+    const disagreed = isBeyond ? undefined : await disagreement(cluster.up, this.eventual, losses, nowMs);
     const judgements = judge(history.byKey(), cluster.changes);
     return {
       ...options,

@@ -59,54 +59,6 @@ async function readOne(clients: Clients, node: ChaosNode, key: string, nowMs: ()
   return last ?? { ...never, invokedMs: nowMs(), returnedMs: nowMs() };
 }
 
-/**
- * Waits until all nodes give the same answers to reads with consistency `eventual`, each of which must be some value
- * that was written; says what is wrong where they do not.
- */
-export async function disagreement(
-  nodes: readonly ChaosNode[],
-  eventual: History,
-  nowMs: () => number,
-): Promise<string | undefined> {
-  const clients = new Clients();
-  const sinceMs = nowMs();
-  let problem: string | undefined;
-  do {
-    problem = undefined;
-    for (const [key, operations] of eventual.byKey()) {
-      const written = new Set(operations.filter(({ op }) => op === 'put').map(({ value }) => value));
-      const reads = await Promise.all(nodes.map((node) => readEventually(clients, node, key, nowMs)));
-      const [first] = reads;
-      const isOne = reads.every(({ outcome, value }) => outcome === first?.outcome && value === first.value);
-      const isWritten = first?.outcome === 'not_found' || (first?.outcome === 'ok' && written.has(first.value));
-      if (!isOne || !isWritten) problem = `nodes do not agree on ${key}: ${reads.map(answerOf).join(', ')}`;
-    }
-    if (problem !== undefined) await later(AGAIN_AFTER_MS);
-  } while (problem !== undefined && nowMs() - sinceMs < AGREEMENT_BOUND_MS);
-  await clients.close();
-  return problem;
-}
-
-/** Longer than copies are compared apart. */
-const AGREEMENT_BOUND_MS = 30_000;
-
-async function readEventually(clients: Clients, node: ChaosNode, key: string, nowMs: () => number): Promise<Operation> {
-  const client = await clients.of(node, 0);
-  if (client !== undefined) return perform(client, node, { op: 'get', key, isEventual: true }, nowMs);
-  const timeMs = nowMs();
-  return {
-    op: 'get',
-    key,
-    value: undefined,
-    outcome: 'refused',
-    node: node.name,
-    invokedMs: timeMs,
-    returnedMs: timeMs,
-  };
-}
-
-const answerOf = ({ node, outcome, value }: Operation) => `${node} ${outcome === 'ok' ? (value ?? '') : outcome}`;
-
 /** A copy of a key, as `GET /api/keys` tells it. */
 interface StoredKey {
   readonly id: string;

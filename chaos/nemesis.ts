@@ -26,6 +26,8 @@ const START_ATTEMPTS_MAX = 5;
 /** Breaks things until it is told to stop. */
 export class Nemesis {
   rounds = 0;
+  /** Whether a node was killed, and has lost what it had in memory. */
+  hasKilled = false;
   /** What did not come to pass that should have, in words. */
   readonly problems: string[] = [];
   /** How long the ring took to settle, each time. */
@@ -69,6 +71,7 @@ export class Nemesis {
       case 'wait':
         return later(step.ms);
       case 'kill':
+        this.hasKilled = true;
         return cluster.node(step.node).kill();
       case 'pause':
         return cluster.node(step.node).pause();
