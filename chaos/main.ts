@@ -1,108 +1,91 @@
 /**
  * Chaos: rings of real processes under load while they are being broken, and a verdict.
  *
- *   node dist/chaos/main.js [--kind kill,pause] [--seconds 60] [--seed 1] [--seeds 1] [--nodes 5] [--rate 300]
- *                           [--keys 24] [--once 3000] [--beyond] [--quiet] [--dir DIR] [--program FILE] [--flag …]
+ *   node dist/chaos/main.js [--kind kill,pause] [--seconds 60] [--seed 1] [--seeds 1] …
  *
- * Kinds are those of faults.ts, `mixed`, `all`, and the fixed plays of plays.ts. The exit code is 0 when
- * nothing was wrong, 1 otherwise.
+ * Kinds are those of faults.ts, `mixed`, `all`, and the fixed plays of plays.ts. What can be said besides is in
+ * options.ts, and what the exit code says in exit.ts.
  */
-import { mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { compiledProgram } from './chaos-node';
 import { runChaos, type RunKind } from './chaos-run';
-import { FAULT_NAMES, needsLinks } from './faults';
+import { type End, EXIT, countLine, exitCodeOf } from './exit';
+import { needsLinks } from './faults';
 import { namespacesProblem } from './network';
+import { type ChaosOptions, helpText, isRunKind, readOptions } from './options';
 import { type Play, PLAYS } from './plays';
 import { failuresOf, reportOf, tableOf, type Verdict } from './verdict';
 
-const KINDS: readonly string[] = [...FAULT_NAMES, 'mixed'];
-
-/** What was asked for on the command line. */
-function readArguments() {
-  const { values } = parseArgs({
-    options: {
-      kind: { type: 'string', default: 'all' },
-      seconds: { type: 'string', default: '60' },
-      seed: { type: 'string', default: '1' },
-      seeds: { type: 'string', default: '1' },
-      nodes: { type: 'string', default: '5' },
-      rate: { type: 'string', default: '300' },
-      keys: { type: 'string', default: '24' },
-      once: { type: 'string', default: '3000' },
-      beyond: { type: 'boolean', default: false },
-      quiet: { type: 'boolean', default: false },
-      dir: { type: 'string' },
-      program: { type: 'string', default: compiledProgram() },
-      flag: { type: 'string', multiple: true, default: [] },
-    },
-  });
-  const kinds = values.kind === 'all' ? KINDS : values.kind.split(',');
-  const known = [...KINDS, ...Object.keys(PLAYS)];
-  const strange = kinds.find((kind) => !known.includes(kind));
-  if (strange !== undefined) throw new Error(`Cannot run "${strange}": the kinds are ${known.join(', ')}`);
-  return { ...values, kinds, dir: values.dir ?? mkdtempSync(join(tmpdir(), 'funnelkvs-chaos-')) };
-}
-
-type Arguments = ReturnType<typeof readArguments>;
+/** What is asked for, where it can go. */
+type Given = ChaosOptions & { readonly dir: string };
 
 async function main(): Promise<number> {
-  const given = readArguments();
-  const { kinds, dir, seed, seeds } = given;
-  const linksProblem = kinds.some((kind) => kind === 'mixed' || kind === 'partition') ? namespacesProblem() : undefined;
+  const options = readOptions(process.argv.slice(2));
+  if (!options.ok) {
+    console.error(options.error);
+    return EXIT.usage;
+  }
+  if (options.value === 'help') {
+    console.log(helpText());
+    return EXIT.passed;
+  }
+  const dir = options.value.dir ?? mkdtempSync(join(tmpdir(), 'funnelkvs-chaos-'));
+  mkdirSync(dir, { recursive: true });
+  return runAll({ ...options.value, dir });
+}
+
+async function runAll(given: Given): Promise<number> {
+  const { kinds, dir, seed, seeds, beyond } = given;
+  const wouldCut = kinds.some((kind) => kind === 'mixed' || needsLinks(kind) || (beyond && isRunKind(kind)));
+  const linksProblem = wouldCut ? namespacesProblem() : undefined;
   if (linksProblem !== undefined) console.log(`No partitions: ${linksProblem}`);
   console.log(`Logs, steps and histories: ${dir}`);
   const verdicts: Verdict[] = [];
-  let failed = 0;
+  const ends: End[] = [];
   for (const kind of kinds) {
     const play = PLAYS[kind];
-    if (play !== undefined) {
-      failed += await runPlay(kind, play, given);
+    if (play !== undefined) ends.push(await runPlay(kind, play, given));
+    if (!isRunKind(kind)) continue;
+    if (linksProblem !== undefined && needsLinks(kind)) {
+      console.log(`SKIPPED  ${kind}: ${linksProblem}\n`);
+      ends.push('skipped');
       continue;
     }
-    if (linksProblem !== undefined && needsLinks(kind)) continue;
-    for (let at = Number(seed); at < Number(seed) + Number(seeds); at += 1) {
-      const verdict = await runOne(kind as RunKind, at, linksProblem === undefined, given);
-      if (verdict === undefined) failed += 1;
-      else {
-        verdicts.push(verdict);
-        failed += failuresOf(verdict).length;
-      }
+    for (let at = seed; at < seed + seeds; at += 1) {
+      const verdict = await runOne(kind, at, linksProblem === undefined, given);
+      if (verdict !== undefined) verdicts.push(verdict);
+      ends.push(verdict !== undefined && failuresOf(verdict).length === 0 ? 'passed' : 'failed');
     }
   }
   if (verdicts.length > 1) console.log(tableOf(verdicts));
-  return failed === 0 ? 0 : 1;
+  console.log(countLine(ends));
+  return exitCodeOf(ends);
 }
 
-async function runPlay(name: string, play: Play, { program, flag: flags, dir }: Arguments): Promise<number> {
+async function runPlay(name: string, { play }: Play, { program, flags, dir }: Given): Promise<End> {
   console.log(name);
   const problems = await play({ program, flags, dir, tell: console.log }).catch((error: unknown) => [String(error)]);
   console.log(
     [`${problems.length === 0 ? 'PASS' : 'FAIL'}  ${name}`, ...problems.map((one) => `  ${one}`), ''].join('\n'),
   );
-  return problems.length;
+  return problems.length === 0 ? 'passed' : 'failed';
 }
 
 /** The verdict; undefined where the run itself came to grief. */
-async function runOne(kind: RunKind, seed: number, canCut: boolean, given: Arguments): Promise<Verdict | undefined> {
-  const { seconds, nodes, rate, keys, once, beyond, quiet, program, flag: flags, dir } = given;
+async function runOne(kind: RunKind, seed: number, canCut: boolean, given: Given): Promise<Verdict | undefined> {
+  const { rate, keys, once, beyond, quiet } = given;
   console.log(`${kind}, seed ${seed}`);
   try {
     const verdict = await runChaos({
+      ...given,
       kind,
       seed,
-      seconds: Number(seconds),
-      nodes: Number(nodes),
-      perSecond: Number(rate),
-      hotKeys: Number(keys),
-      onceKeys: Number(once),
+      perSecond: rate,
+      hotKeys: keys,
+      onceKeys: once,
       isBeyond: beyond,
       canCut,
-      program,
-      flags,
-      dir,
       tell: quiet ? () => {} : console.log,
     });
     console.log(`${reportOf(verdict)}\n`);
@@ -118,7 +101,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 main().then(
   (code) => process.exit(code),
   (error: unknown) => {
-    console.error(error instanceof Error ? error.stack : error);
+    console.error(`Cannot go on: ${error instanceof Error ? error.message : String(error)}`);
     process.exit(1);
   },
 );

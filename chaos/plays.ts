@@ -7,8 +7,11 @@ import { later } from './later';
 import { measureRecovery } from './measure';
 import { Stage, type StageOptions } from './stage';
 
-/** A play gives what was wrong, one sentence each. */
-export type Play = (options: StageOptions) => Promise<readonly string[]>;
+/** A play, and what it is about. It gives what was wrong, one sentence each. */
+export interface Play {
+  readonly text: string;
+  readonly play: (options: StageOptions) => Promise<readonly string[]>;
+}
 
 const NODES = 10;
 const KEYS = 1000;
@@ -18,8 +21,11 @@ const STOPPED = 7;
 
 /** Every play by its name. */
 export const PLAYS: Readonly<Record<string, Play | undefined>> = {
-  ten: playTen,
-  measure: measureRecovery,
+  ten: {
+    text: 'ten nodes, 1,000 keys: three are killed 6 s apart, one comes back empty, seven are killed',
+    play: playTen,
+  },
+  measure: { text: 'how soon copies are restored after a kill, and what clients notice', play: measureRecovery },
 };
 
 /**

@@ -44,11 +44,12 @@ const TOLD_MAX = 3;
 
 /** Why a run has failed, one sentence each; none where it has not. */
 export function failuresOf(verdict: Verdict): readonly string[] {
-  const { judgements, problems, unreadable, copies, isBeyond, alarms } = verdict;
+  const { judgements, problems, unreadable, copies, isBeyond, alarms, rounds } = verdict;
   const counted = countAnomalies(judgements);
   const kinds = [...counted].filter(([kind]) => !isBeyond || alarms === 0 || !ALLOWED_BEYOND.includes(kind));
   const undecided = judgements.filter((judgement) => judgement.isUndecided).length;
   return [
+    ...(rounds === 0 ? ['no round: nothing was done to the ring'] : []),
     ...kinds.map(([kind, keys]) => `${keys} ${keys === 1 ? 'key' : 'keys'} ${kind}`),
     ...(undecided > 0 ? [`${undecided} keys undecided: the search was given up`] : []),
     ...(unreadable.length > 0 && !isBeyond ? [`${unreadable.length} final reads were not answered`] : []),

@@ -29,6 +29,7 @@ const BACK = [judgeKey('k', [put('a', 1, 2), deleted(3, 4), found('a', 5, 6)], [
 describe('failuresOf()', () => {
   it.each<[string, Partial<Verdict>, readonly string[]]>([
     ['nothing wrong', {}, []],
+    ['that nothing was done', { rounds: 0 }, ['no round: nothing was done to the ring']],
     ['a lost key', { judgements: LOST }, ['1 key lost']],
     ['a resurrected key', { judgements: BACK }, ['1 key resurrected']],
     ['a lie', { judgements: LIE }, ['1 key dishonest']],
