@@ -83,6 +83,8 @@ export interface Args {
   readonly self: Peer;
   /** How many copies there are to be of each key. */
   readonly replicas: number;
+  /** How long records stay that it need not keep any more. @default 30 s */
+  readonly cleanUpDelayMs?: number;
   /** A node begins with no views; one that has had any, or is ready, and is begun with none has lost them. Written here. */
   readonly life: { readonly state: 'joining' | 'active' | 'leaving'; hasHadViews?: boolean };
   readonly around: Surroundings;
@@ -138,7 +140,9 @@ const callbacks: GenServer<Args, State, Call, Cast, Info> = {
       }
       const mine = row?.views.self.inc === args.self.inc ? row : undefined;
       const nowMs = self.nowMs();
-      const views = mine ? afterCrash(mine.views, nowMs) : noViews(args.self, args.replicas, nowMs);
+      const views = mine
+        ? afterCrash(mine.views, nowMs)
+        : noViews(args.self, args.replicas, nowMs, args.cleanUpDelayMs);
       const state = stateWith(args, views, mine?.writer);
       publish(state);
       // What was to be fetched is asked for anew.

@@ -207,7 +207,7 @@ const contactsOf = ({ join }: NodeSettings): readonly string[] =>
   join.split(',').flatMap((contact) => contact.trim() || []);
 
 function partsOf(settings: NodeSettings, self: Peer, life: Life, { client, admin }: Doors): rootSup.Args {
-  const { host, port, cluster, replicas } = settings;
+  const { host, port, cluster, replicas, cleanupDelayMs: cleanUpDelayMs } = settings;
   const hello: Hello = helloOf({ host, port, inc: self.inc, cluster, features: [], replicas });
   const writers = new Writers();
   const tally = new FrameTally();
@@ -227,7 +227,7 @@ function partsOf(settings: NodeSettings, self: Peer, life: Life, { client, admin
     peers: { hello, writers, random: Math.random, tally },
     ring: { self, settings, seeds, life, random: Math.random },
     replication: {
-      handoff: { self, replicas, life, around: handoffSurroundings(Math.random) },
+      handoff: { self, replicas, cleanUpDelayMs, life, around: handoffSurroundings(Math.random) },
       syncer: { settings, around: syncerSurroundings(Math.random) },
     },
     listener: {

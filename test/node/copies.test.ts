@@ -4,7 +4,7 @@ import * as kvStore from '../../actors/kv-store';
 import * as replicaSyncer from '../../actors/replica-syncer';
 import { open } from '../../actors/replica-window';
 import { keyId } from '../../src/chord/id';
-import type { Range } from '../../src/chord/range';
+import { inRange, type Range } from '../../src/chord/range';
 import { fromUtf8 } from '../../src/octets';
 import type { View } from '../../src/replication/view';
 import { versionOf, Writers } from '../../src/replication/version';
@@ -71,6 +71,29 @@ describe('the copies of a ring', () => {
     await until('three copies among four', () => areSettled(all), 20_000);
     expect(all.flatMap((node) => rowOf(node)?.members ?? []).every(({ repaired }) => repaired === 0)).toBe(true);
     await until('the end of all fetching', () => all.every((node) => rowOf(node)?.jobs.length === 0));
+  }, 60_000);
+
+  it('are given away before they are dropped, where only one that need not keep them has an eventual write', async () => {
+    const nodes = await startRing(3, { ...OPTIONS, cleanupDelayMs: 3000 });
+    await untilWhole(nodes);
+    await until('three copies', () => areSettled(nodes));
+    nodes.push(await startMember(nodes, { ...OPTIONS, cleanupDelayMs: 3000 }));
+    const surplusOf = (node: TestNode) => viewsOf(node)?.surplus[0]?.arc;
+    await until('somebody that has one copy too many', () => nodes.some((node) => surplusOf(node) !== undefined));
+    const former = nodes.find((node) => surplusOf(node) !== undefined);
+    const arc = former && surplusOf(former);
+    if (former === undefined || arc === undefined) throw new Error('There is none');
+    const [only, leftover] = recordsOf(1000).filter((record) => inRange(record.keyId, arc));
+    if (only === undefined || leftover === undefined) throw new Error('No key is there');
+    const { keyId: id, key, version, value } = only;
+    tableOf(former).merge(new Record(id, key, version, value, undefined, true));
+    tableOf(former).merge(leftover);
+    await until('nothing left over', () => nodes.every((node) => surplusOf(node) === undefined), 20_000);
+    const holders = (record: Record) => nodes.filter((node) => tableOf(node).get(record.key) !== undefined);
+    await until('three copies of what it had', () => holders(only).length === 3);
+    expect(holders(only)).not.toContain(former);
+    // What somebody wanted to write by quorum, and no member has, was never written.
+    expect(holders(leftover)).toEqual([]);
   }, 60_000);
 
   it('are mended wherever they differ', async () => {
