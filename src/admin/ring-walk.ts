@@ -9,7 +9,9 @@
 import { distanceOf } from '../chord/finger-table';
 import type { Id } from '../chord/id';
 import type { Peer } from '../chord/peer';
+import type { Range } from '../chord/range';
 import { NO_COPIES } from '../protocol/rpc-description';
+import { commonParts, uncovered } from '../replication/holding';
 import type { RingInfo, RingNode } from './answers';
 import { type Description, isInRing, peerInfo, type RingView } from './ring-view';
 
@@ -140,14 +142,25 @@ const nameOf = (peer: Peer | null | undefined) => peer?.addr ?? 'nobody';
 /** Where the arcs that are led leave a gap, or overlap: each must begin where the one before it round the circle ends. */
 function ownershipProblems(reached: readonly Description[]): readonly string[] {
   const led = reached
-    .flatMap(({ self, arcs }) => arcs.map(({ lo, hi }) => ({ addr: self.addr, lo, hi })))
-    .sort((a, b) => (a.hi < b.hi ? -1 : 1));
-  if (led.length === 0) return ['nobody owns any key'];
-  return led.flatMap(({ addr, hi }, index) => {
+    .flatMap(({ self, arcs }) => arcs.map((arc) => ({ addr: self.addr, arc })))
+    .sort((a, b) => (a.arc.hi < b.arc.hi ? -1 : 1));
+  const [first] = led;
+  if (first === undefined) return ['nobody leads any key'];
+  const { lo } = first.arc;
+  const gaps = uncovered(led, { lo, hi: lo }).map((gap) => `nobody leads ${arcText(gap)}`);
+  const overlaps = led.flatMap((one, index) => {
     const next = after(led, index);
-    return next.lo === hi ? [] : [`what ${next.addr} owns does not begin where what ${addr} owns ends`];
+    const common = next === one || next.arc.lo === one.arc.hi ? [] : commonParts(one.arc, next.arc);
+    return common.map((part) => `${one.addr} and ${next.addr} both lead ${arcText(part)}`);
   });
+  return [...new Set([...gaps, ...overlaps])];
 }
+
+const arcText = ({ lo, hi }: Range) =>
+  lo === hi ? 'all keys' : `(${lo.slice(0, ID_DIGITS)}, ${hi.slice(0, ID_DIGITS)}]`;
+
+/** As many digits of an identifier as tell nodes apart. */
+const ID_DIGITS = 8;
 
 function nodeOf({ peer, description }: Seen): RingNode {
   if (description === undefined) {

@@ -8,6 +8,8 @@ async function walk(ring: ShownRing, from = 0) {
   return walked;
 }
 
+const arcText = (lo: string, hi: string) => `(${lo.slice(0, 8)}, ${hi.slice(0, 8)}]`;
+
 describe('walkRing()', () => {
   it.each([1, 2, 3, 4, 5, 6, 40])('finds all of a ring of %i in ring order, and nothing against it', async (size) => {
     const ring = new ShownRing(size);
@@ -102,12 +104,16 @@ describe('walkRing()', () => {
     ring.bend(1, { arcs: [] });
     const { consistent, covered, problems } = await walk(ring);
     expect({ consistent, covered }).toEqual({ consistent: true, covered: false });
-    expect(problems).toEqual([`what ${ring.at(2).addr} owns does not begin where what ${ring.at(0).addr} owns ends`]);
+    expect(problems).toEqual([`nobody leads ${arcText(ring.at(0).id, ring.at(1).id)}`]);
     // While a newcomer has nothing yet, its successor has it all.
     ring.bend(2, { arcs: [{ lo: ring.at(0).id, hi: ring.at(2).id }] });
     expect((await walk(ring)).covered).toBe(true);
     ring.bend(1, { arcs: [{ lo: ring.at(0).id, hi: ring.at(1).id }] });
-    expect((await walk(ring)).covered).toBe(false);
+    const overlapping = await walk(ring);
+    expect(overlapping.covered).toBe(false);
+    expect(overlapping.problems).toEqual([
+      `${ring.at(1).addr} and ${ring.at(2).addr} both lead ${arcText(ring.at(0).id, ring.at(1).id)}`,
+    ]);
     // A node may lead several arcs, that of a dead neighbour for instance.
     const [a, b, c] = [0, 1, 2].map((place) => ring.at(place).id) as [never, never, never];
     ring.bend(1, { arcs: [] });
@@ -119,12 +125,14 @@ describe('walkRing()', () => {
     });
     expect((await walk(ring)).covered).toBe(true);
     for (const place of [0, 1, 2]) ring.bend(place, { arcs: [] });
-    expect((await walk(ring)).problems).toEqual(['nobody owns any key']);
+    expect((await walk(ring)).problems).toEqual(['nobody leads any key']);
   });
 
   it('takes a lone owner of less than everything for a gap', async () => {
     const ring = new ShownRing(1);
     ring.bend(0, { arcs: [{ lo: '0'.repeat(40) as never, hi: ring.at(0).id }] });
-    expect((await walk(ring)).covered).toBe(false);
+    const { covered, problems } = await walk(ring);
+    expect(covered).toBe(false);
+    expect(problems).toEqual([`nobody leads ${arcText(ring.at(0).id, '0'.repeat(40))}`]);
   });
 });
