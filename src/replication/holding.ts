@@ -76,11 +76,9 @@ export function uncovered(holdings: readonly { readonly arc: Range }[], arc: Ran
 
 /** What two arcs have in common: nothing, one piece, or two where they meet at both ends. */
 export function commonParts(a: Range, b: Range): readonly Range[] {
-  if (a.lo === b.lo && a.hi === b.hi) return [a];
-  if (!rangesOverlap(a, b)) return [];
   // Most arcs that are compared have nothing in common, or are the same one.
-  if (!rangesOverlap(a, b)) return [];
   if (a.lo === b.lo && a.hi === b.hi) return [a];
+  if (!rangesOverlap(a, b)) return [];
   const outside = withoutRange(a, b);
   return outside.reduce<readonly Range[]>((left, part) => left.flatMap((piece) => withoutRange(piece, part)), [a]);
 }
