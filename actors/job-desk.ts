@@ -20,6 +20,8 @@ type JobTag = Extract<Tag, { type: 'job' }>;
 
 /** Mutable: it belongs to the replica syncer. */
 export class JobDesk {
+  /** How many records were not kept, because their deletion may have been forgotten: see {@link JobState.dropped}. */
+  dropped = 0;
   private readonly running = new Map<number, Running>();
   private waiting: readonly SyncJob[] = [];
   private bucket: TokenBucket;
@@ -101,7 +103,8 @@ export class JobDesk {
       if (job === undefined) return;
       this.waiting = rest;
       const nowMs = this.out.self.nowMs();
-      const state = jobOf(job, nowMs, this.settings.tombstoneGraceMs);
+      const memory = { horizons: this.out.around.horizons(), graceMs: this.settings.tombstoneGraceMs };
+      const state = jobOf(job, nowMs, memory);
       this.running.set(job.id, { state, request: 0, sinceMs: nowMs });
       this.step(job.id, { type: 'begun' });
     }
@@ -124,10 +127,11 @@ export class JobDesk {
     const [state, effect] = stepSync(entry.state, event, target, { nowMs, systemMs: self.systemMs() });
     this.running.set(id, { state, request, sinceMs: nowMs });
     if (effect.type === 'ask' && pauseMs > 0) return this.out.later(pauseMs, tag);
-    this.perform(effect, state.job, tag);
+    this.perform(effect, state, tag);
   }
 
-  private perform(effect: JobEffect, { id, source }: SyncJob, tag: Tag): void {
+  private perform(effect: JobEffect, { job: { id, source }, memory, dropped }: JobState, tag: Tag): void {
+    const { around } = this.out;
     switch (effect.type) {
       case 'ask':
         return this.out.ask(source, effect.question, tag);
@@ -136,7 +140,11 @@ export class JobDesk {
         return this.beginNext();
       case 'ended':
         this.running.delete(id);
-        this.out.around.handoff.synced(id, effect.outcome);
+        this.dropped += dropped;
+        // Whoever has all of it must know as well what is too old to come in.
+        if (effect.outcome === 'done')
+          for (const { arc, horizonMs } of memory.horizons) around.raiseHorizon(arc, horizonMs);
+        around.handoff.synced(id, effect.outcome);
         return this.beginNext();
       default:
         return unreachable(effect);

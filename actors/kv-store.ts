@@ -52,11 +52,19 @@ export const open = (): Target | undefined => ets.find(TABLE, 'store');
 /** Up to when the replicas of what is stored here are known to agree. */
 export const horizons = (): Horizons => ets.find(TABLE, 'store')?.horizons ?? NO_HORIZONS;
 
-/** Whether a record of a key of which nothing is here is older than all that may have been forgotten here. */
+/**
+ * Whether a record of a key of which nothing is here is older than all that may have been forgotten here. Then it is not
+ * taken in, and that is counted.
+ */
 export function isForgotten(record: Record): boolean {
   const row = ets.find(TABLE, 'store');
-  return row !== undefined && wasForgotten(row.horizons, record, row.graceMs);
+  if (row === undefined || !wasForgotten(row.horizons, record, row.graceMs)) return false;
+  row.refused.count += 1;
+  return true;
 }
+
+/** How many records have not been taken in because of that. */
+export const refused = (): number => ets.find(TABLE, 'store')?.refused.count ?? 0;
 
 /** The replicas of an arc have been found to agree up to then, or whoever leads it says so. */
 export function raiseHorizon(arc: Range, horizonMs: number): void {
@@ -74,6 +82,8 @@ interface StoreRow extends Target {
   readonly horizons: Horizons;
   /** How much older than the horizon a deletion must be to be forgotten. */
   readonly graceMs: number;
+  /** Mutable: see {@link refused}. */
+  readonly refused: { count: number };
 }
 
 interface State {
@@ -138,7 +148,8 @@ function newRow({ self: { id }, settings, writers, life }: Args, self: Self<Info
   const incarnation = BigInt(self.systemMs()) * 65536n + BigInt(randomInt(65536));
   const clock = new HybridClock(writers.intern(writerId(id, incarnation)), settings);
   const table = new MemoryTable({ memoryBytesMax: settings.storeBytesMax });
-  const row: StoreRow = { id: 'store', table, clock, horizons: NO_HORIZONS, graceMs: settings.tombstoneGraceMs };
+  const { tombstoneGraceMs: graceMs } = settings;
+  const row: StoreRow = { id: 'store', table, clock, horizons: NO_HORIZONS, graceMs, refused: { count: 0 } };
   ets.insert(TABLE, row);
   return row;
 }

@@ -140,6 +140,8 @@ export class RepairDesk {
   }
 
   outcome(message: SyncerOutcome, { key, request }: ComparisonTag): void {
+    // What was compared under a view that is over says nothing of the members that there are now.
+    this.look();
     const running = this.running.get(key);
     if (running?.request !== request) return;
     if (message.type === 'rpc_failed') return this.end(running, { type: 'failed' });

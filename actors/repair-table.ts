@@ -53,6 +53,8 @@ export interface RepairsRow {
   readonly hintsPending: number;
   readonly hintsReplayed: number;
   readonly hintsDropped: number;
+  /** Records of nodes that were away which were not kept, because their deletion may have been forgotten. */
+  readonly forgottenDropped: number;
   /** About how many bytes it has sent. */
   readonly bytesSent: number;
   /** How many comparisons have ended. */

@@ -96,6 +96,8 @@ interface State {
   strain: Strain;
   /** Something may have changed since it was last published. */
   isNews: boolean;
+  /** How many had been refused by then. */
+  refused: number;
 }
 
 /** A round over everything may take a while where much differs. */
@@ -113,7 +115,7 @@ const callbacks: GenServer<Args, State, Call, Cast, Info> = {
     const repairs = new RepairDesk(out, settings);
     const jobs = new JobDesk(out, settings);
     const hints = new HintDesk(out, settings.hintTtlMs, (target) => repairs.due(target));
-    const state: State = { out, jobs, repairs, hints, strain: noStrain(self.nowMs()), isNews: true };
+    const state: State = { out, jobs, repairs, hints, strain: noStrain(self.nowMs()), isNews: true, refused: 0 };
     publish(state);
     self.sendEvery(TICK_MS, { type: 'tick' });
     around.handoff.started();
@@ -200,6 +202,7 @@ function tick(state: State): void {
   const { jobs, repairs, hints, out } = state;
   feel(state);
   const [bytesSent, hintsDropped] = [out.bytesSent, hints.hints.droppedCount];
+  if (out.around.refused() !== state.refused) state.isNews = true;
   jobs.tick();
   repairs.tick();
   hints.tick();
@@ -219,6 +222,7 @@ function feel(state: State): void {
 
 function publish(state: State): void {
   state.isNews = false;
+  state.refused = state.out.around.refused();
   ets.insert(TABLE, rowOf(state));
 }
 
@@ -231,6 +235,7 @@ function rowOf({ jobs, repairs, hints, out }: State): RepairsRow {
     hintsPending: hints.hints.pending,
     hintsReplayed: hints.replayed,
     hintsDropped: hints.hints.droppedCount,
+    forgottenDropped: jobs.dropped + out.around.refused(),
     bytesSent: out.bytesSent,
     rounds: repairs.rounds,
   };

@@ -28,6 +28,8 @@ export interface Surroundings {
   horizons(): Horizons;
   /** The replicas of an arc have been found to agree up to then (Unix ms). */
   raiseHorizon(arc: Range, horizonMs: number): void;
+  /** How many records were refused because their deletion may have been forgotten, by whatever serves other nodes. */
+  refused(): number;
   /** Whether a node is taken for alive. */
   isTrusted(peer: Peer): boolean;
   /** From 0 up to 1. */

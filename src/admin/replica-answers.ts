@@ -188,6 +188,8 @@ const RepairsDocument = v.pipe(
     hintsPending: Count,
     hintsReplayed: Count,
     hintsDropped: Count,
+    /** Old records of nodes that were away: their deletion may have been forgotten. */
+    forgottenDropped: Count,
     /** How long ago the copy was found to agree that has gone without it for longest; null: one has yet to be. */
     agreedMsAgo: v.nullable(v.number()),
     /** Since the views began. */
@@ -214,6 +216,7 @@ export interface RepairsSeen {
   readonly hintsPending: number;
   readonly hintsReplayed: number;
   readonly hintsDropped: number;
+  readonly forgottenDropped: number;
 }
 
 /** The answer to `POST /api/repair`. */

@@ -58,7 +58,8 @@ export function whyNoQuorum(views: Views | undefined, isAlive: (peer: Peer) => b
 
 /** What is done to bring copies in line; nothing is known while that process is being restarted. */
 export function repairsInfo(seen: RepairsSeen | undefined, nowMs: number): RepairsInfo {
-  const { jobs = [], members = [], hintsPending = 0, hintsReplayed = 0, hintsDropped = 0 } = seen ?? {};
+  const { jobs = [], members = [] } = seen ?? {};
+  const { hintsPending = 0, hintsReplayed = 0, hintsDropped = 0, forgottenDropped = 0 } = seen ?? {};
   const agreed = members.map(({ agreedAtMs }) => agreedAtMs ?? Number.NEGATIVE_INFINITY);
   const oldest = agreed.length === 0 ? Number.NEGATIVE_INFINITY : Math.min(...agreed);
   return {
@@ -66,6 +67,7 @@ export function repairsInfo(seen: RepairsSeen | undefined, nowMs: number): Repai
     hintsPending,
     hintsReplayed,
     hintsDropped,
+    forgottenDropped,
     agreedMsAgo: Number.isFinite(oldest) ? Math.round(nowMs - oldest) : null,
     differences: members.reduce((sum, { differences }) => sum + differences, 0),
     repaired: members.reduce((sum, { repaired }) => sum + repaired, 0),

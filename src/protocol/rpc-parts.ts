@@ -6,6 +6,7 @@
  *   peers      [peer, ...]
  *   arc        [lo: id, hi: id]
  *   epoch      [n: up to 2^53 - 1, by: u64]
+ *   horizon    [arc, horizonMs]
  *   version    16 bytes
  *   record     [key: bin, version, value: bin | nil, expireAtMs: up to 2^53 - 1 | nil, ev: bool]
  *   digest     [count, fp0: u32, fp1: u32]
@@ -20,6 +21,7 @@ import type { Peer } from '../chord/peer';
 import type { Range } from '../chord/range';
 import { type BinaryString, copyOctets, type Octets, toBinaryString, toBuffer } from '../octets';
 import type { Epoch } from '../replication/epoch';
+import type { Horizon } from '../replication/horizons';
 import {
   decodeVersion,
   type Version,
@@ -155,6 +157,18 @@ export function arcIn(value: Place): Range | undefined {
   if (!Array.isArray(value) || value.length !== 2) return undefined;
   const [lo, hi] = (value as Places).map(idIn);
   return lo === undefined || hi === undefined ? undefined : { lo, hi };
+}
+
+/** A horizon as an array. */
+export function horizonValue({ arc, horizonMs }: Horizon): RpcValue {
+  return [arcValue(arc), horizonMs];
+}
+
+/** The horizon in a place. */
+export function horizonIn(value: Place): Horizon | undefined {
+  const [first, second] = placesIn(value) ?? [];
+  const [arc, horizonMs] = [arcIn(first), countIn(second)];
+  return arc && horizonMs !== undefined ? { arc, horizonMs } : undefined;
 }
 
 // Epochs, versions, records

@@ -2,7 +2,7 @@
  * RPC sync: how the records of an arc are fetched, compared and repaired between its replicas.
  *
  *   request      body                                           response
- *   sync_open    [arc, epoch, purpose]                          ["opened", floor: version, digest, bytes, horizonMs] | busy | stale
+ *   sync_open    [arc, epoch, purpose]                          ["opened", floor: version, digest, bytes, [horizon, ...]] | busy | stale
  *   sync_ready   [arc, epoch]                                   ["noted"] | stale
  *   sync_next    [arc, epoch, after: id | nil, bytesMax]        ["chunk", records, after: id | nil] | busy | stale
  *   ranges       [arc, epoch, horizonMs, [[range, digest], ..]] ["compared", [compared, ...]] | busy | stale
@@ -22,6 +22,7 @@
 import type { Id, KeyId } from '../chord/id';
 import type { Range } from '../chord/range';
 import type { Epoch } from '../replication/epoch';
+import { HORIZONS_MAX, type Horizons } from '../replication/horizons';
 import type { Version, Writers } from '../replication/version';
 import type { Digest } from '../store/digest';
 import type { RangeDigest } from '../store/digest-trie';
@@ -35,6 +36,8 @@ import {
   digestValue,
   epochIn,
   epochValue,
+  horizonIn,
+  horizonValue,
   idBytes,
   idIn,
   listIn,
@@ -109,7 +112,8 @@ export interface SyncOpened {
   readonly digest: Digest;
   /** About how many bytes they are. */
   readonly bytes: number;
-  readonly horizonMs: number;
+  /** Up to when all who keep it have the same: whoever begins to keep it must not bring back what is older. */
+  readonly horizons: Horizons;
 }
 
 /** A part of the arc, in the order of the keys' identifiers. */
@@ -259,8 +263,8 @@ function underView(
 export function syncAnswerBody(answer: SyncAnswer): RpcValue {
   switch (answer.type) {
     case 'opened': {
-      const { type, floor, digest, bytes, horizonMs } = answer;
-      return [type, versionValue(floor), digestValue(digest), bytes, horizonMs];
+      const { type, floor, digest, bytes, horizons } = answer;
+      return [type, versionValue(floor), digestValue(digest), bytes, horizons.map(horizonValue)];
     }
     case 'chunk':
       return [answer.type, answer.records.map(recordValue), idValue(answer.after)];
@@ -308,9 +312,9 @@ function declined(type: Place, places: Places, writers: Writers): Busy | Stale |
 function openedIn([first, second, third, fourth]: Places, writers: Writers): SyncOpened | undefined {
   const floor = versionIn(first, writers);
   const digest = digestIn(second);
-  const [bytes, horizonMs] = [countIn(third), countIn(fourth)];
-  if (bytes === undefined || horizonMs === undefined) return undefined;
-  return floor && digest && { type: 'opened', floor, digest, bytes, horizonMs };
+  const [bytes, horizons] = [countIn(third), listIn(fourth, HORIZONS_MAX, horizonIn)];
+  if (bytes === undefined || horizons === undefined) return undefined;
+  return floor && digest && { type: 'opened', floor, digest, bytes, horizons };
 }
 
 function chunkIn([first, second]: Places, writers: Writers): SyncChunk | undefined {

@@ -10,6 +10,10 @@
  *
  * How old a tombstone must be is counted back from the horizon, not from now, so that all replicas which
  * know the same horizon have forgotten the same, whatever their clocks say.
+ *
+ * Whoever has forgotten a deletion knows a horizon that is later by more than the grace. So it can tell what must not
+ * come in any more: a record that is older still, of a key of which it has nothing, is that of a node which was away.
+ * For the same reason horizons go with the records: whoever begins to keep an arc takes over those of its source.
  */
 import type { KeyId } from '../chord/id';
 import { inRange, type Range, rangesOverlap, withoutRange } from '../chord/range';
@@ -59,10 +63,17 @@ export function withHorizon(horizons: Horizons, arc: Range, horizonMs: number): 
   return bounded([...others, ...raised.map((part) => ({ arc: part, horizonMs }))]);
 }
 
-/** The horizons of these arcs only: a node that has nothing more to do with the others forgets theirs. */
+/** Somebody else has said all of this. */
+export function withHorizons(horizons: Horizons, others: Horizons): Horizons {
+  return others.reduce((known, { arc, horizonMs }) => withHorizon(known, arc, horizonMs), horizons);
+}
+
+/** The horizons of these arcs only: what whoever begins to keep them has to know, and nobody else. */
 export function horizonsOf(horizons: Horizons, arcs: readonly Range[]): Horizons {
-  return horizons.flatMap((each) =>
-    arcs.flatMap((arc) => commonParts(each.arc, arc)).map((part) => ({ ...each, arc: part })),
+  return bounded(
+    horizons.flatMap((each) =>
+      arcs.flatMap((arc) => commonParts(each.arc, arc)).map((part) => ({ ...each, arc: part })),
+    ),
   );
 }
 

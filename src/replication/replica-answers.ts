@@ -10,7 +10,7 @@ import type { KvTable } from '../store/kv-table';
 import type { Target } from '../store/local-write';
 import type { Record } from '../store/record';
 import { holdingAt } from './holding';
-import { answerSync, copyOf, type SourceAnswer, type SourceQuestion } from './sync-source';
+import { answerSync, copyOf, isLedBy, type SourceAnswer, type SourceQuestion } from './sync-source';
 import { compareVersions, msOf } from './version';
 import { isFresh, type View } from './view';
 import { replicaStanding, type Views } from './views';
@@ -27,27 +27,31 @@ export function answerReplicaFrom(
   views: Views,
   target: Target,
   question: ReplicaQuestion | SourceQuestion,
-  { from, systemMs, isForgotten }: Asker,
+  asker: Asker,
 ): ReplicaAnswer | SourceAnswer {
   switch (question.type) {
     case 'put_replica':
-      return keep(question, views, target, systemMs);
+      return keep(question, views, target, asker);
     case 'get_replica':
       return have(question, views, target);
     default:
-      return answerSync(views, target, question, from, systemMs, isForgotten);
+      return answerSync(views, target, question, asker.from, asker.systemMs, asker.isForgotten);
   }
 }
 
 // Internal
 
-function keep({ record, epoch, isNew }: PutReplica, views: Views, target: Target, systemMs: number): ReplicaAnswer {
+function keep({ record, epoch, isNew }: PutReplica, views: Views, target: Target, asker: Asker): ReplicaAnswer {
   const { table, clock } = target;
+  const { from, systemMs, isForgotten } = asker;
   const standing = replicaStanding(views, record.keyId, epoch);
   if (standing.type === 'stale' && !(record.ev && isKept(views, record))) return { type: 'stale', view: standing.view };
   const learning = standing.type === 'member' ? standing.unchecked : undefined;
   if (learning !== undefined) dropLeftover(record, learning, table);
   const current = table.get(record.key);
+  // Its key may have been deleted while whoever sends it was away, and nobody remember that.
+  const isOld = current === undefined && record.ev && isNew !== true && !isLedBy(views, record, from);
+  if (isOld && isForgotten?.(record) === true) return { type: 'superseded', version: record.version };
   const order = current === undefined ? -1 : compareVersions(current, record);
   if (current !== undefined && order > 0) return { type: 'superseded', version: current.version };
   if (isNew && isAhead(record, current, clock.maxDriftMs, systemMs)) return { type: 'skewed' };

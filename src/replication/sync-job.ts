@@ -33,8 +33,9 @@ import type { Target } from '../store/local-write';
 import type { Record } from '../store/record';
 import { unreachable } from '../unreachable';
 import { askAgain, askNext, compareNext, type Difference, type Exchange, exchangeOf, isCompared } from './exchange';
+import { type Horizons, horizonsOf, isForgotten, NO_HORIZONS, withHorizons } from './horizons';
 import { observeAll } from './sync-source';
-import { compareVersions, msOf, type Version, type VersionWords } from './version';
+import { compareVersions, type Version, type VersionWords } from './version';
 import { isFresh } from './view';
 import type { SyncJob, SyncOutcome } from './views-protocol';
 
@@ -44,10 +45,11 @@ export interface JobState {
   readonly stage: Stage;
   /** What the source has written since is later than this, and has its writer. */
   readonly floor: Version | undefined;
-  /** How much older than what is equal everywhere a deletion must be to be forgotten. */
-  readonly graceMs: number;
-  /** What is older (Unix ms) and not at the source may have been deleted there, and the deletion forgotten. */
-  readonly forgottenBeforeMs: number;
+  /** What this node knew when it began may have been forgotten, and with what the source has added to that. */
+  readonly own: Memory;
+  readonly memory: Memory;
+  /** How many records were dropped, or not taken in, because they are older than that. */
+  readonly dropped: number;
   /** How many records have come, and how many the source had when it was opened. */
   readonly fetched: number;
   readonly total: number;
@@ -57,6 +59,12 @@ export interface JobState {
   readonly progressAtMs: number;
   /** Since when the source has said nothing but that it is busy; undefined: it has not. */
   readonly busySinceMs: number | undefined;
+}
+
+/** Up to when replicas agree, and how much older than that a deletion must be to be forgotten: see horizons.ts. */
+export interface Memory {
+  readonly horizons: Horizons;
+  readonly graceMs: number;
 }
 
 type Stage =
@@ -108,11 +116,14 @@ const RETRY_WAIT_MS_MAX = 1600;
 /** Counts that differ by more than this part of the larger one: comparing would find little that is equal. */
 const BULK_DIFFERENCE = 0.2;
 
-/** A job that has yet to begin. `graceMs`: how long deletions are remembered at least. @default for ever */
-export function jobOf(job: SyncJob, nowMs: number, graceMs = Number.POSITIVE_INFINITY): JobState {
-  const begun = { fetched: 0, total: 0, failures: 0, progressAtMs: nowMs, busySinceMs: undefined };
-  return { job, stage: { type: 'opening' }, floor: job.floor, graceMs, forgottenBeforeMs: 0, ...begun };
+/** A job that has yet to begin. `memory`: what this node knows may have been forgotten. @default nothing, ever */
+export function jobOf(job: SyncJob, nowMs: number, memory: Memory = NOTHING_FORGOTTEN): JobState {
+  const begun = { dropped: 0, fetched: 0, total: 0, failures: 0, progressAtMs: nowMs, busySinceMs: undefined };
+  const own = { ...memory, horizons: horizonsOf(memory.horizons, [job.arc]) };
+  return { job, stage: { type: 'opening' }, floor: job.floor, own, memory: own, ...begun };
 }
+
+const NOTHING_FORGOTTEN: Memory = { horizons: NO_HORIZONS, graceMs: Number.POSITIVE_INFINITY };
 
 /**
  * One event, and what follows from it. Records go straight into the table, and the clock sees them first.
@@ -238,12 +249,12 @@ function answered(before: JobState, answer: SyncAnswer, table: KvTable, nowMs: n
 
 function opened(
   before: JobState,
-  { floor, digest, horizonMs }: SyncOpened,
+  { floor, digest, horizons }: SyncOpened,
   table: KvTable,
 ): readonly [JobState, JobEffect] {
-  const { job } = before;
-  const forgottenBeforeMs = horizonMs - before.graceMs;
-  const state: JobState = { ...before, floor: before.floor ?? floor, total: digest.count, forgottenBeforeMs };
+  const { job, own: known } = before;
+  const memory = { ...known, horizons: withHorizons(known.horizons, horizonsOf(horizons, [job.arc])) };
+  const state: JobState = { ...before, floor: before.floor ?? floor, total: digest.count, memory };
   const own = table.digest(job.arc);
   if (digestsEqual(own, digest)) return complete(state, table);
   const isUnlike = Math.abs(own.count - digest.count) > BULK_DIFFERENCE * Math.max(own.count, digest.count);
@@ -259,16 +270,19 @@ function walked(before: JobState, { records, after }: SyncChunk, table: KvTable)
 }
 
 function compared(
-  state: JobState,
+  before: JobState,
   stage: Comparing,
   answer: RangesCompared,
   table: KvTable,
 ): readonly [JobState, JobEffect] {
+  let state = before;
   const [exchange, differences] = compareNext(stage.exchange, answer.ranges, table);
   const wanted: KeyId[] = [];
   let isChanged = stage.isChanged;
   for (const difference of differences) {
-    const isDropped = state.job.mode === 'adopt' && dropLeftovers(state, difference, table);
+    const leftovers = state.job.mode === 'adopt' ? leftoversOf(state, difference, table) : [];
+    state = dropped(state, leftovers, table);
+    const isDropped = leftovers.length > 0;
     const isWanted = isMissing(difference) || (isDropped && difference.theirs !== undefined);
     if (isWanted) wanted.push(difference.id);
     if (isWanted || isDropped) isChanged = true;
@@ -280,17 +294,22 @@ function isMissing({ mine, theirs }: Difference): boolean {
   return theirs !== undefined && (mine === undefined || compareVersions(mine, theirs) < 0);
 }
 
-/** Drops what is here and newer than there, or not there at all, and may not stay; says whether there was any. */
-function dropLeftovers(state: JobState, { id, theirs }: Difference, table: KvTable): boolean {
-  const leftovers = table
+/** What is here and newer than there, or not there at all, and may not stay. */
+function leftoversOf(state: JobState, { id, theirs }: Difference, table: KvTable): readonly Record[] {
+  return table
     .recordsAt(id)
     .filter((record) =>
       theirs === undefined
-        ? !mayStay(state, record) || isTooOld(state, record)
+        ? !mayStay(state, record) || isTooOld(state.memory, record)
         : compareVersions(record, theirs) > 0 && !mayStay(state, record),
     );
+}
+
+function dropped(state: JobState, leftovers: readonly Record[], table: KvTable): JobState {
+  if (leftovers.length === 0) return state;
   for (const record of leftovers) table.forget(record.key, record);
-  return leftovers.length > 0;
+  const old = leftovers.filter((record) => mayStay(state, record));
+  return { ...state, dropped: state.dropped + old.length };
 }
 
 function fetched(
@@ -304,22 +323,31 @@ function fetched(
   return ask({ ...state, stage: { ...stage, wanted } }, table);
 }
 
-/** Takes records in. What lies outside the arc nobody has asked for. */
+/**
+ * Takes records in. What lies outside the arc nobody has asked for. And where the source need not be right, it may be a
+ * learner that was away for long: what it was given without a quorum may have been deleted since.
+ */
 function keep(state: JobState, records: readonly Record[], table: KvTable): JobState {
-  const { arc, mode } = state.job;
+  const { job, own } = state;
+  const { arc, mode } = job;
+  let refused = 0;
   for (const record of records) {
     if (!inRange(record.keyId, arc)) continue;
     const current = table.get(record.key);
+    if (mode === 'merge' && record.ev && current === undefined && isTooOld(own, record)) {
+      refused += 1;
+      continue;
+    }
     const isLeftover = mode === 'adopt' && current && compareVersions(current, record) > 0 && !mayStay(state, current);
     if (isLeftover) table.forget(current.key, current);
     table.merge(record);
   }
-  return { ...state, fetched: state.fetched + records.length };
+  return { ...state, fetched: state.fetched + records.length, dropped: state.dropped + refused };
 }
 
 /** Whether the key of a record may have been deleted since, and nobody remember it. */
-function isTooOld({ forgottenBeforeMs }: JobState, record: VersionWords): boolean {
-  return msOf(record) < forgottenBeforeMs;
+function isTooOld({ horizons, graceMs }: Memory, record: Record): boolean {
+  return isForgotten(horizons, record, graceMs);
 }
 
 /** Whether a record that the source does not have, or has in an older version, may stay where the source is right. */

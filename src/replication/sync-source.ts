@@ -70,9 +70,9 @@ export function answerSync(
     case 'push': {
       observeAll(target.clock, question.records, systemMs);
       // What lies outside was sent under some other view, or by mistake: nobody has said that it may come in. And
-      // whoever has not been a member for long may have missed a deletion that has been forgotten since.
+      // whoever was away may have missed a deletion that has been forgotten since; only the primary cannot have been.
       const isTooOld = (record: Record) =>
-        leave !== 'yes' && table.get(record.key) === undefined && isForgotten(record);
+        table.get(record.key) === undefined && !isLedBy(views, record, from) && isForgotten(record);
       for (const record of question.records) {
         if (inRange(record.keyId, arc) && !isTooOld(record)) table.merge(record);
       }
@@ -92,6 +92,11 @@ function isOfExMember({ holdings }: Views, question: SourceQuestion): boolean {
   if (question.type === 'push') return question.records.every(({ ev }) => ev);
   // Only members are told up to when all agree.
   return question.type === 'ranges' && question.horizonMs === 0;
+}
+
+/** Whether this node takes its view of a record's arc from somebody: he knows everything that was agreed upon before. */
+export function isLedBy({ holdings }: Pick<Views, 'holdings'>, { keyId }: Record, { id }: Peer): boolean {
+  return holdingAt(holdings, keyId)?.view?.primary === id;
 }
 
 /**

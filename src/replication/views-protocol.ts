@@ -20,7 +20,7 @@ export type ViewsQuestion = ViewQuestion | SyncOpen | SyncReady;
 /** What it answers. All else in `opened` is filled in by whoever performs the answer. */
 export type ViewsAnswer =
   | ViewAnswer
-  | Omit<SyncOpened, 'digest' | 'bytes' | 'floor' | 'horizonMs'>
+  | Omit<SyncOpened, 'digest' | 'bytes' | 'floor' | 'horizons'>
   | Stale
   | { readonly type: 'busy' };
 

@@ -250,7 +250,11 @@ describe('handoff', () => {
       const { arc, epoch } = invite;
       const answer = await stage.ask(AFTER, { type: 'sync_open', arc, epoch, purpose: 'listen' });
       const { table } = stage.target;
-      expect(answer).toMatchObject({ type: 'opened', horizonMs: 77_000, digest: table.digest(arc) });
+      expect(answer).toMatchObject({
+        type: 'opened',
+        horizons: [{ arc, horizonMs: 77_000 }],
+        digest: table.digest(arc),
+      });
     }),
   );
 

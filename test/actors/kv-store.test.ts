@@ -180,6 +180,7 @@ describe('table-heir', () => {
         expect(isForgotten(0)).toBe(false);
         world.runtime.run(() => kvStore.raiseHorizon(WHOLE, 10 * HOUR_MS));
         expect([9 * HOUR_MS - 1, 9 * HOUR_MS].map(isForgotten)).toEqual([true, false]);
+        expect(world.runtime.run(kvStore.refused)).toBe(1);
       },
       { leaves: 4 },
     ),

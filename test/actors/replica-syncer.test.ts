@@ -2,9 +2,9 @@
 import * as replicaSyncer from '../../actors/replica-syncer';
 import { JOBS_MAX } from '../../actors/job-desk';
 import type { Tag } from '../../actors/syncer-words';
-import type { KeyId } from '../../src/chord/id';
+import type { Id, KeyId } from '../../src/chord/id';
 import type { Peer } from '../../src/chord/peer';
-import { splitRange } from '../../src/chord/range';
+import { inRange, splitRange } from '../../src/chord/range';
 import { currentSelf, type Pid, supervisor } from '../../src/otp';
 import type { SyncAnswer, SyncQuestion } from '../../src/protocol/rpc-sync';
 import { type Horizons, NO_HORIZONS, withHorizon } from '../../src/replication/horizons';
@@ -17,6 +17,7 @@ import { inWorld, type World } from '../support/runtime';
 import {
   answerOf,
   contentsOf,
+  FLOOR,
   jobFor,
   MEMBER,
   recordOf,
@@ -61,6 +62,7 @@ class Stage {
   views: Views | undefined;
   target: Target | undefined;
   horizons: Horizons = NO_HORIZONS;
+  refused = 0;
   readonly asks: Asked[] = [];
   /** What handoff has been told. */
   readonly told: string[] = [];
@@ -76,6 +78,7 @@ class Stage {
     raiseHorizon: (arc, horizonMs) => {
       this.horizons = withHorizon(this.horizons, arc, horizonMs);
     },
+    refused: () => this.refused,
     isTrusted: ({ addr }) => !this.dead.has(addr),
     random: () => 0.5,
     handoff: {
@@ -212,6 +215,35 @@ describe('the replica syncer, fetching', () => {
       expect(contentsOf(stage.table)).toEqual(contentsOf(theirs));
       expect(stage.row.jobs).toEqual([]);
       expect(stage.row.bytesSent).toBeGreaterThan(100);
+    }),
+  );
+
+  it(
+    'knows afterwards what its source knew of what may be forgotten, and counts what was too old to stay',
+    onStage([], async (stage) => {
+      const theirs = stage.memberTable(MEMBER);
+      const arc = { lo: WHOLE.lo, hi: '8'.padEnd(40, '0') as Id };
+      const old = records(8).map((_record, n) => recordOf(n, { value: 'v', ms: 999, ev: true }));
+      const within = old.filter(({ keyId }) => inRange(keyId, arc));
+      expect(within.length).toBeGreaterThan(0);
+      for (const record of old) stage.table.merge(record);
+      const fetch = async (horizonMs: number, outcome: 'done' | 'stale') => {
+        await stage.tell(() => replicaSyncer.sync(jobOfSource({ id: horizonMs, mode: 'adopt', floor: FLOOR })));
+        const open = await stage.asked('sync_open');
+        const opened = { ...answerOf(theirs, open.question), horizons: [{ arc, horizonMs }] } as SyncAnswer;
+        await stage.answer(open, opened);
+        if (outcome === 'stale') await stage.answer(await stage.asked('sync_next'), { type: 'stale' });
+        await stage.play(200);
+        expect(stage.told.at(-1)).toBe(`synced ${horizonMs} ${outcome}`);
+      };
+      await fetch(SETTINGS.tombstoneGraceMs + 500, 'stale');
+      expect([stage.horizons, stage.table.stats().keys]).toEqual([[], 8]);
+      await fetch(SETTINGS.tombstoneGraceMs + 1000, 'done');
+      expect(stage.horizons).toEqual([{ arc, horizonMs: SETTINGS.tombstoneGraceMs + 1000 }]);
+      expect(stage.table.stats().keys).toBe(8 - within.length);
+      stage.refused = 3;
+      await stage.world.advance(100);
+      expect(stage.row.forgottenDropped).toBe(within.length + 3);
     }),
   );
 

@@ -290,7 +290,13 @@ export const answers: { readonly [Method in keyof AnswersTo]: fc.Arbitrary<Answe
   sync_open: fc.oneof(
     busy,
     stale,
-    fc.record({ type: type('opened'), floor: versions, digest: digests, bytes: counts, horizonMs: counts }),
+    fc.record({
+      type: type('opened'),
+      floor: versions,
+      digest: digests,
+      bytes: counts,
+      horizons: fc.array(fc.record({ arc: arcs, horizonMs: counts }), { maxLength: 3 }),
+    }),
   ),
   sync_ready: fc.oneof(stale, fc.constant({ type: 'noted' as const })),
   sync_next: fc.oneof(

@@ -57,8 +57,8 @@ describe('messages about the records of an arc', () => {
     ['push', encodeQuestion({ type: 'push', ...under, records: [R] }).body, `93 ${ARC} ${EPOCH} 91 ${R_BYTES}`],
     [
       'opened',
-      encodeAnswer({ type: 'opened', floor: version, digest, bytes: 3, horizonMs: 4 }),
-      `95 a66f70656e6564 ${VERSION} ${DIGEST} 03 04`,
+      encodeAnswer({ type: 'opened', floor: version, digest, bytes: 3, horizons: [{ arc, horizonMs: 4 }] }),
+      `95 a66f70656e6564 ${VERSION} ${DIGEST} 03 91 92 ${ARC} 04`,
     ],
     ['noted', encodeAnswer({ type: 'noted' }), '91 a56e6f746564'],
     ['chunk', encodeAnswer({ type: 'chunk', records: [R], after: P.id }), `93 a56368756e6b 91 ${R_BYTES} c414${P.id}`],
@@ -157,9 +157,12 @@ describe('messages about the records of an arc that make no sense', () => {
 
   it.each<[keyof AnswersTo, RpcValue]>([
     ['sync_open', ['opened', VERSION_VALUE, DIGEST_VALUE, 1]],
-    ['sync_open', ['opened', id, DIGEST_VALUE, 1, 2]],
-    ['sync_open', ['opened', VERSION_VALUE, null, 1, 2]],
-    ['sync_open', ['opened', VERSION_VALUE, DIGEST_VALUE, -1, 2]],
+    ['sync_open', ['opened', id, DIGEST_VALUE, 1, []]],
+    ['sync_open', ['opened', VERSION_VALUE, null, 1, []]],
+    ['sync_open', ['opened', VERSION_VALUE, DIGEST_VALUE, -1, []]],
+    ['sync_open', ['opened', VERSION_VALUE, DIGEST_VALUE, 1, 2]],
+    ['sync_open', ['opened', VERSION_VALUE, DIGEST_VALUE, 1, [[ARC_VALUE, -1]]]],
+    ['sync_open', ['opened', VERSION_VALUE, DIGEST_VALUE, 1, [[id, 2]]]],
     ['sync_open', ['noted']],
     ['sync_ready', ['busy']],
     ['sync_ready', ['pushed']],

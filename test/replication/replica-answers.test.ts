@@ -1,4 +1,5 @@
 /** What a replica answers about single keys, and what a learner does with what it had before. */
+import type { Peer } from '../../src/chord/peer';
 import type { PutReplica } from '../../src/protocol/rpc-data';
 import type { Holding } from '../../src/replication/holding';
 import { HybridClock } from '../../src/replication/hybrid-clock';
@@ -17,6 +18,7 @@ import {
   recordOf,
   SOURCE,
   SOURCE_WRITER,
+  STRANGER,
   VIEW,
   viewsOf,
   WHOLE,
@@ -46,7 +48,13 @@ class Learner {
   }
 
   ask(question: PutReplica | SourceQuestion) {
-    return answerReplicaFrom(this.views, this.target, question, { from: SOURCE, systemMs: NOW_MS });
+    return this.askFrom(SOURCE, question);
+  }
+
+  /** Whatever it has nothing of may have been forgotten where it is older than a second. */
+  askFrom(from: Peer, question: PutReplica | SourceQuestion) {
+    const isForgotten = ({ version: { ms } }: Record) => ms < 1000;
+    return answerReplicaFrom(this.views, this.target, question, { from, systemMs: NOW_MS, isForgotten });
   }
 
   has(record: Record) {
@@ -79,6 +87,35 @@ describe('a learner that has not compared anything with the primary', () => {
       const written = recordOf(1, { value: 'v', ms: AFTER, writer: SOURCE_WRITER });
       expect(one.put(written)).toEqual({ type: 'superseded', version: newer.version });
     }
+  });
+});
+
+describe('a member that is given what was written in eventual mode', () => {
+  const [old, young] = [999, 1000].map((ms) => recordOf(1, { value: 'v', ms, ev: true }));
+  const put = (record: Record | undefined, change: Partial<PutReplica> = {}): PutReplica => {
+    if (record === undefined) throw new Error('There is none');
+    return { type: 'put_replica', epoch: EPOCH, record, ...change };
+  };
+  const voter = learner({ ...LEARNING, role: 'voter' });
+  const others = { n: EPOCH.n - 1, by: EPOCH.by };
+
+  it.each<[string, Peer, PutReplica, boolean]>([
+    ['what is too old, by somebody who was away', STRANGER, put(old), false],
+    ['the same under the view that he knows', STRANGER, put(old, { epoch: others }), false],
+    ['what is young enough', STRANGER, put(young, { epoch: others }), true],
+    ['what is old, by the primary of its own view', SOURCE, put(old), true],
+    ['what was written just now by a clock that is late', STRANGER, put(old, { isNew: true }), true],
+    ['what a quorum has written', STRANGER, put(recordOf(1, { value: 'v', ms: 999 })), true],
+  ])('takes %s: %#', (_what, from, question, isTaken) => {
+    const one = new Learner(voter);
+    const { record } = question;
+    expect(one.askFrom(from, question).type).toBe(isTaken ? 'stored' : 'superseded');
+    expect(one.has(record)).toBe(isTaken ? record.version.ms : undefined);
+  });
+
+  it('takes it where the key is there still, in whatever age', () => {
+    const one = new Learner(voter, recordOf(1, { value: 'older', ms: 5 }));
+    expect(one.askFrom(STRANGER, put(old)).type).toBe('stored');
   });
 });
 

@@ -5,6 +5,7 @@ import type { Range } from '../../src/chord/range';
 import { type BinaryString, fromUtf8 } from '../../src/octets';
 import type { SyncAnswer, SyncQuestion } from '../../src/protocol/rpc-sync';
 import type { Holding } from '../../src/replication/holding';
+import { NO_HORIZONS } from '../../src/replication/horizons';
 import { HybridClock } from '../../src/replication/hybrid-clock';
 import { type JobEffect, type JobEvent, jobOf, type JobState, stepSync } from '../../src/replication/sync-job';
 import { answerSync, type SourceQuestion } from '../../src/replication/sync-source';
@@ -96,7 +97,7 @@ export function answerOf(table: KvTable, question: SyncQuestion, from = MEMBER):
   const clock = new HybridClock(SOURCE_WRITER);
   switch (question.type) {
     case 'sync_open':
-      return { type: 'opened', floor: FLOOR, digest: table.digest(question.arc), bytes: 0, horizonMs: 0 };
+      return { type: 'opened', floor: FLOOR, digest: table.digest(question.arc), bytes: 0, horizons: NO_HORIZONS };
     case 'sync_ready':
       return { type: 'noted' };
     default:

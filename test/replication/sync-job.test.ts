@@ -1,6 +1,6 @@
 /** Fetching an arc: what has come at its end, what has moved for it, and what it does when nothing comes. */
 import * as fc from 'fast-check';
-import { inRange } from '../../src/chord/range';
+import { inRange, splitRange } from '../../src/chord/range';
 import { CHUNK_RECORDS_MAX, FETCH_MAX } from '../../src/protocol/rpc-sync';
 import {
   BUSY_MS_MAX,
@@ -11,9 +11,12 @@ import {
   STALL_MS,
   stepSync,
 } from '../../src/replication/sync-job';
+import { type Horizons, lowestIn, NO_HORIZONS } from '../../src/replication/horizons';
 import { HybridClock } from '../../src/replication/hybrid-clock';
 import { encodeVersion } from '../../src/replication/version';
+import type { SyncJob } from '../../src/replication/views-protocol';
 import { MemoryTable } from '../../src/store/memory-table';
+import type { Record } from '../../src/store/record';
 import {
   answerOf,
   ARC,
@@ -144,7 +147,7 @@ describe('a job in mode merge', () => {
       floor: FLOOR,
       digest: { count: 9, fp0: 1, fp1: 1 },
       bytes: 0,
-      horizonMs: 0,
+      horizons: [],
     } as const;
     const empty = new MemoryTable();
     const [walking] = stepJob(state, { type: 'answered', answer: opened }, empty, 0);
@@ -314,25 +317,6 @@ describe('a job to which nothing comes', () => {
     expect(stepJob(waited, { type: 'failed', isLost: false }, table, untilMs - 1)[1].type).toBe('wait');
   });
 
-  it('does not bring back what may have been deleted, and the deletion forgotten, while this node was away', () => {
-    const ev = (n: number, ms: number) => recordOf(n, { value: 'v', ms, ev: true });
-    const mine = [ev(1, 5999), ev(2, 6000), ev(3, 1000), ...records(3, 10)];
-    const run = (graceMs: number) => {
-      const [source, target] = [tableOf([ev(3, 900), ...records(3, 10)]), tableOf(mine)];
-      let [state, effect] = stepJob(jobOf(jobFor({ mode: 'adopt' }), 0, graceMs), { type: 'begun' }, target, 0);
-      while (effect.type === 'ask') {
-        const given = answerOf(source, effect.question);
-        // All that was written up to then is equal on all who keep it.
-        const answer = given.type === 'opened' ? { ...given, horizonMs: 10_000 } : given;
-        [state, effect] = stepJob(state, { type: 'answered', answer }, target, 1);
-      }
-      expect(effect).toEqual({ type: 'ended', outcome: 'done' });
-      return contentsOf(target);
-    };
-    expect(run(4000)).toEqual(contentsOf(tableOf(mine.slice(1))));
-    expect(run(Infinity)).toEqual(contentsOf(tableOf(mine)));
-  });
-
   it('is over when the source has another view', () => {
     const [state] = begin();
     const [, effect] = stepJob(state, { type: 'answered', answer: { type: 'stale' } }, new MemoryTable(), 1);
@@ -390,3 +374,63 @@ function lossy(source: MemoryTable, target: MemoryTable, random: () => number) {
   }
   return { asked, moved };
 }
+
+describe('a job of a node that was away for longer than deletions are remembered', () => {
+  const ev = (n: number, ms: number, value = 'v') => recordOf(n, { value, ms, ev: true });
+  const common = records(3, 10);
+  const [HALF = WHOLE, OTHER_HALF = WHOLE] = splitRange(WHOLE, 2);
+  const inHalf = (n: number) => inRange(recordOf(n, {}).keyId, HALF);
+  const at = (horizonMs: number, arc = WHOLE): Horizons => [{ arc, horizonMs }];
+
+  /** Runs a job to its end; what the two know of horizons, and for how long deletions are remembered. */
+  function run(
+    job: Partial<SyncJob>,
+    [there, here]: readonly [readonly Record[], readonly Record[]],
+    { own = NO_HORIZONS, said = NO_HORIZONS, graceMs = 4000 },
+  ) {
+    const [source, target] = [tableOf([...there, ...common]), tableOf([...here, ...common])];
+    const begun = jobOf(jobFor(job), 0, { horizons: own, graceMs });
+    let [state, effect] = stepJob(begun, { type: 'begun' }, target, 0);
+    while (effect.type === 'ask') {
+      const given = answerOf(source, effect.question);
+      const answer = given.type === 'opened' ? { ...given, horizons: said } : given;
+      [state, effect] = stepJob(state, { type: 'answered', answer }, target, 1);
+    }
+    expect(effect).toEqual({ type: 'ended', outcome: 'done' });
+    return { contents: contentsOf(target), state };
+  }
+  const contents = (...here: readonly Record[]) => contentsOf(tableOf([...here, ...common]));
+
+  it('drops eventual writes that may have been deleted since, and counts them', () => {
+    const here = [ev(1, 5999), ev(2, 6000), ev(3, 1000)];
+    const both = [[ev(3, 900)], here] as const;
+    const dropped = run({ mode: 'adopt' }, both, { said: at(10_000) });
+    expect(dropped.contents).toEqual(contents(...here.slice(1)));
+    expect(dropped.state.dropped).toBe(1);
+    expect(run({ mode: 'adopt' }, both, { said: at(10_000), graceMs: Infinity }).contents).toEqual(contents(...here));
+    expect(run({ mode: 'adopt' }, both, {}).contents).toEqual(contents(...here));
+  });
+
+  it('knows it of each part of the arc by itself, from the source or because it was there', () => {
+    const here = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => ev(n, 5000));
+    const rest = here.filter((_record, n) => !inHalf(n + 1));
+    expect([rest.length > 0, rest.length < 8]).toEqual([true, true]);
+    expect(run({ mode: 'adopt' }, [[], here], { said: at(10_000, HALF) }).contents).toEqual(contents(...rest));
+    expect(run({ mode: 'adopt' }, [[], here], { own: at(10_000, HALF) }).contents).toEqual(contents(...rest));
+  });
+
+  it('knows in the end what its source knew of the arc', () => {
+    const { memory } = run({ mode: 'adopt', arc: HALF }, [[], []], { own: at(7, HALF), said: at(9) }).state;
+    expect(memory.horizons).toEqual(at(9, HALF));
+    const lower = run({}, [[], []], { own: at(7), said: [...at(9, HALF), ...at(3, OTHER_HALF)] }).state;
+    expect([HALF, OTHER_HALF].map((half) => lowestIn(lower.memory.horizons, half))).toEqual([9, 7]);
+  });
+
+  it('takes no such writes in from whoever need not be right, and all that an authority has', () => {
+    const there = [ev(1, 5999), ev(2, 6000), recordOf(3, { value: 'v', ms: 10 }), ev(4, 20, 'w')];
+    const merged = run({ mode: 'merge' }, [there, [ev(4, 10)]], { own: at(10_000), said: at(20_000) });
+    expect(merged.contents).toEqual(contents(...there.slice(1)));
+    expect(merged.state.dropped).toBe(1);
+    expect(run({ mode: 'adopt' }, [there, []], { own: at(10_000) }).contents).toEqual(contents(...there));
+  });
+});

@@ -90,7 +90,10 @@ describe('answerSync()', () => {
     const pushed = { ...push, records: old };
     expect(answerSync(SOURCE_VIEWS, target, pushed, STRANGER, NOW_MS, isForgotten).type).toBe('pushed');
     expect([target.table.stats().keys, target.table.get(recordOf(1, {}).key)?.value]).toEqual([6, 'w']);
+    // Nor from a member that was away and has hints left; but the primary knows what there is.
     answerSync(SOURCE_VIEWS, target, pushed, MEMBER, NOW_MS, isForgotten);
+    expect(target.table.stats().keys).toBe(6);
+    answerSync(viewsOf(MEMBER, [VIEW]), target, pushed, SOURCE, NOW_MS, isForgotten);
     expect(target.table.stats().keys).toBe(7);
   });
 

@@ -3,7 +3,14 @@
  * of a real node do around them, this does with the world's time and network.
  */
 import type { Peer } from '../../chord/peer';
-import { forgetDead, type Horizons, NO_HORIZONS, withHorizon } from '../../replication/horizons';
+import {
+  forgetDead,
+  type Horizons,
+  horizonsOf,
+  isForgotten,
+  NO_HORIZONS,
+  withHorizon,
+} from '../../replication/horizons';
 import { HybridClock } from '../../replication/hybrid-clock';
 import { answerReplicaFrom } from '../../replication/replica-answers';
 import { isSameRing, ringView } from '../../replication/ring-view';
@@ -155,7 +162,12 @@ export class CopyKeeper implements Keeper, KeptNode {
   }
 
   private answerReplica(from: Peer, question: Parameters<typeof answerReplicaFrom>[2]): CopyAnswer {
-    const answer = answerReplicaFrom(this.views, this.target, question, { from, systemMs: this.systemMs });
+    const { tombstoneGraceMs } = this.world.settings;
+    const answer = answerReplicaFrom(this.views, this.target, question, {
+      from,
+      systemMs: this.systemMs,
+      isForgotten: (record) => isForgotten(this.horizons, record, tombstoneGraceMs),
+    });
     if (question.type === 'ranges' && answer.type === 'compared') this.raiseHorizon(question.arc, question.horizonMs);
     return answer;
   }
@@ -228,7 +240,7 @@ export class CopyKeeper implements Keeper, KeptNode {
       floor: this.clock.stamp,
       digest: this.target.table.digest(question.arc),
       bytes: 0,
-      horizonMs: 0,
+      horizons: horizonsOf(this.horizons, [question.arc]),
     };
   }
 }

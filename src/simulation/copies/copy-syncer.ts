@@ -86,7 +86,8 @@ export class CopySyncer {
       const [job, ...rest] = this.waiting;
       if (job === undefined) return;
       this.waiting = rest;
-      this.jobs.set(job.id, jobOf(job, this.keeper.nowMs));
+      const { nowMs, horizons, world } = this.keeper;
+      this.jobs.set(job.id, jobOf(job, nowMs, { horizons, graceMs: world.settings.tombstoneGraceMs }));
       this.stepJob(job.id, { type: 'begun' });
     }
   }
@@ -114,6 +115,8 @@ export class CopySyncer {
         return undefined;
       case 'ended':
         this.jobs.delete(id);
+        if (effect.outcome === 'done')
+          for (const { arc, horizonMs } of state.memory.horizons) keeper.raiseHorizon(arc, horizonMs);
         keeper.happened({ type: 'synced', job: id, outcome: effect.outcome });
         return this.beginNext();
       default:
