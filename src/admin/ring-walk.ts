@@ -159,8 +159,8 @@ function ownershipProblems(reached: readonly Description[]): readonly string[] {
 const arcText = ({ lo, hi }: Range) =>
   lo === hi ? 'all keys' : `(${lo.slice(0, ID_DIGITS)}, ${hi.slice(0, ID_DIGITS)}]`;
 
-/** As many digits of an identifier as tell nodes apart. */
-const ID_DIGITS = 8;
+/** As many digits of an identifier as the drawing of a ring shows. */
+const ID_DIGITS = 12;
 
 function nodeOf({ peer, description }: Seen): RingNode {
   if (description === undefined) {

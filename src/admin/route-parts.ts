@@ -1,4 +1,5 @@
 /** Route parts: what a request and an answer of the admin server are made of, and what all routes read and refuse alike. */
+import { didYouMean } from '../nearest';
 import type { NodeView } from './node-view';
 
 /** One request, read to its end. `host` and `origin` decide whether it may be answered at all. */
@@ -30,6 +31,28 @@ export function refusal(status: number, code: string, message: string): AdminRes
 /** A page in the operator's own browser must not change anything here. */
 export function fromPage(what: string): AdminResponse {
   return refusal(403, 'forbidden', `Cannot ${what}: the request comes from a web page`);
+}
+
+/**
+ * Why a query means nothing here: a word that this path does not know, one that is said twice, or bytes that are no text.
+ * Left out, each of them would be answered as if something else had been asked.
+ */
+export function queryProblem({ search, searchParams }: URL, known: readonly string[]): string | undefined {
+  if (!isEncodedText(search)) return 'the query is not UTF-8 in percent encoding';
+  const names = [...searchParams.keys()];
+  const strange = names.find((name) => !known.includes(name));
+  if (strange !== undefined) return `there is no "${strange}" to say here${didYouMean(strange, known)}`;
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  return twice && `"${twice}" is said twice`;
+}
+
+function isEncodedText(search: string): boolean {
+  try {
+    decodeURIComponent(search);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The answer to whoever asks about the ring while nobody knows. */

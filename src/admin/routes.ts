@@ -24,6 +24,7 @@ import {
   fromPage,
   keyOf,
   parseJson,
+  queryProblem,
   refusal,
   RING_RESTARTING,
   type Route,
@@ -53,8 +54,18 @@ export async function route(view: NodeView, request: AdminRequest): Promise<Admi
   if (handler === undefined) {
     return refusal(405, 'method_not_allowed', `Cannot answer: use ${Object.keys(methods).join(' or ')}`);
   }
+  const words = QUERY_WORDS[url.pathname];
+  const problem = words && queryProblem(url, words);
+  if (problem !== undefined) return refusal(400, 'invalid_request', `Cannot answer: ${problem}`);
   return handler(view, request, url);
 }
+
+/** What a query may say, where it says anything. Nobody reads those of other paths, and probes may carry whatever they like. */
+const QUERY_WORDS: Readonly<Record<string, readonly string[]>> = {
+  '/api/ring/lookup': ['key', 'key64'],
+  '/api/locate': ['key', 'key64'],
+  '/api/keys': ['from', 'limit'],
+};
 
 const BASE = 'http://localhost';
 

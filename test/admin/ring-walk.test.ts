@@ -8,7 +8,7 @@ async function walk(ring: ShownRing, from = 0) {
   return walked;
 }
 
-const arcText = (lo: string, hi: string) => `(${lo.slice(0, 8)}, ${hi.slice(0, 8)}]`;
+const arcText = (lo: string, hi: string) => `(${lo.slice(0, 12)}, ${hi.slice(0, 12)}]`;
 
 describe('walkRing()', () => {
   it.each([1, 2, 3, 4, 5, 6, 40])('finds all of a ring of %i in ring order, and nothing against it', async (size) => {

@@ -209,6 +209,23 @@ describe('the ring', () => {
     }
   });
 
+  it.each([
+    ['/api/keys?form=aa', 'there is no "form" to say here; did you mean "from"?'],
+    ['/api/keys?limit=1&limit=2', '"limit" is said twice'],
+    ['/api/locate?key=a&verbose', 'there is no "verbose" to say here'],
+    ['/api/ring/lookup?key=%ff%fe', 'the query is not UTF-8 in percent encoding'],
+    ['/api/locate?key=%zz', 'the query is not UTF-8 in percent encoding'],
+  ])('refuses %s', async (path, why) => {
+    const refused = await ask(path);
+    expect(codeOf(refused)).toEqual([400, 'invalid_request']);
+    expect(refused.body).toMatchObject({ error: { message: `Cannot answer: ${why}` } });
+  });
+
+  it('takes a key with any sign in it', async () => {
+    const { body } = await ask('/api/ring/lookup?key=%EF%BF%BD', {}, { ring: ring.viewFrom(5) });
+    expect(v.parse(LookupDocument, body).key64).toBe(Buffer.from('\u{fffd}').toString('base64'));
+  });
+
   it('says of a lookup that this node is in no ring', async () => {
     const ring = new ShownRing(1);
     ring.bend(0, { state: 'leaving', predecessor: null, successors: [], arcs: [] });
