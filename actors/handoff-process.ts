@@ -120,11 +120,15 @@ export type Tag = { readonly type: 'view'; readonly request: number } | Leftover
 type Info =
   | { readonly type: 'tick' }
   | { readonly type: 'rpc_asked'; readonly question: ViewsQuestion; readonly replyTo: ReplyAddress }
+  | { readonly type: 'slice_dropped'; readonly event: ViewsEvent }
   | RpcOutcome<Tag>
   | keptTable.KeptMessage;
 
 /** Whoever makes a view waits no longer for its members. */
 const QUESTION_TIMEOUT_MS = 1000;
+
+/** How long everything else has its turn after a slice of records was dropped: a slice takes a few milliseconds. */
+const SLICE_PAUSE_MS = 5;
 
 /** How much may wait for the key-value table; what comes then is not done, as if it had been lost on its way. */
 const HELD_MAX = 1024;
@@ -184,6 +188,8 @@ const callbacks: GenServer<Args, State, Call, Cast, Info> = {
     switch (message.type) {
       case 'tick':
         return noReply(happened(message, state, self));
+      case 'slice_dropped':
+        return noReply(happened(message.event, state, self));
       case 'rpc_asked':
         return noReply(asked(message.question, message.replyTo, state, self));
       case 'rpc_answered':
@@ -344,7 +350,7 @@ function perform(effect: ViewsEffect, state: State, way: Way): Performed {
       around.cancelSync(effect.job);
       return [{ ...state, jobs: without(state.jobs, effect.job) }];
     case 'drop':
-      return [state, state.surplus.drop(effect, target.table)];
+      return [state, dropped(effect, state, way)];
     case 'report':
       report(effect, self.runtime.logger);
       return [state];
@@ -353,6 +359,14 @@ function perform(effect: ViewsEffect, state: State, way: Way): Performed {
     default:
       return unreachable(effect);
   }
+}
+
+/** Slice after slice in one turn would stop the node for seconds; and by the next one what is left may be wanted again. */
+function dropped(effect: Extract<ViewsEffect, { type: 'drop' }>, { surplus }: State, way: Way): ViewsEvent | undefined {
+  const event = surplus.drop(effect, way.target.table);
+  if (event?.type !== 'dropped' || event.isAll) return event;
+  way.self.sendAfter(SLICE_PAUSE_MS, way.self.pid, { type: 'slice_dropped', event });
+  return undefined;
 }
 
 function answerOf(effect: Extract<ViewsEffect, { type: 'answer' | 'answer_sealed' }>, way: Way): RpcAnswer {

@@ -16,9 +16,10 @@ import type { RingView } from '../../src/replication/ring-view';
 import { versionOf, Writers, writerId } from '../../src/replication/version';
 import type { View } from '../../src/replication/view';
 import { holdsWholeRing, standingOf } from '../../src/replication/views';
-import type { SyncJob, ViewsQuestion } from '../../src/replication/views-protocol';
+import { DROP_SLICE, type SyncJob, type ViewsQuestion } from '../../src/replication/views-protocol';
 import { putLocally } from '../../src/store/local-write';
 import { testSettings } from '../support/node';
+import { recordOf } from '../replication/replicas';
 import { inWorld, type World } from '../support/runtime';
 
 const peer = (port: number): Peer => ({
@@ -421,6 +422,30 @@ describe('handoff', () => {
       await stage.answer(asked('clean_up'), { type: 'clean' });
       await stage.answer(asked('ranges'), { type: 'compared', ranges: [undefined] });
       expect([target.table.stats().keys, stage.views.surplus]).toEqual([0, []]);
+    }),
+  );
+
+  it(
+    'drops what it need not keep a slice at a time, with turns for others between, and no more once it is to keep it again',
+    onStage(BETWEEN, async (stage) => {
+      const { table } = stage.target;
+      await stage.ask(AFTER, { type: 'view_new', view: THEIRS });
+      const others = { members: [AFTER, BEFORE], voters: [AFTER.id, BEFORE.id] };
+      await stage.ask(AFTER, { type: 'view_new', view: { ...THEIRS, epoch: { n: 51, by: AFTER.inc }, ...others } });
+      const within = Array.from({ length: 40 * DROP_SLICE }, (_none, n) => recordOf(n, { value: 'v' })).filter(
+        ({ keyId: id }) => inRange(id, ARC),
+      );
+      for (const record of within.slice(0, 3 * DROP_SLICE + 1)) table.merge(record);
+      await stage.world.advance(31_000);
+      const asked = stage.asks.findLast(({ question }) => question.type === 'clean_up');
+      if (asked === undefined) throw new Error('Nobody was asked');
+      await stage.answer(asked, { type: 'clean' });
+      expect(table.stats().keys).toBe(2 * DROP_SLICE + 1);
+      await stage.world.advance(5);
+      expect(table.stats().keys).toBe(DROP_SLICE + 1);
+      await stage.ask(AFTER, { type: 'view_new', view: { ...THEIRS, epoch: { n: 52, by: AFTER.inc } } });
+      await stage.world.advance(60_000);
+      expect(table.stats().keys).toBe(DROP_SLICE + 1);
     }),
   );
 
