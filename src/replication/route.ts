@@ -123,10 +123,10 @@ export const HERE_WAIT_MS = 500;
 export const OTHERS_WAIT_MS = 1500;
 
 /** How soon this node's own tables are looked at again. */
-export const LOOK_AGAIN_MS = 20;
+export const LOOK_AGAIN_MS = 10;
 
 /** A ring that is mending needs a moment: so long, and up to as long again. */
-export const REST_MS = 50;
+export const REST_MS = 25;
 
 /** How long another node may take to answer a get; twice as long after each time that was too short. */
 export const GET_PATIENCE_MS = 500;
