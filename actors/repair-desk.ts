@@ -102,9 +102,7 @@ export class RepairDesk {
     const nowMs = this.out.self.nowMs();
     for (const running of this.running.values())
       if (nowMs - running.sinceMs >= LOST_MS) this.end(running, { type: 'failed' });
-    // Whoever asks for everything does not want to wait.
-    const isStrained = this.isStrained && this.waiters.length === 0;
-    for (const pair of duePairs(this.schedule, nowMs, { isStrained })) {
+    for (const pair of duePairs(this.schedule, nowMs, { isStrained: this.isStrained })) {
       if (this.out.around.store() === undefined) return;
       this.begin(pair);
     }

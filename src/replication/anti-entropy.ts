@@ -44,6 +44,8 @@ export interface Pair {
   readonly member: Peer;
   /** Monotonic; while it is being compared, when it is to be compared again at the earliest. */
   readonly dueAtMs: number;
+  /** Somebody has asked for it: a strained node does it all the same. */
+  readonly isWanted: boolean;
   /** When the comparison that is under way began; undefined: there is none. */
   readonly begunAt: Moment | undefined;
   /** Whether that one only lets time pass, until it looks again at what was young. */
@@ -146,7 +148,7 @@ export function withArcs(
 
 /**
  * What is to be compared now: the most overdue first, no more than may be under way, and with each member only one at a time.
- * Where the node is strained, whoever has been found to agree waits, though not for ever.
+ * Where the node is strained, whoever has been found to agree waits, unless somebody has asked for it, though not for ever.
  */
 export function duePairs(
   { pairs, intervalMs }: Schedule,
@@ -156,8 +158,8 @@ export function duePairs(
   const underWay = pairs.filter(({ begunAt }) => begunAt !== undefined);
   const busy = new Set(underWay.filter(({ isWaiting }) => !isWaiting).map(({ member }) => member.id));
   const due: Pair[] = [];
-  const canWait = ({ agreements, dueAtMs }: Pair) =>
-    isStrained && agreements >= AGREEMENTS_MIN && nowMs - dueAtMs < STRAINED_INTERVALS_MAX * intervalMs;
+  const canWait = ({ agreements, isWanted, dueAtMs }: Pair) =>
+    isStrained && !isWanted && agreements >= AGREEMENTS_MIN && nowMs - dueAtMs < STRAINED_INTERVALS_MAX * intervalMs;
   const waiting = pairs.filter((pair) => pair.begunAt === undefined && pair.dueAtMs <= nowMs && !canWait(pair));
   for (const pair of waiting.toSorted((a, b) => a.dueAtMs - b.dueAtMs)) {
     if (busy.size >= COMPARISONS_MAX || underWay.length + due.length >= UNDER_WAY_MAX) break;
@@ -171,7 +173,12 @@ export function duePairs(
 /** A comparison has begun. */
 export function withBegun(schedule: Schedule, key: string, begunAt: Moment): Schedule {
   // Whatever happens from now on, it is due again only if somebody says so.
-  return withPair(schedule, key, (pair) => ({ ...pair, begunAt, dueAtMs: Number.POSITIVE_INFINITY }));
+  return withPair(schedule, key, (pair) => ({
+    ...pair,
+    begunAt,
+    isWanted: false,
+    dueAtMs: Number.POSITIVE_INFINITY,
+  }));
 }
 
 /** A comparison that is under way begins to wait, or goes on. */
@@ -206,7 +213,7 @@ export function withDue(schedule: Schedule, nowMs: number, member?: Peer): Sched
   const isMeant = (pair: Pair) =>
     member === undefined || (pair.member.id === member.id && pair.member.inc === member.inc);
   const pairs = schedule.pairs.map((pair) =>
-    isMeant(pair) ? { ...pair, dueAtMs: Math.min(pair.dueAtMs, nowMs), failures: 0 } : pair,
+    isMeant(pair) ? { ...pair, dueAtMs: Math.min(pair.dueAtMs, nowMs), isWanted: true, failures: 0 } : pair,
   );
   return { ...schedule, pairs };
 }
@@ -232,6 +239,7 @@ function newPair(key: string, { arc, epoch }: Agreed, member: Peer, nowMs: numbe
     epoch,
     member,
     dueAtMs: nowMs,
+    isWanted: false,
     begunAt: undefined,
     isWaiting: false,
     agreedAt: undefined,

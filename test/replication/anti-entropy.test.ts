@@ -228,6 +228,11 @@ describe('the schedule', () => {
     expect(course.run(course.nowMs + 1200)).toHaveLength(2);
     course.nowMs += INTERVAL_MS;
     expect(course.due()).toEqual([]);
+    // What somebody asks for, as when a member can be reached again, is done all the same, once.
+    course.schedule = withDue(course.schedule, course.nowMs, MEMBER);
+    expect(course.run(course.nowMs + 3000)).toHaveLength(1);
+    course.nowMs += INTERVAL_MS;
+    expect(course.due()).toEqual([]);
     course.isStrained = false;
     expect(course.due()).not.toEqual([]);
   });
