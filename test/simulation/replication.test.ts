@@ -33,6 +33,16 @@ describe(`schedules of rings that keep copies (seed ${SEED})`, () => {
     expect(faultsOf(telling ?? 0, false)).toEqual([]);
   });
 
+  it('see deleted keys come back where what nodes that were away have kept is let in however old it is, and only there', () => {
+    // Values stay on nodes that come back, as eventual writes do, and deletions are forgotten while these are away.
+    const settings = { tombstoneGraceMs: 700, antiEntropyIntervalMs: 300, marksEventual: true };
+    const faultsOf = (seed: number, admitsForgotten: boolean) =>
+      runCopySchedule({ seed, kind: 'guarded', busyMs: 8000, settings: { ...settings, admitsForgotten } }).faults;
+    const telling = Array.from({ length: 20 }, (_none, n) => n + 1).find((seed) => faultsOf(seed, true).length > 0);
+    expect(telling).toBeDefined();
+    expect(faultsOf(telling ?? 0, false)).toEqual([]);
+  });
+
   it('are the same again from the same seed', () => {
     const [one, other] = [0, 1].map(() => runCopySchedule({ seed: SEED, busyMs: 2000 }));
     expect(one?.events).toBe(other?.events);

@@ -14,6 +14,7 @@ import {
 import { HybridClock } from '../../replication/hybrid-clock';
 import { answerReplicaFrom } from '../../replication/replica-answers';
 import { isSameRing, ringView } from '../../replication/ring-view';
+import type { Memory } from '../../replication/sync-job';
 import { writerId } from '../../replication/version';
 import { isMember, type View } from '../../replication/view';
 import { noViews, viewsKnown, type Views, waitedMs } from '../../replication/views';
@@ -72,6 +73,11 @@ export class CopyKeeper implements Keeper, KeptNode {
 
   get systemMs(): number {
     return this.world.systemMs(this.host.self);
+  }
+
+  get memory(): Memory {
+    const { tombstoneGraceMs, admitsForgotten } = this.world.settings;
+    return { horizons: this.horizons, graceMs: admitsForgotten ? Number.POSITIVE_INFINITY : tombstoneGraceMs };
   }
 
   /** How long a write that is read now may have waited already. */
@@ -162,11 +168,11 @@ export class CopyKeeper implements Keeper, KeptNode {
   }
 
   private answerReplica(from: Peer, question: Parameters<typeof answerReplicaFrom>[2]): CopyAnswer {
-    const { tombstoneGraceMs } = this.world.settings;
+    const { horizons, graceMs } = this.memory;
     const answer = answerReplicaFrom(this.views, this.target, question, {
       from,
       systemMs: this.systemMs,
-      isForgotten: (record) => isForgotten(this.horizons, record, tombstoneGraceMs),
+      isForgotten: (record) => isForgotten(horizons, record, graceMs),
     });
     if (question.type === 'ranges' && answer.type === 'compared') this.raiseHorizon(question.arc, question.horizonMs);
     return answer;

@@ -83,12 +83,13 @@ export class CopyQuorums {
   // Writes
 
   private beginWrite(work: Work, view: View, listeners: readonly Peer[]): void {
-    const { target, systemMs, host } = this.keeper;
+    const { target, systemMs, host, world } = this.keeper;
+    const { marksEventual: ev } = world.settings;
     const { op, key, value } = work.errand.request;
     const isSoleHolder = view.members.length === 1 && listeners.length === 0;
     const written =
       op === 'put'
-        ? putLocally(target, { key, value, expireAtMs: undefined, ev: false }, systemMs)
+        ? putLocally(target, { key, value, expireAtMs: undefined, ev }, systemMs)
         : deleteLocally(target, { key, ev: false, isSoleHolder }, systemMs);
     if (!written.ok) return this.report(work.errand, { type: 'served', done: refusedOf('the clock is behind') });
     if (written.value === undefined) return this.report(work.errand, { type: 'served', done: doneOf(NOTHING_THERE) });

@@ -86,8 +86,7 @@ export class CopySyncer {
       const [job, ...rest] = this.waiting;
       if (job === undefined) return;
       this.waiting = rest;
-      const { nowMs, horizons, world } = this.keeper;
-      this.jobs.set(job.id, jobOf(job, nowMs, { horizons, graceMs: world.settings.tombstoneGraceMs }));
+      this.jobs.set(job.id, jobOf(job, this.keeper.nowMs, this.keeper.memory));
       this.stepJob(job.id, { type: 'begun' });
     }
   }

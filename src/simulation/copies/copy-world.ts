@@ -2,6 +2,7 @@
 import type { Peer } from '../../chord/peer';
 import type { Range } from '../../chord/range';
 import type { Horizons } from '../../replication/horizons';
+import type { Memory } from '../../replication/sync-job';
 import type { Writers } from '../../replication/version';
 import type { Views } from '../../replication/views';
 import type { ViewsEvent, ViewsReport } from '../../replication/views-protocol';
@@ -16,6 +17,10 @@ export interface CopySettings {
   readonly tombstoneGraceMs: number;
   /** Whether deletions are forgotten by their age alone: to see what comes of that. */
   readonly forgetsBlindly: boolean;
+  /** Whether values count as written in eventual mode, though they are written by quorum: whoever has them keeps them. */
+  readonly marksEventual: boolean;
+  /** Whether whatever is so marked is kept, and taken in from anybody, however old it is: to see what comes of that. */
+  readonly admitsForgotten: boolean;
 }
 
 /** What a real node does, but for times that are too long to be waited for. */
@@ -25,6 +30,8 @@ export const COPY_SETTINGS: CopySettings = {
   antiEntropyIntervalMs: 3000,
   tombstoneGraceMs: 4000,
   forgetsBlindly: false,
+  marksEventual: false,
+  admitsForgotten: false,
 };
 
 /** A world in which nodes keep copies. */
@@ -51,6 +58,8 @@ export interface KeptNode {
   readonly target: Target;
   readonly views: Views;
   readonly horizons: Horizons;
+  /** What may have been forgotten, by what is known here. */
+  readonly memory: Memory;
   /** Virtual time. */
   readonly nowMs: number;
   /** What its clock shows. */
