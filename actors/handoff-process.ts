@@ -47,7 +47,7 @@ import { stepViews } from '../src/replication/views-step';
 import type { Target } from '../src/store/local-write';
 import { unreachable } from '../src/unreachable';
 import { type ArcsRow, type Call, type Cast, type Left, NAME, TABLE } from './handoff';
-import { report } from './handoff-log';
+import { HandoffLog } from './handoff-log';
 import * as keptTable from './kept-table';
 import type { RpcOutcome } from './peer-link';
 import { openingFor } from './opening';
@@ -107,6 +107,7 @@ interface State {
   readonly jobs: ReadonlyMap<number, SyncJob>;
   /** Mutable. */
   readonly surplus: SurplusDrop;
+  readonly log: HandoffLog;
 }
 
 interface Held {
@@ -222,6 +223,7 @@ const stateWith = (args: Args, views: Views, writer: State['writer']): State => 
   leavers: [],
   jobs: new Map(),
   surplus: new SurplusDrop((to, question, options) => args.around.ask(to, question, options)),
+  log: new HandoffLog(),
 });
 
 // What comes
@@ -352,7 +354,7 @@ function perform(effect: ViewsEffect, state: State, way: Way): Performed {
     case 'drop':
       return [state, dropped(effect, state, way)];
     case 'report':
-      report(effect, self.runtime.logger);
+      state.log.report(effect, self.runtime.logger, self.nowMs());
       return [state];
     case 'left':
       return [sayLeft(effect.outcome, state, target)];

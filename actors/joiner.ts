@@ -137,12 +137,17 @@ class Attempt {
       const faults: (readonly [string, Fault])[] = [];
       for (const contact of contacts) {
         const outcome = await this.through(contact);
-        if (outcome === 'joined') return ok(undefined);
+        if (outcome === 'joined') return this.arrived(contact);
         faults.push([contact, outcome]);
       }
       if (!faults.some(([, { mend }]) => this.isWorthWaiting(mend))) return err(errorOf(faults));
       await this.pause();
     }
+  }
+
+  private arrived(contact: string): Result<undefined, never> {
+    this.worker.runtime.logger.event('info', 'ring_joined', { addr: this.options.self.addr, through: contact });
+    return ok(undefined);
   }
 
   private isWorthWaiting(mend: Fault['mend']): boolean {

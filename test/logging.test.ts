@@ -104,6 +104,19 @@ describe('the log of a node', () => {
     expect(node.stdout.split('\n')).toHaveLength(2);
   });
 
+  it('tells at level info how it came into the ring of others, and of the views that it makes there', async () => {
+    const founder = await NodeProcess.start(1000);
+    const through = `127.0.0.1:${founder.port}`;
+    const joiner = await NodeProcess.start(1000, 'info', through);
+    await until('a view was told of', () =>
+      [founder, joiner].some(({ logged }) => logged.some(({ event }) => event === 'view_made')),
+    );
+    const [joined] = joiner.logged;
+    expect(joined).toMatchObject({ level: 'info', event: 'ring_joined', addr: `127.0.0.1:${joiner.port}`, through });
+    for (const { logged } of [founder, joiner])
+      expect(logged.filter(({ event }) => event === 'view_made').length).toBeLessThanOrEqual(1);
+  });
+
   it('tells at level debug of each process that starts, as JSON', async () => {
     const node = await NodeProcess.start(1000, 'debug');
     await until('a line', () => node.stderr.endsWith('\n'));

@@ -18,10 +18,10 @@ export class NodeProcess {
     closeLater(() => child.kill('SIGKILL'));
   }
 
-  /** `descriptorsMax` is what the shell calls `ulimit -n`. */
-  static async start(descriptorsMax: number, logLevel = 'info'): Promise<NodeProcess> {
+  /** `descriptorsMax` is what the shell calls `ulimit -n`; `through` is the address of a node whose ring it joins. */
+  static async start(descriptorsMax: number, logLevel = 'info', through = ''): Promise<NodeProcess> {
     const script = join(__dirname, 'node-process.ts');
-    const command = `ulimit -n ${descriptorsMax}; exec "${process.execPath}" -r ts-node/register "${script}" ${logLevel}`;
+    const command = `ulimit -n ${descriptorsMax}; exec "${process.execPath}" -r ts-node/register "${script}" ${logLevel} ${through}`;
     const started = new NodeProcess(spawn('bash', ['-c', command], { stdio: ['ignore', 'pipe', 'pipe'] }));
     await until('the node serves', () => started.stdout.includes('\n') || started.exit !== undefined, 20_000);
     if (!started.stdout.startsWith('ready ')) throw new Error(`Not ready: ${started.stdout}${started.stderr}`);
