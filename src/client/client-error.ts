@@ -36,10 +36,13 @@ const WORDS: Readonly<Record<Exclude<Failure, 'not_found'>, string>> = {
 /** What a node's answer other than success means to the caller. */
 export function failedStatus(op: Op, address: Address, status: Failure, value: Octets): Result<never, ClientError> {
   if (status === 'not_found') return failure('not_found', 'Key not found');
-  const message = value.length === 0 ? '' : ` (${toBuffer(value).toString('utf8')})`;
+  const cannot = `Cannot ${op}: `;
+  const said = toBuffer(value).toString('utf8');
+  // Nodes begin with the same words, which need not be said twice.
+  const why = said.startsWith(cannot) ? said.slice(cannot.length) : said;
   return err({
     code: status,
-    message: `Cannot ${op}: ${formatAddress(address)} ${WORDS[status]}${message}`,
+    message: `${cannot}${formatAddress(address)} ${WORDS[status]}${why === '' ? '' : ` (${why})`}`,
     definite: status !== 'timeout',
   });
 }

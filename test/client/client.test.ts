@@ -158,6 +158,14 @@ describe.each([1, 2] as const)('in version %i of the protocol', (protocolVersion
     expect(messageOf(result)).toBe(`Cannot put: 127.0.0.1:${server.port} ${words} (that is why)`);
   });
 
+  test('put() says once that it cannot, though the node says so too', async () => {
+    const client = await open({ protocolVersion });
+    const message = 'Cannot put: fewer than two copies can be written';
+    server.script = () => ({ type: 'status', status: 'server_error', message });
+    const why = 'could not do it (fewer than two copies can be written)';
+    expect(messageOf(await client.put('k', 'v'))).toBe(`Cannot put: 127.0.0.1:${server.port} ${why}`);
+  });
+
   test('get() gives up when no answer comes in time, and later requests are answered right', async () => {
     const client = await open({ protocolVersion });
     server.script = ({ key }) => (key === 'slow' ? HOLD : ANSWER);
