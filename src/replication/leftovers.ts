@@ -4,7 +4,8 @@
  * A quorum has everything that was completed. Written in eventual mode is what one node alone may have, and has said
  * so to whoever wrote it. So these records are looked at, a slice at a time: whether the primary has the whole slice
  * alike, which is one small question and nearly always answers it; else what it has of each of them. What it
- * lacks or has older goes to all members, and is safe once a majority has it.
+ * lacks or has older goes to all members, and is safe once a majority has it, or knows that it is so old that its key
+ * may have been deleted since (horizons.ts).
  *
  * What somebody wanted to write by quorum, and this node has and no member, was never completed. It is given to
  * nobody: members have told readers by quorum that it is not there, and it must not come after all.

@@ -401,6 +401,18 @@ describe('the replica syncer, comparing', () => {
   );
 
   it(
+    'raises no horizon by a comparison that ends under another view: whoever is new there has not been told of it',
+    onStage([THREE], async (stage) => {
+      const equal: SyncAnswer = { type: 'compared', ranges: [undefined] };
+      await stage.answer(await stage.asked('ranges'), equal);
+      const last = await stage.asked('ranges');
+      stage.lead([{ ...THREE, epoch: { n: 8, by: SOURCE.inc }, voters: [SOURCE.id, MEMBER.id] }]);
+      await stage.answer(last, equal);
+      expect(stage.horizons).toEqual([]);
+    }),
+  );
+
+  it(
     'mends what differs on either side, and with the others what came from one',
     onStage([THREE], async (stage) => {
       for (const record of records(300)) stage.table.merge(record);
