@@ -271,7 +271,7 @@ function evaluate(command: ReplCommand, state: State, self: Self<Info>): Handled
     case 'quit':
       return finish(EXIT.success, `${GOODBYE}\n`, state);
     case 'invalid':
-      return failed(INVALID, EXIT.usage, state);
+      return failed(command.why ?? INVALID, EXIT.usage, state);
     case 'consistency':
       return noReply(choose(command.choice, state));
     case 'get':
@@ -285,6 +285,9 @@ function evaluate(command: ReplCommand, state: State, self: Self<Info>): Handled
     case 'lookup':
     case 'views':
     case 'locate':
+    case 'tree':
+    case 'repair':
+    case 'safe-to-stop':
       return noReply(begin(command, state, self));
     default:
       return unreachable(command);

@@ -24,8 +24,8 @@ export type ReplCommand =
   | { readonly type: 'quit' }
   /** An empty line. */
   | { readonly type: 'nothing' }
-  /** A line that asks for nothing there is. */
-  | { readonly type: 'invalid' };
+  /** A line that asks for nothing there is. `why`: what its first word would need, where there is such a word. */
+  | { readonly type: 'invalid'; readonly why?: string };
 
 /** Whose answer suffices: most copies agree, or one is enough. */
 export type Choice = 'quorum' | 'eventual';
@@ -35,9 +35,9 @@ interface Chosen {
   readonly consistency?: Choice;
 }
 
-/** What is asked about the ring and its copies: words that `funnelkvs` knows too, and `ring` for its status. */
+/** What is asked about the ring and its copies, and of the node: words that `funnelkvs` knows too, and `ring` for its status. */
 export type RingWord =
-  | { readonly type: 'ring' | 'nodes' | 'fingers' | 'views' }
+  | { readonly type: 'ring' | 'nodes' | 'fingers' | 'views' | 'tree' | 'repair' | 'safe-to-stop' }
   | { readonly type: 'lookup' | 'locate'; readonly key: Buffer };
 
 /** What a request was answered with. */
@@ -61,6 +61,9 @@ const RING_WORDS: ReadonlySet<string> = new Set<RingWord['type']>([
   'lookup',
   'views',
   'locate',
+  'tree',
+  'repair',
+  'safe-to-stop',
 ]);
 
 /** What invites the next line on a terminal. */
@@ -72,7 +75,7 @@ export const PROMPT_NOT_CONNECTED = 'funnelkvs (not connected)> ';
 /** The last line of a session. */
 export const GOODBYE = 'Goodbye!';
 
-/** The answer to a line that asks for nothing there is. */
+/** The answer to a line that begins with no word there is. */
 export const INVALID = "Invalid command. Type 'help' for usage.";
 
 /** The answer to `help`: word for word the original's, then the words for the ring and for copies. */
@@ -92,8 +95,13 @@ export const HELP: readonly string[] = [
   '  lookup <key>        - Find the node that a key belongs to',
   'About copies:',
   '  consistency <word>  - Whose answer suffices: quorum or eventual',
+  '  --consistency <word> at the end of a get, put or delete - For this request alone',
   '  locate <key>        - Find the nodes that keep a key, and what each has',
   '  views               - List who keeps copies of which arc',
+  '  repair              - Compare the copies that the node leads, and mend what differs',
+  '  safe-to-stop        - Say whether the node can stop without loss',
+  'About the node:',
+  '  tree                - Draw its supervision tree',
 ];
 
 /** The names that completion offers; the aliases `del`, `exit` and `?` are understood besides. */
@@ -110,9 +118,23 @@ const NAMES = [
   'consistency',
   'locate',
   'views',
+  'repair',
+  'safe-to-stop',
+  'tree',
   'help',
   'quit',
 ] as const;
+
+/** What follows a word, where something does. */
+const WANTED: ReadonlyMap<string, string> = new Map([
+  ['get', ' <key>'],
+  ['put', ' <key> <value>'],
+  ['delete', ' <key>'],
+  ['lookup', ' <key>'],
+  ['locate', ' <key>'],
+  ['consistency', ' quorum or eventual'],
+  ['ring', ', ring status, ring nodes, ring fingers or ring lookup <key>'],
+]);
 
 const CHOICES = ['quorum', 'eventual'] as const satisfies readonly Choice[];
 
@@ -132,7 +154,16 @@ export function parseLine(line: string): ReplCommand {
   const [first, ...rest] = words;
   if (first === undefined) return { type: 'nothing' };
   const name = nameIn(first);
-  return (name === 'ring' ? ringCommandOf(rest) : commandOf(name, rest)) ?? { type: 'invalid' };
+  return (name === 'ring' ? ringCommandOf(rest) : commandOf(name, rest)) ?? invalid(name, rest);
+}
+
+function invalid(name: string, words: readonly Buffer[]): ReplCommand {
+  if (!NAMES.some((known) => known === name)) return { type: 'invalid' };
+  const isChoice = name === 'consistency' || words.at(-2)?.toString('utf8') === CONSISTENCY_FLAG;
+  const choice = isChoice && choiceIn(words.at(-1)) === undefined ? words.at(-1) : undefined;
+  if (choice !== undefined)
+    return { type: 'invalid', why: `Invalid consistency "${showBytes(choice)}": it is ${CHOICES.join(' or ')}` };
+  return { type: 'invalid', why: `Invalid command: it is ${name}${WANTED.get(name) ?? ''}` };
 }
 
 /** What follows `ring` are the words of `funnelkvs ring`; they are understood without it too. */
@@ -168,6 +199,9 @@ export function formatAnswer(answer: ReplAnswer): string {
     case 'lookup':
     case 'views':
     case 'locate':
+    case 'tree':
+    case 'repair':
+    case 'safe-to-stop':
       return answer.lines.join('\n');
     default:
       return unreachable(answer);
@@ -215,6 +249,9 @@ function commandOf(name: string, words: readonly Buffer[]): ReplCommand | undefi
     case 'nodes':
     case 'fingers':
     case 'views':
+    case 'tree':
+    case 'repair':
+    case 'safe-to-stop':
     case 'help':
     case 'quit':
       return words.length === 0 ? { type: name } : undefined;

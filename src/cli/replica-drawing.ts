@@ -1,5 +1,5 @@
 /** Views and copies as lines of text: what the program prints and the interactive client answers. */
-import type { LocateInfo, PieceInfo, RepairInfo, ViewsInfo } from '../admin/replica-answers';
+import type { LocateInfo, PieceInfo, RepairInfo, StopVerdict, ViewsInfo } from '../admin/replica-answers';
 import { showBytes } from './octet-text';
 import { count, drawTable, plural, short } from './table-drawing';
 
@@ -52,6 +52,11 @@ export function drawRepair({ compared, differences, repaired, failed, tookMs }: 
   const made = `Compared ${plural(compared, 'replica')} in ${count(tookMs)} ms`;
   const failures = failed === 0 ? '' : `; ${count(failed)} could not be compared`;
   return `${made}: ${plural(differences, 'difference')} found, ${count(repaired)} mended${failures}`;
+}
+
+/** Whether a node can stop, on one line. */
+export function drawStop({ safe, reason }: StopVerdict): string {
+  return safe ? 'Safe to stop' : `Not safe to stop: ${reason ?? 'the node does not say why'}`;
 }
 
 const drawArc = ({ lo, hi }: PieceInfo['arc']) => (lo === hi ? 'all' : `(${short(lo)}, ${short(hi)}]`);

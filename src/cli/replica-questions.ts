@@ -30,6 +30,9 @@ export const STOP_QUESTION: AdminQuestion<StopVerdict> = {
   read: readerOf(StopDocument),
 };
 
+/** How long to wait for a repair: longer than a node goes on with it while somebody waits. */
+export const REPAIR_MS = 70_000;
+
 /** That a node compare all copies of what it leads, and mend what differs. */
 export const REPAIR_QUESTION: AdminQuestion<RepairInfo> = {
   what: 'repair',

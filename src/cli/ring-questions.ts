@@ -9,6 +9,7 @@ import {
   type RingInfo,
 } from '../admin/answers';
 import type { AdminQuestion } from './admin-request';
+import { isTree, type TreeNode } from './tree-drawing';
 
 /** The whole ring, as the node can walk it. */
 export const RING_QUESTION: AdminQuestion<RingInfo> = {
@@ -29,6 +30,13 @@ export function lookupQuestion(key: Buffer): AdminQuestion<LookupInfo> {
   const path = `/api/ring/lookup?key64=${encodeURIComponent(key.toString('base64'))}`;
   return { what: 'lookup', path, read: readerOf(LookupDocument) };
 }
+
+/** The node's supervision tree. */
+export const TREE_QUESTION: AdminQuestion<TreeNode> = {
+  what: 'tree',
+  path: '/api/tree',
+  read: (document) => (isTree(document) ? document : undefined),
+};
 
 /** Reads documents by their schema. */
 export function readerOf<T>(schema: v.GenericSchema<unknown, T>): (document: unknown) => T | undefined {

@@ -3,11 +3,12 @@ import { ok, type Result } from '../result';
 import { unreachable } from '../unreachable';
 import { type AdminFailure, type AdminQuestion, askAdmin } from './admin-request';
 import type { ReplAnswer, RingWord } from './repl-language';
-import { drawLocation, drawViews } from './replica-drawing';
-import { locateQuestion, VIEWS_QUESTION } from './replica-questions';
+import { drawLocation, drawRepair, drawStop, drawViews } from './replica-drawing';
+import { locateQuestion, REPAIR_MS, REPAIR_QUESTION, STOP_QUESTION, VIEWS_QUESTION } from './replica-questions';
 import { drawFingers, drawLookup, drawNodes, drawStatus } from './ring-drawing';
-import { FINGERS_QUESTION, lookupQuestion, RING_QUESTION } from './ring-questions';
+import { FINGERS_QUESTION, lookupQuestion, RING_QUESTION, TREE_QUESTION } from './ring-questions';
 import type { Target } from './target';
+import { drawTree } from './tree-drawing';
 
 /** Asks the admin server; where it cannot be reached, the failure says that it is this port that is meant. */
 export async function askRing(word: RingWord, servers: Target): Promise<Result<ReplAnswer, AdminFailure>> {
@@ -24,6 +25,17 @@ export async function askRing(word: RingWord, servers: Target): Promise<Result<R
       return answer(word, servers, VIEWS_QUESTION, drawViews);
     case 'locate':
       return answer(word, servers, locateQuestion(word.key), drawLocation);
+    case 'tree':
+      return answer(word, servers, TREE_QUESTION, drawTree);
+    case 'repair':
+      return answer(
+        word,
+        { ...servers, timeoutMs: Math.max(servers.timeoutMs, REPAIR_MS) },
+        REPAIR_QUESTION,
+        (repair) => [drawRepair(repair)],
+      );
+    case 'safe-to-stop':
+      return answer(word, servers, STOP_QUESTION, (verdict) => [drawStop(verdict)]);
     default:
       return unreachable(word);
   }

@@ -127,8 +127,13 @@ describe('through a pipe', () => {
       '  lookup <key>        - Find the node that a key belongs to',
       'About copies:',
       '  consistency <word>  - Whose answer suffices: quorum or eventual',
+      '  --consistency <word> at the end of a get, put or delete - For this request alone',
       '  locate <key>        - Find the nodes that keep a key, and what each has',
       '  views               - List who keeps copies of which arc',
+      '  repair              - Compare the copies that the node leads, and mend what differs',
+      '  safe-to-stop        - Say whether the node can stop without loss',
+      'About the node:',
+      '  tree                - Draw its supervision tree',
     ];
     expect((await transcript('help\n?\n')).text).toBe(`${[...help, ...help].join('\n')}\n`);
   });
@@ -141,7 +146,8 @@ describe('through a pipe', () => {
   test('repl says of what it does not understand how to get help', async () => {
     const invalid = "Invalid command. Type 'help' for usage.\n";
     const { text, exitCode } = await transcript('foo\nget\nput k\nget a b\nput k "open\n\n   \nping\n');
-    expect(text).toBe(`${invalid.repeat(5)}pong\n`);
+    const [get, put] = ['Invalid command: it is get <key>\n', 'Invalid command: it is put <key> <value>\n'];
+    expect(text).toBe(`${invalid}${get}${put}${get}${invalid}pong\n`);
     expect(exitCode).toBe(0);
   });
 
@@ -163,7 +169,7 @@ describe('through a pipe', () => {
     const session = new Session(1);
     session.input.end('ping\nhelp\nping\n');
     expect(await session.run()).toBe(0);
-    expect(session.text).toMatch(/^pong\nAvailable commands:[^]*copies of which arc\npong\n$/);
+    expect(session.text).toMatch(/^pong\nAvailable commands:[^]*supervision tree\npong\n$/);
   });
 
   test.each([
@@ -234,6 +240,13 @@ describe('about the ring', () => {
     const { text } = await ask('views\nlocate "a b"\nping\n');
     expect(text).toMatch(/^Views known to 127\.0\.0\.1:9001; [^]*\nARC +EPOCH[^]*\nall +1 +primary /);
     expect(text).toMatch(/\nKey a b, id [0-9a-f]{12}, is kept by 2 nodes, which do not agree\n[^]*\npong\n$/);
+  });
+
+  test('repl has copies compared, and says whether the node can stop', async () => {
+    const { text } = await ask('repair\nsafe-to-stop\ntree\n');
+    expect(text).toMatch(
+      /^Compared \d+ replicas? in \d+ ms: [^\n]*\n(Not safe|Safe) to stop[^\n]*\nCannot read tree: [^\n]*\n$/,
+    );
   });
 
   test('repl looks up bytes that are no text', async () => {

@@ -6,7 +6,7 @@ import { addJsonFlag, flag, type Subcommand } from '../command';
 import { EXIT } from '../exit-codes';
 import { type Io, printError, printJson, printLine } from '../io';
 import { drawRepair } from '../replica-drawing';
-import { REPAIR_QUESTION } from '../replica-questions';
+import { REPAIR_MS, REPAIR_QUESTION } from '../replica-questions';
 import { RING_QUESTION } from '../ring-questions';
 import type { Target } from '../target';
 import type { RepairInfo } from '../../admin/replica-answers';
@@ -15,8 +15,7 @@ interface Flags extends AdminFlags {
   readonly all?: boolean;
 }
 
-/** Longer than a node goes on with it while somebody waits. */
-const TIMEOUT_DEFAULT = '70s';
+const TIMEOUT_DEFAULT = `${REPAIR_MS}ms`;
 
 /** Prints what it has come to, a line for each node. */
 export const subcommand: Subcommand = {

@@ -6,6 +6,7 @@ import { addAdminFlags, type AdminFailure, type AdminFlags, adminTargetOf, askAd
 import { addJsonFlag, flag, type Subcommand } from '../command';
 import { EXIT } from '../exit-codes';
 import { printError, printJson, printLine } from '../io';
+import { drawStop } from '../replica-drawing';
 import { STOP_QUESTION } from '../replica-questions';
 import type { Target } from '../target';
 
@@ -32,7 +33,7 @@ export const subcommand: Subcommand = {
     }
     const { safe, reason } = answer.value;
     if (flags.json) printJson(io, { safe, reason });
-    else printLine(io, safe ? 'Safe to stop' : `Not safe to stop: ${reason ?? 'the node does not say why'}`);
+    else printLine(io, drawStop(answer.value));
     return safe ? EXIT.success : EXIT.unsound;
   },
 };

@@ -3,7 +3,8 @@ import { addAdminFlags, type AdminFlags, askAdmin, adminTargetOf } from '../admi
 import { addJsonFlag, type Subcommand } from '../command';
 import { EXIT } from '../exit-codes';
 import { printError, printJson, printLine } from '../io';
-import { drawTree, isTree } from '../tree-drawing';
+import { TREE_QUESTION } from '../ring-questions';
+import { drawTree } from '../tree-drawing';
 
 /** Draws the tree, or prints it as the node describes it. */
 export const subcommand: Subcommand = {
@@ -15,7 +16,7 @@ export const subcommand: Subcommand = {
 
   async run(io, _args, flags: AdminFlags) {
     const servers = adminTargetOf(flags, io.env);
-    const tree = servers.ok ? await askAdmin(servers.value, QUESTION) : servers;
+    const tree = servers.ok ? await askAdmin(servers.value, TREE_QUESTION) : servers;
     if (!tree.ok) {
       printError(io, tree.error, flags.json === true);
       return tree.error.exitCode;
@@ -24,10 +25,4 @@ export const subcommand: Subcommand = {
     else for (const line of drawTree(tree.value)) printLine(io, line);
     return EXIT.success;
   },
-};
-
-const QUESTION = {
-  what: 'tree',
-  path: '/api/tree',
-  read: (document: unknown) => (isTree(document) ? document : undefined),
 };
