@@ -129,10 +129,15 @@ function killOf(operations: readonly Operation[], atMs: number, windowMs: number
 function tellLatencies(stage: Stage, kills: readonly Kill[]): void {
   const before = kills.flatMap(({ quiet }) => quiet);
   const after = kills.flatMap(({ recovering }) => recovering);
-  const [quiet, busy] = [p99(before), p99(after)];
+  const first = kills.flatMap(({ recovering, atMs }) =>
+    recovering.filter(({ invokedMs }) => invokedMs < atMs + WINDOW_MS_MIN),
+  );
+  const [quiet, busy, worst] = [p99(before), p99(after), p99(first)];
   stage.tell(
     `  p99 ${quiet.toFixed(1)} ms before, ${busy.toFixed(1)} ms after: ${(busy / quiet).toFixed(1)} times (goal: 3), ${before.length} and ${after.length} requests`,
   );
+  // The longer it takes until all is restored, the less do the requests count that wait just after the kill.
+  stage.tell(`  ${worst.toFixed(1)} ms in the first second: ${(worst / quiet).toFixed(1)} times`);
 }
 
 function tellErrors(stage: Stage, kills: readonly Kill[]): void {
