@@ -1,17 +1,13 @@
 /**
  * Hint desk: tells members what they have missed, as soon as they can be reached again.
  *
- * What is sent is the record as it is by then, under the view of that moment, so nothing old travels; and
- * whoever is no member any more need not be told. It does not count for any write.
+ * What that is stands in src/replication/hint-batch.ts: the record as it is by then. It does not count for any write.
  */
 import type { KeyId } from '../src/chord/id';
 import type { Peer } from '../src/chord/peer';
-import { inRange } from '../src/chord/range';
-import { CHUNK_BYTES, CHUNK_RECORDS_MAX } from '../src/protocol/rpc-sync';
 import { recordsBytes } from '../src/protocol/rpc-sync-bytes';
+import { type HintBatch, nextBatch } from '../src/replication/hint-batch';
 import { Hints } from '../src/replication/hints';
-import { holdingAt } from '../src/replication/holding';
-import { copyOf } from '../src/replication/sync-source';
 import {
   fullRecordBucket,
   recordsAtShare,
@@ -19,9 +15,7 @@ import {
   recordsTaken,
   recordsWaitMs,
 } from '../src/replication/token-bucket';
-import { isMember, type View } from '../src/replication/view';
-import type { KvTable } from '../src/store/kv-table';
-import type { Record } from '../src/store/record';
+import type { View } from '../src/replication/view';
 import type { Outbox, SyncerOutcome, Tag } from './syncer-words';
 
 // API
@@ -97,24 +91,11 @@ export class HintDesk {
     const { around } = this.out;
     const [views, table] = [around.views(), around.store()?.table];
     if (views === undefined || table === undefined) return;
-    for (
-      let ids = this.hints.next(target, CHUNK_RECORDS_MAX);
-      ids[0];
-      ids = this.hints.next(target, CHUNK_RECORDS_MAX)
-    ) {
-      const [first] = ids;
-      const holding = holdingAt(views.holdings, first);
-      const view = holding?.role === 'none' ? undefined : holding?.view;
-      const [told, records] = view ? recordsOf(table, ids, view) : [[first], []];
-      if (view !== undefined && isMember(view, target) && records.length > 0) {
-        return this.push(target, view, told, records, nowMs);
-      }
-      // It is no member and has no use for the records, or there are none any more.
-      this.hints.done(target, told);
-    }
+    const batch = nextBatch(this.hints, target, views.holdings, table);
+    if (batch) this.push(target, batch, nowMs);
   }
 
-  private push(target: Peer, view: View, ids: readonly KeyId[], records: readonly Record[], nowMs: number): void {
+  private push(target: Peer, { view, ids, records }: HintBatch, nowMs: number): void {
     const request = this.out.nextRequest();
     this.sending.set(target.id, { request, ids, view });
     this.bucket = recordsTaken(this.bucket, { records: records.length, bytes: recordsBytes(records) }, nowMs);
@@ -134,23 +115,3 @@ interface Sending {
 const HINT_RATE = { recordsPerSecond: 2000, bytesPerSecond: 4_000_000 };
 /** A member that has not taken what it was told is told again after this. */
 const RETRY_MS = 1000;
-
-/** What there is of the keys in the arc of a view, as much as travels together, and which keys that is about. */
-function recordsOf(
-  table: KvTable,
-  ids: readonly KeyId[],
-  { arc }: View,
-): readonly [readonly KeyId[], readonly Record[]] {
-  const told: KeyId[] = [];
-  const records: Record[] = [];
-  let bytes = 0;
-  for (const id of ids) {
-    if (!inRange(id, arc)) continue;
-    const found = table.recordsAt(id);
-    bytes += recordsBytes(found);
-    if (records.length > 0 && bytes > CHUNK_BYTES) break;
-    told.push(id);
-    records.push(...found.map(copyOf));
-  }
-  return [told, records];
-}

@@ -29,7 +29,11 @@ export class Hints {
   private dropped = 0;
 
   /** With `ttlMs`, how long they are kept: well below half of the time for which deletions are remembered. */
-  constructor(private readonly ttlMs: number) {}
+  constructor(
+    private readonly ttlMs: number,
+    /** Most keys that are kept for one member. @default HINTS_MAX */
+    private readonly countMax = HINTS_MAX,
+  ) {}
 
   /** How many are kept. */
   get pending(): number {
@@ -57,7 +61,7 @@ export class Hints {
     const set = this.sets.get(target.id) ?? this.begin(target, nowMs);
     if (set === undefined) return false;
     set.ids.add(id);
-    if (set.ids.size <= HINTS_MAX) return true;
+    if (set.ids.size <= this.countMax) return true;
     this.drop(target.id);
     return false;
   }
