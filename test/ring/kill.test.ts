@@ -15,10 +15,10 @@ import { RingLoad } from '../support/ring-load';
 const SEED = Number(process.env['SEED'] ?? 1);
 /** So many kills in ten seconds are an operator's; more would end the node. */
 const PAUSE_MS = 600;
-/** By then requests are answered again. On a machine that is not busy it takes less than one. */
-const SERVED_BOUND_MS = 15_000;
+/** By then requests are answered again, on a busy machine too. On a quiet one it takes less than one second: bench/kill-bench.ts. */
+const SERVED_BOUND_MS = 5_000;
 const ALIKE_BOUND_MS = 15_000;
-/** Set it to see how long each kill was felt. */
+/** Set it to see how long each kill was felt; the longest is told anyway. */
 const isTold = process.env['KILL_TIMES'] !== undefined;
 
 afterEach(closeAll);
@@ -75,17 +75,21 @@ describe(`a ring of three under load (SEED=${SEED})`, () => {
     });
     const paths = await lastingPaths(victim);
     expect(paths.length).toBeGreaterThanOrEqual(18);
+    let longest = { path: '', servedMs: 0 };
     for (const path of paths) {
       await untilThere(victim, path);
       const before = { failures: load.failures, cutOff: load.cutOff };
       const killedMs = performance.now();
       await kill(victim, path);
       await load.untilServed(100, SERVED_BOUND_MS);
+      const servedMs = performance.now() - killedMs;
+      if (servedMs > longest.servedMs) longest = { path, servedMs };
       const settledMs = await ring.untilSettled(3);
       if (isTold) process.stderr.write(`${path}: ${told(load, before, killedMs, settledMs)}\n`);
       expect({ path, wrong: load.wrong }).toEqual({ path, wrong: [] });
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
+    process.stderr.write(`${Math.round(longest.servedMs)} ms until 100 requests were answered after ${longest.path}\n`);
     await load.stop();
     for (const node of ring.living) expect(await load.lost(node.port)).toEqual([]);
     expect(ring.living).toHaveLength(3);
