@@ -5,6 +5,7 @@
 import type { NodeId } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import {
+  isDead,
   isSuspect,
   nextTickMs,
   rtoOf,
@@ -24,6 +25,8 @@ export interface Detector {
   /** How long to wait for an answer of this peer. */
   timeoutMs(peer: Peer): number;
   isSuspect(id: NodeId): boolean;
+  /** Whether it has been found dead. */
+  isDead(id: NodeId): boolean;
   heard(peer: Peer, rttMs?: number): void;
   /** A question was not answered. */
   missed(peer: Peer): void;
@@ -49,6 +52,10 @@ export class TimeoutDetector implements Detector {
   }
 
   isSuspect(): boolean {
+    return false;
+  }
+
+  isDead(): boolean {
     return false;
   }
 
@@ -89,6 +96,10 @@ export class SuspicionDetector implements Detector {
 
   isSuspect(id: NodeId): boolean {
     return isSuspect(this.state, id);
+  }
+
+  isDead(id: NodeId): boolean {
+    return isDead(this.state, id);
   }
 
   heard(peer: Peer, rttMs?: number): void {

@@ -21,6 +21,8 @@ export interface Operation {
   readonly key: string;
   /** What was put, or what a get found. */
   readonly value: string | undefined;
+  /** Any one copy was enough for the client: what it is told need not be the latest. */
+  readonly isEventual?: boolean;
   readonly outcome: Outcome;
   readonly invokedMs: number;
   readonly returnedMs: number;

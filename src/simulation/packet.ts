@@ -23,7 +23,9 @@ export type Asking =
 
 /** Everything that it may answer. */
 export type Answering =
-  | Answer
+  | Exclude<Answer, { type: 'pong' }>
+  /** With what time it is there, in Unix milliseconds, where copies are kept. */
+  | { readonly type: 'pong'; readonly systemMs?: number }
   | NextHop
   | { readonly type: 'silent' }
   | { readonly type: 'copies'; readonly answer: CopyAnswer };

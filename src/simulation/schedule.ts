@@ -9,6 +9,7 @@
  */
 import type { Peer } from '../chord/peer';
 import { mayFail } from './failure-guard';
+import { type Act, Havoc, kindOf, type ScheduleKind } from './havoc';
 import { peerAt, randomId } from './ideal-ring';
 import type { Conditions } from './network';
 import { type NodeSettings, REAL_NODE } from './node-settings';
@@ -16,12 +17,6 @@ import { Random } from './random';
 import { type Breach, RingWatch } from './ring-watch';
 import type { VirtualNode } from './virtual-node';
 import { World } from './world';
-
-/** What may go wrong in a schedule, and whether messages may be lost. */
-export type ScheduleKind = 'guarded' | 'wild';
-
-/** What a nemesis does. */
-export type Act = 'join' | 'crash' | 'leave' | 'restart' | 'pause' | 'cut';
 
 /** How a schedule went. */
 export interface ScheduleOutcome {
@@ -36,9 +31,6 @@ export interface ScheduleOutcome {
   /** Lookups at the end that did not find the owner. */
   readonly wrongLookups: number;
 }
-
-/** Which kind of schedule a seed stands for. */
-export const kindOf = (seed: number): ScheduleKind => (seed % 2 === 0 ? 'guarded' : 'wild');
 
 /** Whether a schedule has ended as it must. */
 export function isWell({ kind, breaches, healedMs, wrongLookups }: ScheduleOutcome): boolean {
@@ -68,8 +60,7 @@ class Nemesis {
   private readonly world: World;
   private readonly watch: RingWatch;
   private readonly seeds: readonly Peer[];
-  /** Addresses whose process has died. */
-  private readonly down: Peer[] = [];
+  private readonly havoc: Havoc;
   private readonly acts: Record<Act, number> = { join: 0, crash: 0, leave: 0, restart: 0, pause: 0, cut: 0 };
 
   constructor(
@@ -95,6 +86,12 @@ class Nemesis {
     };
     this.world = new World({ seed, settings, conditions });
     this.watch = new RingWatch(this.world);
+    this.havoc = new Havoc(this.world, this.random, {
+      nodesMax: NODES_MAX,
+      pauseMsMax: 3000,
+      partings: 0.5,
+      victim: () => this.victim(),
+    });
   }
 
   run(): ScheduleOutcome {
@@ -130,7 +127,7 @@ class Nemesis {
     if (first) world.start(first).create();
     for (let n = 1; n <= others; n += 1) {
       const seed = seeds[n];
-      this.start(seed ? { ...seed, inc: world.incarnation() } : world.freshPeer());
+      this.havoc.start(seed ? { ...seed, inc: world.incarnation() } : world.freshPeer());
       world.run(this.random.exponential(100));
     }
     this.watch.runUntilIdeal(START_MAX_MS);
@@ -157,98 +154,23 @@ class Nemesis {
         ? ['join', 'crash', 'crash', 'leave', 'restart']
         : ['join', 'crash', 'crash', 'leave', 'restart', 'pause', 'cut'];
     const act = this.random.pick(acts) ?? 'join';
-    if (this.perform(act)) this.acts[act] += 1;
-  }
-
-  private perform(act: Act): boolean {
-    switch (act) {
-      case 'join':
-        return this.world.nodes.length < NODES_MAX && this.start(this.world.freshPeer());
-      case 'crash':
-        return this.crash();
-      case 'leave':
-        return this.leave();
-      case 'restart':
-        return this.restart();
-      case 'pause':
-        return this.pause();
-      case 'cut':
-        return this.cut();
-    }
-  }
-
-  private start(self: Peer): boolean {
-    this.world.start(self).join(() => this.contacts(self));
-    return true;
-  }
-
-  private contacts(self: Peer): readonly Peer[] {
-    return this.members.map((node) => node.self).filter(({ id }) => id !== self.id);
-  }
-
-  private get members(): readonly VirtualNode[] {
-    return this.world.nodes.filter(({ member }) => member.phase === 'member');
+    if (this.havoc.perform(act)) this.acts[act] += 1;
   }
 
   /** Somebody who may fail; in wild schedules that is everybody, as long as two are left. */
   private victim(): VirtualNode | undefined {
     const victim = this.random.pick(this.world.nodes);
-    if (victim === undefined || this.members.length < 3) return undefined;
+    if (victim === undefined || this.havoc.members.length < 3) return undefined;
     return this.kind === 'wild' || mayFail(this.world, victim) ? victim : undefined;
-  }
-
-  private crash(): boolean {
-    const victim = this.victim();
-    if (victim === undefined) return false;
-    this.world.crash(victim, this.random.chance(0.5) ? 'silent' : 'refusing');
-    this.down.push(victim.self);
-    return true;
-  }
-
-  private leave(): boolean {
-    const victim = this.victim();
-    if (victim === undefined || victim.member.phase !== 'member' || this.world.isPaused(victim)) return false;
-    this.world.leave(victim);
-    this.down.push(victim.self);
-    return true;
-  }
-
-  /** The same address again, with an empty store and a higher incarnation. */
-  private restart(): boolean {
-    const [peer] = this.down.splice(this.random.below(this.down.length), 1);
-    return peer !== undefined && this.start({ ...peer, inc: this.world.incarnation() });
-  }
-
-  private pause(): boolean {
-    const node = this.random.pick(this.world.nodes);
-    if (node === undefined) return false;
-    this.world.pause(node);
-    this.world.after(this.random.between(20, 3000), () => this.world.resume(node));
-    return true;
-  }
-
-  private cut(): boolean {
-    const { network } = this.world;
-    const addresses = this.random.shuffle(this.world.nodes.map(({ self }) => self.addr));
-    if (this.random.chance(0.5)) {
-      const at = this.random.below(addresses.length);
-      network.partition([addresses.slice(0, at), addresses.slice(at)]);
-    } else {
-      const [one = '', other = ''] = addresses;
-      network.cutOneWay(one, other);
-    }
-    this.world.after(this.random.between(100, 5000), () => network.heal());
-    return true;
   }
 
   /** The nemesis has had enough: what was stopped goes on, what was cut is joined, and the seeds come back. */
   private calm(): void {
     const { world } = this;
-    world.network.heal();
+    this.havoc.end();
     if (this.kind === 'wild') world.network.conditions = CALM;
-    for (const node of world.nodes) world.resume(node);
     if (this.kind === 'guarded') return;
-    for (const seed of this.seeds) if (!world.at(seed.addr)) this.start({ ...seed, inc: world.incarnation() });
+    for (const seed of this.seeds) if (!world.at(seed.addr)) this.havoc.start({ ...seed, inc: world.incarnation() });
   }
 
   /** Lookups from everybody for random keys and for places of members, against what everybody together knows. */

@@ -18,8 +18,12 @@ export interface KeeperHost {
   readonly member: RingMember;
   /** Asks another node that keeps copies. */
   askKeeper(peer: Peer, question: CopyQuestion, timeoutMs: number, done: (outcome: AskOutcome) => void): void;
+  /** Asks a peer what time it is there; undefined: it has not answered, or keeps no copies. */
+  askTime(peer: Peer, done: (time: { readonly systemMs: number; readonly rttMs: number } | undefined) => void): void;
   /** Whether a peer seems to be alive. */
   isTrusted(peer: Peer): boolean;
+  /** Whether it has not been found dead: whoever is only slow still counts. */
+  isAlive(peer: Peer): boolean;
   /** How long to wait for an answer of a peer. */
   patienceMs(peer: Peer): number;
   /** Does something later, as long as this process lives. */
@@ -30,6 +34,8 @@ export interface KeeperHost {
 
 /** What keeps copies of keys in the process of a simulated node. */
 export interface Keeper {
+  /** What its clock shows, in Unix milliseconds. */
+  readonly systemMs: number;
   /** `answer` is called at most once, now or later. */
   asked(from: Peer, question: CopyQuestion, answer: (answer: CopyAnswer) => void): void;
   verdict(peer: Peer, isAlive: boolean): void;

@@ -14,7 +14,7 @@ import { type FingerKeeper, FixingKeeper, NO_FINGERS, RefreshKeeper } from './fi
 import { type LookupHost, type LookupOutcome, lookUp } from './node-lookups';
 import { NodeProbe } from './node-probe';
 import type { NodeSettings } from './node-settings';
-import type { Asking, AskOutcome, CopyQuestion, Packet } from './packet';
+import type { Answering, Asking, AskOutcome, CopyQuestion, Packet } from './packet';
 import { answerTo, Questions } from './questions';
 import { FingerTable } from '../chord/finger-table';
 import { Rounds } from './rounds';
@@ -210,6 +210,21 @@ export class VirtualNode implements LookupHost, KeeperHost {
     });
   }
 
+  /** Asks a peer what time it is there. */
+  askTime(peer: Peer, done: (time: { readonly systemMs: number; readonly rttMs: number } | undefined) => void): void {
+    this.questions.ask(peer, { type: 'ping' }, this.detector.timeoutMs(peer), (outcome) => {
+      this.learnFrom(outcome);
+      if (outcome.type === 'failed' || outcome.answering.type !== 'pong') return done(undefined);
+      const { rttMs, answering } = outcome;
+      done(answering.systemMs === undefined ? undefined : { systemMs: answering.systemMs, rttMs });
+    });
+  }
+
+  /** Whether it has not been found dead. */
+  isAlive({ id }: Peer): boolean {
+    return !this.detector.isDead(id);
+  }
+
   /** Whether a peer seems to be alive. */
   isTrusted({ id }: Peer): boolean {
     return !this.detector.isSuspect(id);
@@ -272,7 +287,7 @@ export class VirtualNode implements LookupHost, KeeperHost {
       case 'ask':
         return this.askRing(effect.to, effect.question, effect.request);
       case 'answer':
-        if (asker) this.world.send(answerTo(asker, this.self, effect.answer));
+        if (asker) this.world.send(answerTo(asker, this.self, this.timed(effect.answer)));
         return undefined;
       case 'tell':
         return this.world.send({ type: 'tell', from: this.self, to: effect.to, tale: effect.tale });
@@ -289,6 +304,11 @@ export class VirtualNode implements LookupHost, KeeperHost {
       default:
         return unreachable(effect);
     }
+  }
+
+  /** Who keeps copies says what time it is. */
+  private timed(answer: Answer): Answering {
+    return answer.type === 'pong' && this.keeper ? { type: 'pong', systemMs: this.keeper.systemMs } : answer;
   }
 
   private ringChanged(): void {

@@ -4,7 +4,12 @@
  */
 import { type Operation } from '../../src/simulation/operation';
 import { uneven, unlinearizable, WHOLE } from '../../src/simulation/copies/copy-checks';
-import { type CopyOutcome, countOf, runCopySchedule } from '../../src/simulation/copies/copy-schedule';
+import {
+  type CopyOptions,
+  type CopyOutcome,
+  countOf,
+  runCopySchedule,
+} from '../../src/simulation/copies/copy-schedule';
 
 const SEED = Number(process.env['SIM_SEED'] ?? 1);
 const BUSY_MS = 6000;
@@ -19,7 +24,7 @@ describe(`schedules of rings that keep copies (seed ${SEED})`, () => {
   it.each(seeds)('keep every promise: schedule %i', (seed) => {
     const outcome = runCopySchedule({ seed, busyMs: BUSY_MS });
     expect(storyOf(outcome)).toBe('well');
-    expect(countOf(outcome, 'ok')).toBeGreaterThan(50);
+    expect(countOf(outcome, 'ok')).toBeGreaterThan(30);
     expect(Object.values(outcome.acts).reduce((sum, times) => sum + times, 0)).toBeGreaterThan(0);
   });
 
@@ -27,7 +32,8 @@ describe(`schedules of rings that keep copies (seed ${SEED})`, () => {
     // Deletions are old after a fifth of a second, and replicas are hardly ever compared.
     const settings = { tombstoneGraceMs: 200, antiEntropyIntervalMs: 10_000 };
     const faultsOf = (seed: number, forgetsBlindly: boolean) =>
-      runCopySchedule({ seed, busyMs: BUSY_MS, settings: { ...settings, forgetsBlindly } }).faults;
+      runCopySchedule({ seed, busyMs: BUSY_MS, settings: { ...settings, leftOut: forgetsBlindly ? ['horizons'] : [] } })
+        .faults;
     const telling = Array.from({ length: 20 }, (_none, n) => n + 1).find((seed) => faultsOf(seed, true).length > 0);
     expect(telling).toBeDefined();
     expect(faultsOf(telling ?? 0, false)).toEqual([]);
@@ -37,7 +43,12 @@ describe(`schedules of rings that keep copies (seed ${SEED})`, () => {
     // Values stay on nodes that come back, as eventual writes do, and deletions are forgotten while these are away.
     const settings = { tombstoneGraceMs: 700, antiEntropyIntervalMs: 300, marksEventual: true };
     const faultsOf = (seed: number, admitsForgotten: boolean) =>
-      runCopySchedule({ seed, kind: 'guarded', busyMs: 8000, settings: { ...settings, admitsForgotten } }).faults;
+      runCopySchedule({
+        seed,
+        kind: 'guarded',
+        busyMs: 8000,
+        settings: { ...settings, leftOut: admitsForgotten ? ['keeping_out'] : [] },
+      }).faults;
     const telling = Array.from({ length: 20 }, (_none, n) => n + 1).find((seed) => faultsOf(seed, true).length > 0);
     expect(telling).toBeDefined();
     expect(faultsOf(telling ?? 0, false)).toEqual([]);
@@ -47,6 +58,59 @@ describe(`schedules of rings that keep copies (seed ${SEED})`, () => {
     const [one, other] = [0, 1].map(() => runCopySchedule({ seed: SEED, busyMs: 2000 }));
     expect(one?.events).toBe(other?.events);
     expect(one?.operations).toEqual(other?.operations);
+  });
+});
+
+/** The faults of the first of some schedules that has any. */
+function firstFaults(options: Omit<CopyOptions, 'seed'>, schedules = 8): readonly string[] {
+  for (let seed = 1; seed <= schedules; seed += 1) {
+    const { faults } = runCopySchedule({ ...options, seed });
+    if (faults.length > 0) return faults;
+  }
+  return [];
+}
+
+describe('a member that missed writes because messages were lost', () => {
+  const lossy = { busyMs: 4000, nodes: 3, acts: [], loss: 0.1 } as const;
+  const [hints, comparing] = ['hints', 'comparing'] as const;
+
+  it.each([hints, comparing])('catches up without %s', (leftOut) => {
+    expect(runCopySchedule({ ...lossy, seed: 2, settings: { leftOut: [leftOut] } }).faults).toEqual([]);
+  });
+
+  it('stays behind without both', () => {
+    const faults = firstFaults({ ...lossy, settings: { leftOut: [hints, comparing] } });
+    expect(faults.join()).toContain('is read in the end, and not');
+  });
+
+  it.each([{ hintTtlMs: 1 }, { hintsMax: 0 }])('is compared soon when hints are given up (%j)', (limit) => {
+    // By itself nobody would compare anything again.
+    const settings = { ...limit, antiEntropyIntervalMs: 600_000 };
+    expect(runCopySchedule({ ...lossy, seed: 2, settings }).faults).toEqual([]);
+    expect(firstFaults({ ...lossy, settings: { ...limit, leftOut: [comparing] } })).not.toEqual([]);
+  });
+});
+
+describe('a ring in which records travel slowly', () => {
+  const bytesPerSecond = { sync: 500, repair: 200, hints: 200 };
+  const slow = { busyMs: 4000, nodes: 3, acts: ['join', 'leave'], loss: 0.1, valueBytes: 300 } as const;
+
+  it('has all its copies in the end, and never carries more than it may', () => {
+    expect(runCopySchedule({ ...slow, seed: 2, settings: { bytesPerSecond } }).faults).toEqual([]);
+    const faults = firstFaults({ ...slow, settings: { bytesPerSecond, leftOut: ['throttle'] } });
+    expect(faults.join()).toContain('than it may');
+  });
+});
+
+describe('a node whose clock is wrong', () => {
+  const wrong = { busyMs: 4000, nodes: 4, acts: ['skew'] } as const;
+
+  it('says so and orders no writes, and nothing breaks', () => {
+    const outcome = runCopySchedule({ ...wrong, seed: 4 });
+    expect(outcome.faults).toEqual([]);
+    expect(outcome.skewed).toBeGreaterThan(0);
+    const faults = firstFaults({ ...wrong, settings: { leftOut: ['clock_watch'] } });
+    expect(faults.join()).toContain('orders writes, though it knows its clock is wrong');
   });
 });
 
@@ -63,11 +127,6 @@ describe('unlinearizable()', () => {
       expect(unlinearizable(history, [])).toEqual(['k: its history is not linearizable']);
       expect(unlinearizable(history, [WHOLE])).toEqual([]);
     }
-  });
-
-  it('finds a refused put that was read, also where something may have been lost', () => {
-    const history = [operation('put', 'a', 0, { outcome: 'refused' }), operation('get', 'a', 10)];
-    expect(unlinearizable(history, [WHOLE])).toEqual(['k: a was read, though the put was refused']);
   });
 });
 

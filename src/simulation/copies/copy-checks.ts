@@ -87,13 +87,31 @@ export function uneven(keepers: readonly CopyKeeper[], keys: readonly string[], 
   });
 }
 
+/** How exactly a neighbour's clock can be read where messages are quick. */
+const READING_MS = 20;
+
+/** Nodes that do not know whether their clocks are wrong, though nothing has changed for long enough: by how far each really is off. */
+export function misjudged(
+  keepers: readonly CopyKeeper[],
+  offsetOf: (addr: string) => number,
+  maxDriftMs: number,
+): readonly string[] {
+  return keepers.flatMap(({ host, clockWatch }) => {
+    const { neighbours, reading } = clockWatch;
+    const apartMs = neighbours.map(({ addr }) => Math.abs(offsetOf(addr) - offsetOf(host.self.addr)));
+    const surely = apartMs.filter((ms) => ms > maxDriftMs + READING_MS).length;
+    const perhaps = apartMs.filter((ms) => ms > maxDriftMs - READING_MS).length;
+    const half = neighbours.length / 2;
+    if (surely > half && !reading.isSkewed) return [`${host.self.addr} does not know that its clock is wrong`];
+    return perhaps <= half && reading.isSkewed ? [`${host.self.addr} takes its clock for wrong, and it is right`] : [];
+  });
+}
+
 /** What clients saw that no single register per key can have answered. Keys of arcs that may have lost something are not judged by that. */
 export function unlinearizable(operations: readonly Operation[], lost: readonly Range[]): readonly string[] {
-  const byKey = new Map<string, Operation[]>();
-  for (const operation of operations) byKey.set(operation.key, [...(byKey.get(operation.key) ?? []), operation]);
-  return [...byKey].flatMap(([key, all]) => {
-    const dishonest = readThoughRefused(all);
-    if (dishonest !== undefined) return [`${key}: ${dishonest} was read, though the put was refused`];
+  return byKey(operations).flatMap(([key, all]) => {
+    // Where any copy was enough for a client, nobody has promised anything of the kind.
+    if (all.some(({ isEventual }) => isEventual === true)) return [];
     if (lost.some((arc) => inRange(keyId(fromUtf8(key)), arc))) return [];
     const sorted = all.toSorted((a, b) => a.invokedMs - b.invokedMs);
     const check = checkRegister(sorted);
@@ -101,9 +119,25 @@ export function unlinearizable(operations: readonly Operation[], lost: readonly 
   });
 }
 
-function readThoughRefused(operations: readonly Operation[]): string | undefined {
-  const refused = new Set(
-    operations.flatMap(({ op, outcome, value }) => (op === 'put' && outcome === 'refused' ? [value] : [])),
-  );
-  return operations.find(({ op, outcome, value }) => op === 'get' && outcome === 'ok' && refused.has(value))?.value;
+/** Values that clients have read and that nobody can have written: nobody had put them, or who did was refused. */
+export function unfounded(operations: readonly Operation[]): readonly string[] {
+  return byKey(operations).flatMap(([key, all]) => {
+    const puts = new Map(all.flatMap((each) => (each.op === 'put' ? [[each.value, each] as const] : [])));
+    return all.flatMap(({ op, outcome, value, returnedMs }) => {
+      if (op !== 'get' || outcome !== 'ok') return [];
+      const put = puts.get(value);
+      if (put === undefined || put.invokedMs > returnedMs) return [`${key}: ${value} was read, and nobody had put it`];
+      return put.outcome === 'refused' ? [`${key}: ${value} was read, though the put was refused`] : [];
+    });
+  });
+}
+
+function byKey(operations: readonly Operation[]): readonly (readonly [string, readonly Operation[]])[] {
+  const groups = new Map<string, Operation[]>();
+  for (const operation of operations) {
+    const group = groups.get(operation.key);
+    if (group) group.push(operation);
+    else groups.set(operation.key, [operation]);
+  }
+  return [...groups];
 }

@@ -6,6 +6,7 @@ import { fromUtf8, toBuffer } from '../../octets';
 import type { Done, NotOwner } from '../../protocol/rpc-data';
 import type { Operation, Outcome } from '../operation';
 import type { Random } from '../random';
+import type { Consistency } from './copy-errand';
 import type { CopyKeeper } from './copy-keeper';
 
 /** What clients need of the world. */
@@ -16,13 +17,21 @@ export interface ClientWorld {
   nodes(): readonly CopyKeeper[];
 }
 
+/** How a key is asked for. */
+export type KeyKind = Consistency | 'mixed';
+
 /** How they behave. */
 export interface ClientOptions {
   readonly clients: number;
-  readonly keys: number;
+  /** Keys for which a majority is asked, keys for which any copy will do, and keys asked for in both ways. */
+  readonly keys: { readonly [kind in KeyKind]: number };
   /** Mean time between two requests of one. */
   readonly pauseMs: number;
+  /** How long values are at least. @default as short as can be */
+  readonly valueBytes?: number | undefined;
 }
+
+const KEY_KINDS: readonly KeyKind[] = ['quorum', 'eventual', 'mixed'];
 
 /** As long as a client waits: longer than a node does. */
 const PATIENCE_MS = 6000;
@@ -68,7 +77,12 @@ export class CopyClients {
 
   /** The keys that are asked for. */
   get keys(): readonly string[] {
-    return Array.from({ length: this.options.keys }, (_none, n) => `k${n}`);
+    return KEY_KINDS.flatMap((kind) => this.keysOf(kind));
+  }
+
+  /** Those that are asked for in one way. */
+  keysOf(kind: KeyKind): readonly string[] {
+    return Array.from({ length: this.options.keys[kind] }, (_none, n) => `${kind}-${n}`);
   }
 
   /** Has one node asked for one key. */
@@ -78,25 +92,37 @@ export class CopyClients {
     key: string,
     {
       isFinal = false,
+      isEventual = !key.startsWith('quorum'),
       done = () => {},
-    }: { readonly isFinal?: boolean; readonly done?: (outcome: Outcome) => void } = {},
+    }: {
+      readonly isFinal?: boolean;
+      readonly isEventual?: boolean;
+      readonly done?: (outcome: Outcome) => void;
+    } = {},
   ): void {
     const invokedMs = this.world.nowMs();
     this.values += 1;
-    const put = op === 'put' ? `v${this.values}` : undefined;
+    const put = op === 'put' ? `v${this.values}`.padEnd(this.options.valueBytes ?? 0, '.') : undefined;
     const entry: Waiting = {
       node,
       end: (outcome, value, said) => {
         if (!this.waiting.delete(entry)) return;
         const times = { invokedMs, returnedMs: this.world.nowMs() };
         const about = { op, key, value: put ?? value, outcome, node: node.host.self.addr, ...times };
-        this.operations.push({ ...about, ...(said === undefined ? {} : { said }), ...(isFinal ? { isFinal } : {}) });
+        const how = isEventual ? { isEventual } : {};
+        this.operations.push({
+          ...about,
+          ...how,
+          ...(said === undefined ? {} : { said }),
+          ...(isFinal ? { isFinal } : {}),
+        });
         done(outcome);
       },
     };
     this.waiting.add(entry);
     this.world.after(PATIENCE_MS, () => entry.end('unknown', undefined, 'no answer'));
-    const request = { op, key: fromUtf8(key), value: fromUtf8(put ?? '') };
+    const consistency = isEventual ? 'eventual' : 'quorum';
+    const request = { op, key: fromUtf8(key), value: fromUtf8(put ?? ''), consistency } as const;
     node.requests.serve(request, (answer) => entry.end(...endOf(answer)));
   }
 
@@ -113,7 +139,8 @@ export class CopyClients {
     if (node === undefined || key === undefined) return this.pause();
     const dice = this.random.next();
     const op = dice < 0.45 ? 'put' : dice < 0.6 ? 'delete' : 'get';
-    this.ask(node, op, key, { done: () => this.pause() });
+    const isEventual = key.startsWith('mixed') ? this.random.chance(0.5) : key.startsWith('eventual');
+    this.ask(node, op, key, { isEventual, done: () => this.pause() });
   }
 }
 

@@ -4,9 +4,13 @@ import type { BinaryString, Octets } from '../../octets';
 import type { Done, NotOwner } from '../../protocol/rpc-data';
 import type { Route } from '../../replication/route';
 
+/** What a client wants to wait for: a majority of the copies, or any one of them. */
+export type Consistency = 'quorum' | 'eventual';
+
 /** What a client asks. */
 export interface CopyRequest {
   readonly op: 'get' | 'put' | 'delete';
+  readonly consistency: Consistency;
   readonly key: BinaryString;
   /** Of a put. */
   readonly value: Octets;

@@ -2,6 +2,7 @@
  * Copy keeper: what keeps copies of keys in a simulated node. The cores are those of a real one; what the actors
  * of a real node do around them, this does with the world's time and network.
  */
+import type { KeyId } from '../../chord/id';
 import type { Peer } from '../../chord/peer';
 import {
   forgetDead,
@@ -20,7 +21,6 @@ import { isMember, type View } from '../../replication/view';
 import { noViews, viewsKnown, type Views, waitedMs } from '../../replication/views';
 import {
   BEAT_INTERVAL_MS,
-  DROP_SLICE,
   type LeaveOutcome,
   type ViewsEffect,
   type ViewsEvent,
@@ -32,6 +32,9 @@ import { MemoryTable } from '../../store/memory-table';
 import { unreachable } from '../../unreachable';
 import type { CopyAnswer, CopyQuestion } from '../packet';
 import type { Keeper, KeeperHost } from '../surroundings';
+import { CopyClock } from './copy-clock';
+import { CopyDrop } from './copy-drop';
+import { CopyHints } from './copy-hints';
 import { CopyRequests } from './copy-requests';
 import { CopySyncer } from './copy-syncer';
 import type { CopyWorld, KeptNode } from './copy-world';
@@ -49,6 +52,9 @@ export class CopyKeeper implements Keeper, KeptNode {
   readonly target: Target;
   readonly requests: CopyRequests;
   readonly syncer: CopySyncer;
+  readonly hints: CopyHints;
+  readonly clockWatch: CopyClock;
+  private readonly surplus: CopyDrop;
   views: Views;
   horizons: Horizons = NO_HORIZONS;
   private onLeft: ((outcome: LeaveOutcome) => void) | undefined;
@@ -60,8 +66,11 @@ export class CopyKeeper implements Keeper, KeptNode {
     const { self } = host;
     const writer = world.writers.intern(writerId(self.id, self.inc));
     this.target = { table: new MemoryTable(), clock: new HybridClock(writer, world.settings) };
-    this.views = noViews(self, world.settings.replicas, world.nowMs());
+    this.views = noViews(self, world.settings.replicas, world.nowMs(), world.settings.cleanUpDelayMs);
     this.syncer = new CopySyncer(this);
+    this.hints = new CopyHints(this, (peer) => this.syncer.due(peer));
+    this.clockWatch = new CopyClock(this);
+    this.surplus = new CopyDrop(this);
     this.requests = new CopyRequests(this);
     this.beat();
     this.forget();
@@ -76,13 +85,22 @@ export class CopyKeeper implements Keeper, KeptNode {
   }
 
   get memory(): Memory {
-    const { tombstoneGraceMs, admitsForgotten } = this.world.settings;
-    return { horizons: this.horizons, graceMs: admitsForgotten ? Number.POSITIVE_INFINITY : tombstoneGraceMs };
+    const { tombstoneGraceMs, leftOut } = this.world.settings;
+    const graceMs = leftOut.includes('keeping_out') ? Number.POSITIVE_INFINITY : tombstoneGraceMs;
+    return { horizons: this.horizons, graceMs };
   }
 
   /** How long a write that is read now may have waited already. */
   get waitedMs(): number {
     return waitedMs(this.views, this.views.beatMs, this.nowMs);
+  }
+
+  get isSkewed(): boolean {
+    return this.clockWatch.reading.isSkewed && !this.world.settings.leftOut.includes('clock_watch');
+  }
+
+  hint(to: Peer, key: KeyId): void {
+    this.hints.add(to, key);
   }
 
   /** Makes the first view of a new ring. */
@@ -118,6 +136,9 @@ export class CopyKeeper implements Keeper, KeptNode {
 
   verdict(peer: Peer, isAlive: boolean): void {
     this.happened({ type: 'verdict', peer, isAlive });
+    if (!isAlive) return;
+    this.hints.heardOf(peer);
+    this.syncer.due(peer);
   }
 
   ringChanged(): void {
@@ -154,14 +175,15 @@ export class CopyKeeper implements Keeper, KeptNode {
     this.host.after(BEAT_INTERVAL_MS, () => {
       this.happened({ type: 'tick' });
       this.syncer.tick();
+      this.hints.tick();
       this.beat();
     });
   }
 
   private forget(): void {
-    const { tombstoneGraceMs: graceMs, forgetsBlindly } = this.world.settings;
+    const { tombstoneGraceMs: graceMs, leftOut } = this.world.settings;
     this.host.after(FORGET_INTERVAL_MS, () => {
-      const horizons = forgetsBlindly ? [{ arc: WHOLE, horizonMs: this.systemMs }] : this.horizons;
+      const horizons = leftOut.includes('horizons') ? [{ arc: WHOLE, horizonMs: this.systemMs }] : this.horizons;
       forgetDead(this.target.table, horizons, { graceMs, looksMax: FORGET_SLICE });
       this.forget();
     });
@@ -216,12 +238,7 @@ export class CopyKeeper implements Keeper, KeptNode {
         this.syncer.cancel(effect.job);
         return undefined;
       case 'drop':
-        // Nothing is written in eventual mode here, so nobody else need have what is dropped.
-        return {
-          type: 'dropped',
-          arc: effect.arc,
-          isAll: this.target.table.dropRange(effect.arc, DROP_SLICE) < DROP_SLICE,
-        };
+        return this.surplus.drop(effect);
       case 'report':
         this.world.report(effect.event, host.self, effect.arc);
         return undefined;

@@ -24,17 +24,19 @@ import {
 import type { RouteEvent } from '../../replication/route';
 import { copyOf } from '../../replication/sync-source';
 import { compareVersions, encodeVersion, type Version } from '../../replication/version';
-import type { View } from '../../replication/view';
+import { isSameView, type View } from '../../replication/view';
 import { standingOf } from '../../replication/views';
 import { type Answer, found } from '../../store/local-coordinator';
 import { deleteLocally, putLocally } from '../../store/local-write';
 import { Record } from '../../store/record';
 import type { AskOutcome } from '../packet';
+import { serveAlone } from './copy-alone';
 import type { CopyErrand } from './copy-errand';
 import type { KeptNode } from './copy-world';
 
 const PATIENCE_MS = 1000;
 const STUCK: RouteEvent = { type: 'stuck', written: undefined };
+const SKEWED: RouteEvent = { type: 'unavailable', why: "this node's clock is too far from the others'" };
 
 /** What this node does for one errand. */
 interface Work {
@@ -60,16 +62,32 @@ export class CopyQuorums {
 
   /** Serves a request, or goes on with it. */
   serve(errand: CopyErrand): void {
-    const standing = standingOf(this.keeper.views, errand.keyId);
-    if (standing.type !== 'primary') return this.report(errand, STUCK);
-    const { view, listeners } = standing;
+    const { keeper } = this;
+    const standing = standingOf(keeper.views, errand.keyId);
+    const view = 'view' in standing ? standing.view : undefined;
+    if (view === undefined) return this.report(errand, STUCK);
     const work = this.workOf(errand);
+    const { op, consistency } = errand.request;
+    if (op !== 'get' && work.write === undefined && keeper.isSkewed) return this.report(errand, SKEWED);
+    const listeners = standing.type === 'primary' ? standing.listeners : [];
+    if (consistency === 'eventual') return this.serveAlone(errand, view, listeners);
+    if (standing.type !== 'primary') return this.report(errand, STUCK);
     if (work.write) return this.place(work, view, listeners);
-    const { host } = this.keeper;
-    const why = whyUnavailable(view, host.self.id, 1, (peer) => host.isTrusted(peer));
+    const why = whyUnavailable(view, keeper.host.self.id, 1, (peer) => keeper.host.isAlive(peer));
     if (why !== undefined) return this.report(errand, { type: 'unavailable', why });
-    if (errand.request.op === 'get') this.beginRead(work, view);
+    if (op === 'get') this.beginRead(work, view);
     else this.beginWrite(work, view, listeners);
+  }
+
+  /** What to tell of a write that was made here, if it turns out to be done; undefined: there was none. */
+  begun(errand: CopyErrand): Done | undefined {
+    const work = this.works.get(errand);
+    return work?.write && doneOf({ status: 'success', value: EMPTY, record: work.record });
+  }
+
+  private serveAlone(errand: CopyErrand, view: View, listeners: readonly Peer[]): void {
+    const answer = serveAlone(this.keeper, errand, view, listeners);
+    this.report(errand, { type: 'served', done: answer ? doneOf(answer) : refusedOf('the clock is behind') });
   }
 
   private workOf(errand: CopyErrand): Work {
@@ -93,6 +111,7 @@ export class CopyQuorums {
         : deleteLocally(target, { key, ev: false, isSoleHolder }, systemMs);
     if (!written.ok) return this.report(work.errand, { type: 'served', done: refusedOf('the clock is behind') });
     if (written.value === undefined) return this.report(work.errand, { type: 'served', done: doneOf(NOTHING_THERE) });
+    this.keeper.world.written(written.value, host.self);
     work.record = written.value;
     work.write = writeOf(host.self.id, written.value.writer);
     this.place(work, view, listeners);
@@ -100,7 +119,7 @@ export class CopyQuorums {
 
   private place(work: Work, view: View, listeners: readonly Peer[]): void {
     work.round += 1;
-    const isAlive = (peer: Peer) => this.keeper.host.isTrusted(peer);
+    const isAlive = (peer: Peer) => this.keeper.host.isAlive(peer);
     this.stepWrite(work, { type: 'placed', view, listeners, isAlive });
   }
 
@@ -130,9 +149,8 @@ export class CopyQuorums {
           type: 'stuck',
           written: doneOf({ status: 'success', value: EMPTY, record }),
         });
-      // Comparing finds what somebody has missed.
       case 'hint':
-        return undefined;
+        return this.keeper.hint(effect.to, errand.keyId);
       default:
         return this.remind(effect);
     }
@@ -142,6 +160,9 @@ export class CopyQuorums {
     const { target, systemMs } = this.keeper;
     const { record, errand } = work;
     if (record === undefined || errand.isOver) return;
+    // Others may have read it and written since, if there is another view by now.
+    if (!this.leads(work))
+      return this.report(errand, { type: 'stuck', written: doneOf({ status: 'success', value: EMPTY, record }) });
     const current = target.table.get(record.key);
     const floor = current && compareVersions(current, version) > 0 ? current : version;
     const minted = target.clock.mint(floor, systemMs);
@@ -151,6 +172,12 @@ export class CopyQuorums {
     target.table.merge(work.record, current);
     work.round += 1;
     this.stepWrite(work, { type: 'minted' });
+  }
+
+  /** Whether this node serves the view still under which it writes. */
+  private leads({ errand, write }: Work): boolean {
+    const standing = standingOf(this.keeper.views, errand.keyId);
+    return standing.type === 'primary' && write?.view !== undefined && isSameView(standing.view, write.view);
   }
 
   // Reads

@@ -12,6 +12,7 @@ import { primaryOf } from '../../replication/view';
 import { type Standing, standingOf } from '../../replication/views';
 import { unreachable } from '../../unreachable';
 import type { AskOutcome, CopyAnswer } from '../packet';
+import { isCopyHere } from './copy-alone';
 import type { CopyErrand, CopyRequest } from './copy-errand';
 import { CopyQuorums } from './copy-quorums';
 import type { KeptNode } from './copy-world';
@@ -35,7 +36,8 @@ export class CopyRequests {
   /** Serves what another node has passed on. */
   passedOn(question: RequestQuestion, reply: (answer: CopyAnswer) => void): void {
     const value = question.type === 'put' ? question.value : EMPTY;
-    this.begin({ op: question.type, key: question.key, value }, FORWARDED_DEADLINE_MS, true, reply);
+    const consistency = question.consistency === 'eventual' ? 'eventual' : 'quorum';
+    this.begin({ op: question.type, key: question.key, value, consistency }, FORWARDED_DEADLINE_MS, true, reply);
   }
 
   // Internal
@@ -54,7 +56,9 @@ export class CopyRequests {
     const route = routeOf({ op, self, isDirect: false, isForwarded, deadlineMs, valueBytes: value.length });
     const errand: CopyErrand = { request, keyId: keyId(key), route, attempt: 0, isOver: false, done };
     this.advance(errand, { type: 'begun' });
-    keeper.host.after(Math.max(0, deadlineMs - keeper.nowMs), () => this.advance(errand, { type: 'expired' }));
+    keeper.host.after(Math.max(0, deadlineMs - keeper.nowMs), () =>
+      this.advance(errand, { type: 'expired', written: this.quorums.begun(errand) }),
+    );
   }
 
   private advance(errand: CopyErrand, event: RouteEvent): void {
@@ -72,7 +76,7 @@ export class CopyRequests {
     const isCurrent = () => errand.attempt === attempt;
     switch (effect.type) {
       case 'place':
-        return this.advance(errand, { type: 'placed', place: this.placeOf(errand.keyId) });
+        return this.advance(errand, { type: 'placed', place: this.placeOf(errand) });
       case 'serve':
         return this.quorums.serve(errand);
       case 'send':
@@ -96,9 +100,10 @@ export class CopyRequests {
     }
   }
 
-  private placeOf(key: KeyId): Place {
+  private placeOf({ keyId: key, request }: CopyErrand): Place {
     const { views, host } = this.keeper;
     const standing: Standing = standingOf(views, key);
+    if (isCopyHere(request, standing, views)) return { type: 'here' };
     switch (standing.type) {
       case 'primary':
         return { type: 'here' };
@@ -129,9 +134,9 @@ export class CopyRequests {
   }
 }
 
-function questionOf({ op, key, value }: CopyRequest, what: 'request' | 'check'): DataQuestion {
-  const consistency = 'quorum';
-  if (what === 'check') return { type: 'get', key, consistency };
+function questionOf({ op, key, value, consistency }: CopyRequest, what: 'request' | 'check'): DataQuestion {
+  // Whether a write has been done is for a majority to say.
+  if (what === 'check') return { type: 'get', key, consistency: 'quorum' };
   return op === 'put' ? { type: op, key, value, consistency } : { type: op, key, consistency };
 }
 

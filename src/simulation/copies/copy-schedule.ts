@@ -13,45 +13,53 @@ import type { ViewsReport } from '../../replication/views-protocol';
 import type { Conditions } from '../network';
 import { REAL_NODE } from '../node-settings';
 import type { Operation, Outcome } from '../operation';
+import { type Act, Havoc, kindOf, type ScheduleKind } from '../havoc';
 import { Random } from '../random';
 import type { VirtualNode } from '../virtual-node';
 import { World } from '../world';
-import { disagreements, isHealthy, uneven, unlinearizable } from './copy-checks';
+import { disagreements, isHealthy, misjudged, uneven, unfounded, unlinearizable } from './copy-checks';
 import { CopyClients } from './copy-clients';
 import { CopyKeeper } from './copy-keeper';
+import { CopyWatch } from './copy-watch';
 import { COPY_SETTINGS, type CopySettings, EPOCH_MS } from './copy-world';
 
-/** Whether nodes fail only while nothing can be lost by that. */
-export type CopyKind = 'guarded' | 'wild';
-
 /** What a nemesis does. */
-export type CopyAct = 'join' | 'crash' | 'leave' | 'restart' | 'pause' | 'cut';
+export type CopyAct = Act | 'skew';
 
 /** What a schedule is made of. */
 export interface CopyOptions {
   readonly seed: number;
-  readonly kind?: CopyKind;
+  readonly kind?: ScheduleKind;
   /** For how long the nemesis is at work. @default 30 s */
   readonly busyMs?: number;
   readonly settings?: Partial<CopySettings>;
+  /** What it does. @default all that it can */
+  readonly acts?: readonly CopyAct[];
+  /** How many nodes there are at first. @default 3 to 6 */
+  readonly nodes?: number;
+  /** The share of messages that are lost while it is at work. @default up to 2 % */
+  readonly loss?: number;
+  /** How long values are at least. @default as short as can be */
+  readonly valueBytes?: number;
 }
 
 /** How a schedule went. */
 export interface CopyOutcome {
   readonly seed: number;
-  readonly kind: CopyKind;
+  readonly kind: ScheduleKind;
   readonly events: number;
   readonly acts: Readonly<Record<CopyAct, number>>;
   readonly operations: readonly Operation[];
   readonly reports: Readonly<Partial<Record<ViewsReport, number>>>;
+  /** How often a node has found out that its clock is wrong. */
+  readonly skewed: number;
+  /** How many values written in eventual mode have gone with the last node that had them. */
+  readonly gone: number;
   /** How long after the last act every arc had all its copies; undefined: not in time. */
   readonly healedMs: number | undefined;
   /** What must not be, in words. */
   readonly faults: readonly string[];
 }
-
-/** Which kind of schedule a seed stands for. */
-export const copyKindOf = (seed: number): CopyKind => (seed % 2 === 0 ? 'guarded' : 'wild');
 
 /** How many operations have ended so. */
 export const countOf = ({ operations }: CopyOutcome, outcome: Outcome): number =>
@@ -69,26 +77,33 @@ const HEAL_MAX_MS = 120_000;
 const CLEAN_MS = 60_000;
 const LOOK_MS = 100;
 const LEAVE_MS = 8000;
+/** How wrong a clock may be; by less than deletions are remembered. */
+const SKEWS_MS: readonly number[] = [0, 1500, 10_000];
+const ACTS: readonly CopyAct[] = ['join', 'crash', 'crash', 'leave', 'restart', 'pause', 'cut', 'skew'];
 const CALM: Conditions = { delay: { type: 'even', fromMs: 0, toMs: 5 }, loss: 0, duplication: 0 };
+
+const NO_ACTS = { join: 0, crash: 0, leave: 0, restart: 0, pause: 0, cut: 0, skew: 0 };
 
 class CopyNemesis {
   private readonly random: Random;
   private readonly world: World;
   private readonly clients: CopyClients;
-  private readonly kind: CopyKind;
+  private readonly kind: ScheduleKind;
   private readonly settings: CopySettings;
   private readonly keepers = new Map<string, CopyKeeper>();
   private readonly offsets = new Map<string, number>();
-  private readonly down: Peer[] = [];
-  /** How many cuts there are, and nodes that are leaving. */
-  private disturbances = 0;
+  private readonly havoc: Havoc;
+  private readonly watch: CopyWatch;
+  /** How many nodes are leaving. */
+  private leaving = 0;
+  private skewed = 0;
   private readonly lost: Range[] = [];
   private readonly faults = new Set<string>();
   private readonly reports: Partial<Record<ViewsReport, number>> = {};
-  private readonly acts: Record<CopyAct, number> = { join: 0, crash: 0, leave: 0, restart: 0, pause: 0, cut: 0 };
+  private readonly acts: Record<CopyAct, number> = { ...NO_ACTS };
 
   constructor(private readonly options: CopyOptions) {
-    const { seed, settings, kind = copyKindOf(seed) } = options;
+    const { seed, settings, valueBytes, kind = kindOf(seed) } = options;
     this.kind = kind;
     this.settings = { ...COPY_SETTINGS, ...settings };
     this.random = new Random(seed);
@@ -100,8 +115,10 @@ class CopyNemesis {
         nodes: () => this.members,
       },
       this.random.fork(),
-      { clients: 4, keys: 16, pauseMs: 60 },
+      { clients: 4, keys: { quorum: 12, eventual: 6, mixed: 2 }, pauseMs: 60, valueBytes },
     );
+    this.watch = new CopyWatch(this.settings, this.clients.keysOf('eventual'), () => this.world.nowMs);
+    this.havoc = this.makeHavoc();
   }
 
   run(): CopyOutcome {
@@ -134,12 +151,17 @@ class CopyNemesis {
       settings: { ...REAL_NODE, successorsMax: 5, fingers: { type: 'none' } },
       conditions: CALM,
       makeKeeper: (host) => {
-        const keeper = new CopyKeeper(host, {
+        const keeper: CopyKeeper = new CopyKeeper(host, {
           settings,
           writers,
           nowMs: () => world.nowMs,
           systemMs: ({ addr }) => EPOCH_MS + Math.floor(world.nowMs) + (this.offsets.get(addr) ?? 0),
           random: chance.next,
+          written: (record) => this.watch.written(record, keeper),
+          carried: (what, bytes, { addr }) => this.watch.carried(what, bytes, addr),
+          clockJudged: (isSkewed) => {
+            this.skewed += isSkewed ? 1 : 0;
+          },
           report: (event, self, arc) => this.reported(event, self, arc),
         });
         this.keepers.set(host.self.addr, keeper);
@@ -147,6 +169,19 @@ class CopyNemesis {
       },
     });
     return world;
+  }
+
+  private makeHavoc(): Havoc {
+    return new Havoc(this.world, this.random, {
+      nodesMax: NODES_MAX,
+      pauseMsMax: 4000,
+      partings: 0.6,
+      begin: (self) => this.begin(self),
+      victim: () => this.victim(),
+      leave: (node, go) => this.leave(node, go),
+      dies: () => this.watch.look(this.keepersOf(this.nodes)),
+      died: (node) => this.died(node),
+    });
   }
 
   private reported(event: ViewsReport, { addr }: Peer, arc: Range): void {
@@ -160,9 +195,9 @@ class CopyNemesis {
     const first = this.begin(this.world.freshPeer());
     first.create();
     this.keepers.get(first.self.addr)?.create();
-    const others = 2 + this.random.below(4);
+    const others = (this.options.nodes ?? 3 + this.random.below(4)) - 1;
     for (let n = 0; n < others; n += 1) {
-      this.start(this.world.freshPeer());
+      this.havoc.start(this.world.freshPeer());
       this.world.run(this.random.exponential(300));
     }
     if (this.waitUntilHealthy() === undefined) this.faults.add('the ring has not formed');
@@ -172,11 +207,6 @@ class CopyNemesis {
     const range = this.kind === 'guarded' ? 300 : (this.random.pick([0, 300, 2000]) ?? 0);
     this.offsets.set(self.addr, Math.floor(this.random.between(-range, range)));
     return this.world.start(self);
-  }
-
-  private start(self: Peer): true {
-    this.begin(self).join(() => this.members.map(({ host }) => host.self).filter(({ id }) => id !== self.id));
-    return true;
   }
 
   private get nodes(): readonly VirtualNode[] {
@@ -197,30 +227,17 @@ class CopyNemesis {
     const { random } = this;
     const toMs = random.pick([2, 10, 40]) ?? 10;
     const delay = { type: 'even', fromMs: 0, toMs } as const;
-    return { delay, loss: random.pick([0, 0, 0.005, 0.02]) ?? 0, duplication: 0 };
+    const loss = random.pick([0, 0, 0.005, 0.02]) ?? 0;
+    return { delay, loss: this.options.loss ?? loss, duplication: 0 };
   }
 
   private act(): void {
-    const acts: readonly CopyAct[] = ['join', 'crash', 'crash', 'leave', 'restart', 'pause', 'cut'];
-    const act = this.random.pick(acts) ?? 'join';
-    if (this.perform(act)) this.acts[act] += 1;
+    const act = this.random.pick(this.options.acts ?? ACTS);
+    if (act !== undefined && this.perform(act)) this.acts[act] += 1;
   }
 
   private perform(act: CopyAct): boolean {
-    switch (act) {
-      case 'join':
-        return this.nodes.length < NODES_MAX && this.start(this.world.freshPeer());
-      case 'crash':
-        return this.crash();
-      case 'leave':
-        return this.leave();
-      case 'restart':
-        return this.restart();
-      case 'pause':
-        return this.pause();
-      case 'cut':
-        return this.cut();
-    }
+    return act === 'skew' ? this.skew() : this.havoc.perform(act);
   }
 
   /** Nobody of whom the ring could not do without. */
@@ -229,74 +246,39 @@ class CopyNemesis {
     return this.members.length > 2 ? this.random.pick(nodes) : undefined;
   }
 
-  private crash(): boolean {
-    const victim = this.victim();
-    if (victim === undefined) return false;
-    this.world.crash(victim, this.random.chance(0.5) ? 'silent' : 'refusing');
-    this.gone(victim);
+  private died({ self }: VirtualNode): void {
+    const keeper = this.keepers.get(self.addr);
+    if (keeper) this.clients.lost(keeper);
+    this.watch.died(this.keepersOf(this.nodes));
     // Sometimes it is back before anybody can have noticed.
-    if (this.random.chance(0.3)) this.world.after(this.random.between(1, 900), () => void this.restart());
-    return true;
+    if (this.random.chance(0.3)) this.world.after(this.random.between(1, 900), () => void this.havoc.restart());
   }
 
-  private leave(): boolean {
-    const victim = this.victim();
-    if (victim === undefined || victim.member.phase !== 'member' || this.world.isPaused(victim)) return false;
-    const keeper = this.keepers.get(victim.self.addr);
+  private leave(node: VirtualNode, go: () => void): void {
+    const keeper = this.keepers.get(node.self.addr);
     let isOver = false;
     const over = () => {
-      if (!isOver) this.disturbances -= 1;
+      if (!isOver) this.leaving -= 1;
       isOver = true;
     };
-    this.disturbances += 1;
+    this.leaving += 1;
     // Whatever comes of it, it is over by then.
     this.world.after(2 * LEAVE_MS, over);
     keeper?.leave(LEAVE_MS, () => {
       over();
       // In the turn in which it says so, others are still being told.
       this.world.after(0, () => {
-        if (this.world.at(victim.self.addr) !== victim) return;
-        this.world.leave(victim);
-        this.gone(victim);
+        if (this.world.at(node.self.addr) === node) go();
       });
     });
-    return true;
   }
 
-  private gone({ self }: VirtualNode): void {
-    const keeper = this.keepers.get(self.addr);
-    if (keeper) this.clients.lost(keeper);
-    this.down.push(self);
-  }
-
-  private restart(): boolean {
-    const [peer] = this.down.splice(this.random.below(this.down.length), 1);
-    return peer !== undefined && this.start({ ...peer, inc: this.world.incarnation() });
-  }
-
-  private pause(): boolean {
+  /** Sets somebody's clock wrong. */
+  private skew(): boolean {
     const node = this.random.pick(this.nodes);
     if (node === undefined) return false;
-    this.world.pause(node);
-    this.world.after(this.random.between(20, 4000), () => this.world.resume(node));
-    return true;
-  }
-
-  private cut(): boolean {
-    const { network } = this.world;
-    const addresses = this.random.shuffle(this.nodes.map(({ self }) => self.addr));
-    if (this.random.chance(0.6)) {
-      const at = this.random.below(addresses.length);
-      network.partition([addresses.slice(0, at), addresses.slice(at)]);
-    } else {
-      const [one = '', other = ''] = addresses;
-      network.cutOneWay(one, other);
-    }
-    this.disturbances += 1;
-    this.world.after(this.random.between(100, 5000), () => {
-      network.heal();
-      this.disturbances -= 1;
-    });
+    const offsetMs = this.random.pick(SKEWS_MS) ?? 0;
+    this.offsets.set(node.self.addr, this.random.chance(0.5) ? offsetMs : -offsetMs);
     return true;
   }
 
@@ -305,9 +287,8 @@ class CopyNemesis {
   /** Everything goes on and is joined; how long it takes until all arcs have all their copies. */
   private calm(): number | undefined {
     const { world } = this;
-    world.network.heal();
+    this.havoc.end();
     world.network.conditions = CALM;
-    for (const node of this.nodes) world.resume(node);
     // Whoever has died without a word may be alive, as far as others can tell, and is waited for.
     world.switchOn();
     const healedMs = this.waitUntilHealthy();
@@ -322,7 +303,9 @@ class CopyNemesis {
     while (world.nowMs - sinceMs < HEAL_MAX_MS) {
       const { members, nodes } = this;
       const isQuiet =
-        this.disturbances === 0 && members.length === nodes.length && nodes.every((node) => !world.isPaused(node));
+        this.havoc.cuts + this.leaving === 0 &&
+        members.length === nodes.length &&
+        nodes.every((node) => !world.isPaused(node));
       if (isQuiet && isHealthy(members, this.settings.replicas)) return world.nowMs - sinceMs;
       world.run(LOOK_MS);
     }
@@ -343,7 +326,9 @@ class CopyNemesis {
 
   /** Looks at the views of all nodes, again and again. */
   private look(): void {
-    for (const fault of disagreements(this.keepersOf(this.nodes))) this.faults.add(fault);
+    const keepers = this.keepersOf(this.nodes);
+    for (const fault of disagreements(keepers)) this.faults.add(fault);
+    this.watch.look(keepers);
     this.world.after(LOOK_MS, () => this.look());
   }
 
@@ -352,10 +337,24 @@ class CopyNemesis {
     if (healedMs !== undefined) {
       for (const fault of uneven(members, clients.keys, settings.replicas)) this.faults.add(fault);
     }
+    const offsetOf = (addr: string) => this.offsets.get(addr) ?? 0;
+    const found = [...misjudged(members, offsetOf, settings.maxDriftMs), ...this.watch.misread(clients.operations)];
+    for (const fault of [...unfounded(clients.operations), ...this.watch.faults, ...found]) this.faults.add(fault);
     for (const fault of unlinearizable(clients.operations, this.lost)) this.faults.add(fault);
     const { seed } = this.options;
-    const { kind, acts, reports } = this;
+    const { kind, acts, reports, skewed, watch } = this;
     const { events } = this.world;
-    return { seed, kind, events, acts, operations: clients.operations, reports, healedMs, faults: [...this.faults] };
+    return {
+      seed,
+      kind,
+      events,
+      acts,
+      operations: clients.operations,
+      reports,
+      skewed,
+      gone: watch.gone,
+      healedMs,
+      faults: [...this.faults],
+    };
   }
 }

@@ -4,6 +4,7 @@
 import type { KeyId } from '../../chord/id';
 import type { Peer } from '../../chord/peer';
 import type { SyncAnswer, SyncQuestion } from '../../protocol/rpc-sync';
+import { recordsBytes } from '../../protocol/rpc-sync-bytes';
 import {
   type Agreed,
   duePairs,
@@ -14,7 +15,9 @@ import {
   type Schedule,
   withArcs,
   withBegun,
+  withDue,
   withEnded,
+  withWaiting,
 } from '../../replication/anti-entropy';
 import {
   type Comparison,
@@ -30,22 +33,29 @@ import { type JobEvent, jobOf, type JobState, stepSync } from '../../replication
 import type { SyncJob } from '../../replication/views-protocol';
 import { unreachable } from '../../unreachable';
 import type { AskOutcome } from '../packet';
+import { CopyPace } from './copy-pace';
 import type { KeptNode } from './copy-world';
 
 const JOBS_MAX = 2;
 const RECORDS_TIMEOUT_MS = 5000;
 const QUESTION_TIMEOUT_MS = 1000;
+/** What has not gone on for so long has got lost in the node itself. */
+const LOST_MS = 10_000;
 
 /** The jobs and the comparisons of one node. */
 export class CopySyncer {
-  private readonly jobs = new Map<number, JobState>();
+  private readonly jobs = new Map<number, Job>();
   private waiting: readonly SyncJob[] = [];
   private schedule: Schedule;
   private holdings: Holdings | undefined;
-  private readonly running = new Map<string, { readonly pair: Pair; readonly comparison: Comparison }>();
+  private readonly running = new Map<string, Running>();
+  private readonly syncPace: CopyPace;
+  private readonly repairPace: CopyPace;
 
   constructor(private readonly keeper: KeptNode) {
     this.schedule = idleSchedule(keeper.world.settings.antiEntropyIntervalMs);
+    this.syncPace = new CopyPace(keeper, 'sync');
+    this.repairPace = new CopyPace(keeper, 'repair');
   }
 
   /** Begins a job, now or when there is room. */
@@ -60,10 +70,20 @@ export class CopySyncer {
     this.beginNext();
   }
 
-  /** Compares what is due. */
+  /** All arcs that this node leads are to be compared with this member soon. */
+  due(member: Peer): void {
+    this.schedule = withDue(this.schedule, this.keeper.nowMs, member);
+  }
+
+  /** Compares what is due. What has not gone on for too long has failed. */
   tick(): void {
     const { keeper } = this;
     const { views, nowMs } = keeper;
+    for (const [id, { sinceMs }] of this.jobs)
+      if (nowMs - sinceMs >= LOST_MS) this.stepJob(id, { type: 'failed', isLost: false });
+    if (keeper.world.settings.leftOut.includes('comparing')) return;
+    for (const { pair, comparison, sinceMs } of this.running.values())
+      if (nowMs - sinceMs >= LOST_MS) this.end(pair, comparison, { type: 'failed' });
     if (views.holdings !== this.holdings) {
       this.holdings = views.holdings;
       const [schedule, agreed] = withArcs(this.schedule, ledArcs(views), nowMs);
@@ -74,7 +94,8 @@ export class CopySyncer {
     }
     for (const pair of duePairs(this.schedule, nowMs)) {
       this.schedule = withBegun(this.schedule, pair.key, { monotonicMs: nowMs, systemMs: keeper.systemMs });
-      this.running.set(pair.key, { pair, comparison: comparisonOf(pair, horizonOf(this.schedule, pair)) });
+      const comparison = comparisonOf(pair, horizonOf(this.schedule, pair));
+      this.running.set(pair.key, { pair, comparison, sinceMs: nowMs });
       this.compare(pair.key, { type: 'begun' });
     }
   }
@@ -86,7 +107,8 @@ export class CopySyncer {
       const [job, ...rest] = this.waiting;
       if (job === undefined) return;
       this.waiting = rest;
-      this.jobs.set(job.id, jobOf(job, this.keeper.nowMs, this.keeper.memory));
+      const { nowMs, memory } = this.keeper;
+      this.jobs.set(job.id, { state: jobOf(job, nowMs, memory), sinceMs: nowMs });
       this.stepJob(job.id, { type: 'begun' });
     }
   }
@@ -95,23 +117,24 @@ export class CopySyncer {
     const before = this.jobs.get(id);
     if (before === undefined) return;
     const { keeper } = this;
-    const [state, effect] = stepSync(before, event, keeper.target, keeper);
-    this.jobs.set(id, state);
-    const isCurrent = () => this.jobs.get(id) === state;
+    const [state, effect] = stepSync(before.state, event, keeper.target, keeper);
+    const job: Job = { state, sinceMs: keeper.nowMs };
+    this.jobs.set(id, job);
+    const go = (next: JobEvent) => {
+      if (this.jobs.get(id) === job) this.stepJob(id, next);
+    };
     switch (effect.type) {
       case 'ask': {
         const { source } = state.job;
+        const { pauseMs } = this.syncPace;
+        if (pauseMs > 0) return void keeper.host.after(pauseMs, () => go({ type: 'woken' }));
         return this.ask(source, effect.question, (answer) => {
-          if (!isCurrent()) return;
-          if (answer) this.stepJob(id, { type: 'answered', answer });
-          else this.stepJob(id, { type: 'failed', isLost: !keeper.host.isTrusted(source) });
+          if (answer) this.syncPace.take(bytesIn(answer));
+          go(answer ? { type: 'answered', answer } : { type: 'failed', isLost: !keeper.host.isTrusted(source) });
         });
       }
       case 'wait':
-        keeper.host.after(effect.ms, () => {
-          if (isCurrent()) this.stepJob(id, { type: 'woken' });
-        });
-        return undefined;
+        return void keeper.host.after(effect.ms, () => go({ type: 'woken' }));
       case 'ended':
         this.jobs.delete(id);
         if (effect.outcome === 'done')
@@ -139,18 +162,23 @@ export class CopySyncer {
       systemMs,
       forgottenBeforeMs,
     });
-    this.running.set(key, { pair, comparison });
-    const isCurrent = () => this.running.get(key)?.comparison === comparison;
+    const now: Running = { pair, comparison, sinceMs: keeper.nowMs };
+    this.running.set(key, now);
+    const go = (next: ComparisonEvent) => {
+      if (this.running.get(key) === now) this.compare(key, next);
+    };
     switch (effect.type) {
       case 'ask':
-        return this.ask(pair.member, effect.question, (answer) => {
-          if (!isCurrent()) return;
-          if (answer) this.compare(key, { type: 'answered', answer });
-          else this.end(pair, comparison, { type: 'failed' });
+        return this.askMember(now, effect.question, (answer) => {
+          if (answer) return go({ type: 'answered', answer });
+          if (this.running.get(key) === now) this.end(pair, comparison, { type: 'failed' });
         });
       case 'wait':
+        this.schedule = withWaiting(this.schedule, key, true);
         keeper.host.after(effect.ms, () => {
-          if (isCurrent()) this.compare(key, { type: 'woken' });
+          if (this.running.get(key) !== now) return;
+          this.schedule = withWaiting(this.schedule, key, false);
+          go({ type: 'woken' });
         });
         return undefined;
       case 'ended':
@@ -158,6 +186,27 @@ export class CopySyncer {
       default:
         return unreachable(effect);
     }
+  }
+
+  /** Now, or as soon as it may. */
+  private askMember(running: Running, question: SyncQuestion, done: (answer: SyncAnswer | undefined) => void): void {
+    const { host } = this.keeper;
+    const { pair } = running;
+    const { pauseMs } = this.repairPace;
+    const bytes = question.type === 'push' ? recordsBytes(question.records) : 0;
+    this.repairPace.reserve(bytes);
+    const ask = () => {
+      this.repairPace.carried(bytes);
+      this.ask(pair.member, question, (answer) => {
+        if (answer?.type === 'records') this.repairPace.take(recordsBytes(answer.records));
+        done(answer);
+      });
+    };
+    if (question.type === 'ranges' || pauseMs === 0) return ask();
+    host.after(pauseMs, () => {
+      if (this.running.get(pair.key) !== running) return;
+      ask();
+    });
   }
 
   private end(pair: Pair, comparison: Comparison, outcome: ComparisonOutcome): void {
@@ -186,6 +235,23 @@ export class CopySyncer {
       done(answerIn(outcome)),
     );
   }
+}
+
+/** What is on its way for one job. */
+interface Job {
+  readonly state: JobState;
+  /** When it last went on. */
+  readonly sinceMs: number;
+}
+
+interface Running {
+  readonly pair: Pair;
+  readonly comparison: Comparison;
+  readonly sinceMs: number;
+}
+
+function bytesIn(answer: SyncAnswer): number {
+  return answer.type === 'chunk' || answer.type === 'records' ? recordsBytes(answer.records) : 0;
 }
 
 /** A link lets nothing through but an answer to what was asked. */

@@ -1,13 +1,31 @@
 /** What keeps copies in a simulated node finds around it, besides the node itself. */
+import type { KeyId } from '../../chord/id';
 import type { Peer } from '../../chord/peer';
 import type { Range } from '../../chord/range';
+import { HINTS_MAX } from '../../replication/hints';
 import type { Horizons } from '../../replication/horizons';
 import type { Memory } from '../../replication/sync-job';
 import type { Writers } from '../../replication/version';
 import type { Views } from '../../replication/views';
 import type { ViewsEvent, ViewsReport } from '../../replication/views-protocol';
 import type { Target } from '../../store/local-write';
+import type { Record } from '../../store/record';
 import type { KeeperHost } from '../surroundings';
+
+/** What a node can be made to do without, to see what comes of that. */
+export type LeftOut =
+  /** Whoever missed a write is not reminded of it. */
+  | 'hints'
+  /** Replicas of an arc are never compared. */
+  | 'comparing'
+  /** Records travel as fast as they can. */
+  | 'throttle'
+  /** A node orders writes by whatever its clock shows. */
+  | 'clock_watch'
+  /** Deletions are forgotten by their age alone. */
+  | 'horizons'
+  /** What is marked as eventual is kept, and taken in from anybody, however old it is. */
+  | 'keeping_out';
 
 /** How copies are kept: see src/config.ts. */
 export interface CopySettings {
@@ -15,23 +33,32 @@ export interface CopySettings {
   readonly maxDriftMs: number;
   readonly antiEntropyIntervalMs: number;
   readonly tombstoneGraceMs: number;
-  /** Whether deletions are forgotten by their age alone: to see what comes of that. */
-  readonly forgetsBlindly: boolean;
+  readonly hintTtlMs: number;
+  /** Most hints for one member. */
+  readonly hintsMax: number;
+  readonly cleanUpDelayMs: number;
+  /** How fast a node fetches arcs, mends what differs, and tells others what they have missed. */
+  readonly bytesPerSecond: { readonly [what in Carried]: number };
   /** Whether values count as written in eventual mode, though they are written by quorum: whoever has them keeps them. */
   readonly marksEventual: boolean;
-  /** Whether whatever is so marked is kept, and taken in from anybody, however old it is: to see what comes of that. */
-  readonly admitsForgotten: boolean;
+  readonly leftOut: readonly LeftOut[];
 }
+
+/** For what records travel behind the requests of clients. */
+export type Carried = 'sync' | 'repair' | 'hints';
 
 /** What a real node does, but for times that are too long to be waited for. */
 export const COPY_SETTINGS: CopySettings = {
   replicas: 3,
   maxDriftMs: 1000,
   antiEntropyIntervalMs: 3000,
-  tombstoneGraceMs: 4000,
-  forgetsBlindly: false,
+  tombstoneGraceMs: 20_000,
+  hintTtlMs: 60_000,
+  hintsMax: HINTS_MAX,
+  cleanUpDelayMs: 1000,
+  bytesPerSecond: { sync: 20_000_000, repair: 4_000_000, hints: 4_000_000 },
   marksEventual: false,
-  admitsForgotten: false,
+  leftOut: [],
 };
 
 /** A world in which nodes keep copies. */
@@ -44,6 +71,12 @@ export interface CopyWorld {
   systemMs(self: Peer): number;
   /** From 0 up to 1. */
   random(): number;
+  /** A node has put a write into its own table, in a version that it has just minted. */
+  written(record: Record, self: Peer): void;
+  /** So many bytes of records have been sent or have come. */
+  carried(what: Carried, bytes: number, self: Peer): void;
+  /** A node has found out that its clock is wrong, or right again. */
+  clockJudged(isSkewed: boolean, self: Peer): void;
   /** Something that an operator would want to know. */
   report(event: ViewsReport, self: Peer, arc: Range): void;
 }
@@ -66,6 +99,10 @@ export interface KeptNode {
   readonly systemMs: number;
   /** How long a write that is read now may have waited already. */
   readonly waitedMs: number;
+  /** Whether it knows that its clock is too far from the others' to order writes by. */
+  readonly isSkewed: boolean;
+  /** A member has missed a write of this key. */
+  hint(to: Peer, key: KeyId): void;
   /** Something has happened that matters to its views. */
   happened(event: ViewsEvent): void;
   /** The replicas of an arc agree up to then. */

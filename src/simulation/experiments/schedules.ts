@@ -4,7 +4,8 @@
  */
 import { judged, type Options, type Report, round, type Row } from '../report';
 import type { Watched } from '../ring-watch';
-import { type Act, isWell, kindOf, runSchedule, type ScheduleKind, type ScheduleOutcome } from '../schedule';
+import { type Act, kindOf, type ScheduleKind } from '../havoc';
+import { isWell, runSchedule, type ScheduleOutcome } from '../schedule';
 
 const PROPERTIES: readonly Watched[] = [
   'OneLiveSuccessor',
