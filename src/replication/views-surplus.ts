@@ -67,9 +67,15 @@ function askPrimary(before: Views, surplus: Surplus, now: Now): Outcome {
   });
 }
 
-/** Whoever led the arc leads it no more: another member of its view, or the successor, may know who does now. */
+/**
+ * Whoever led the arc leads it no more: another member of its view, or the successor, may know who does now. Where all of
+ * them have begun anew since, anybody may, as they are.
+ */
 function lookElsewhere(state: Views, view: View, arc: Range, now: Now): Outcome {
-  const others = [...view.members, ...state.ring.successors.slice(0, 1)].filter(({ id }) => id !== view.primary);
+  const isOther = (peer: Peer) => peer.id !== view.primary && peer.id !== state.self.id && !isOut(state, peer);
+  const members = view.members.filter(isOther);
+  const successors = state.ring.successors.slice(0, 1).filter(isOther);
+  const others = members.length > 0 ? [...members, ...successors] : acquaintances(state);
   return lookAnywhere(state, arc, others, now);
 }
 

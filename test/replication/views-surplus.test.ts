@@ -67,6 +67,22 @@ describe('what is left over', () => {
     expect(one.asks('clean_up')).toEqual([C]);
   });
 
+  it('is asked about at whoever has begun anew, when nobody of its view is left', () => {
+    const one = surplus();
+    const anew = { ...B, inc: B.inc + 1n };
+    one.ring(A, anew);
+    one.asked(anew, { type: 'view_get', arc: own.arc });
+    for (const { id, inc } of [C, D]) one.views = { ...one.views, gone: new Map(one.views.gone).set(id, inc) };
+    one.pass(30_500);
+    const isAbout = ({ question }: { question: { readonly type: string } }) =>
+      question.type === 'view_get' && 'arc' in question && JSON.stringify(question.arc) === JSON.stringify(own.arc);
+    expect(one.open().filter(isAbout).at(-1)?.to).toEqual(anew);
+    const newest = view(own.arc, 12, [anew]);
+    one.answerAll(({ type }) => (type === 'view_get' ? { type: 'views', views: [newest] } : undefined));
+    one.pass(2500);
+    expect(one.asks('clean_up')).toEqual([anew]);
+  });
+
   it('is asked about at whoever may know, when this node has never been a member of its arc', () => {
     const one = new OneNode(A).ring(A, B, C, D, peer('9'));
     const listened = arc('3', '5');
