@@ -12,6 +12,7 @@
  */
 import { Child } from './child';
 import { type Figure, figure, median } from './figures';
+import { measureKills } from './kill-bench';
 import type { Load, Outcome } from './load-generator';
 import { type Plan, progress } from './plan';
 import { getJson, portOf, type RingNode, startRing, untilSettled, untilWhole, withRing } from './ring-nodes';
@@ -23,7 +24,7 @@ const GOAL = 'the goal';
 
 /** Measures everything that is said above. */
 export async function measureRings(plan: Plan): Promise<Figure[]> {
-  return [...(await throughThree(plan)), ...(await wholeness(plan))];
+  return [...(await throughThree(plan)), ...(await wholeness(plan)), ...(await measureKills(PART))];
 }
 
 // Requests through a ring
