@@ -21,6 +21,7 @@ import {
   type Outcome,
   quiet,
   report,
+  withoutSurplus,
   withSurplus,
 } from './views-changes';
 import type { Attempt } from './views-attempt';
@@ -88,7 +89,10 @@ export function listen(before: Views, source: Peer, arc: Range, epoch: Epoch, { 
   );
   if (same?.job !== undefined) return quiet(before);
   const replaced = before.lessons.filter((lesson) => isListening(lesson) && rangesOverlap(lesson.arc, arc));
-  return andThen(cancel(before, replaced), (state) => {
+  // What was fetched before, and is no part of this arc, is not needed here.
+  const left = withLeftovers(before, replaced, nowMs);
+  const noted = replaced.length === 0 ? before : { ...left, surplus: withoutSurplus(left.surplus, arc) };
+  return andThen(cancel(noted, replaced), (state) => {
     const lesson = newLesson('listen', { arc, epoch, sources: [source], needed: 1, nowMs });
     return quiet({ ...state, lessons: [...state.lessons, lesson] });
   });

@@ -113,6 +113,15 @@ describe('what is left over', () => {
     expect(one.asks('clean_up')).toEqual([B]);
   });
 
+  it('is also what was fetched of an arc, when this node is then to fetch only a part of it', () => {
+    const one = new OneNode(A).ring(A, B, C, D, peer('9'));
+    one.asked(C, { type: 'invite', arc: arc('3', '5'), epoch: { n: 4, by: C.inc } });
+    one.tell({ type: 'synced', job: 1, outcome: 'done' });
+    one.asked(C, { type: 'invite', arc: arc('4', '5'), epoch: { n: 5, by: C.inc } });
+    expect(one.views.lessons).toMatchObject([{ arc: arc('4', '5') }]);
+    expect(one.views.surplus).toMatchObject([{ arc: arc('3', '4') }]);
+  });
+
   it('stays when this node becomes a member again', () => {
     const one = surplus();
     one.asked(B, { type: 'view_new', view: view(own.arc, 11, [B, C, A]) });
