@@ -70,7 +70,11 @@ export function namespacesProblem(): string | undefined {
     ip(`link add ${name} type bridge`);
     return undefined;
   } catch (error) {
-    return `Cannot make network namespaces: ${error instanceof Error ? (error.message.split('\n').at(-2) ?? '') : ''}`;
+    // The last line is the program's own.
+    const lines = String(error)
+      .split('\n')
+      .filter((line) => line !== '');
+    return `Cannot make network namespaces: ${lines.at(-1) ?? ''}`;
   } finally {
     tryIp(`link del ${name}`);
     tryIp(`netns del ${name}`);
