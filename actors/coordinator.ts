@@ -41,7 +41,8 @@ import {
 import { KeyOrder } from './key-order';
 import type { Lookups } from './lookups';
 import type { RpcOutcome } from './peer-link';
-import { LOST_MS, Quorums, type Replicas } from './quorums';
+import { LOST_MS, Quorums } from './quorums';
+import type { Replicas } from './replicas';
 import { type Neighbourhood, placeOf } from './placing';
 import { isCopyHere, type Tables, Turn } from './turn';
 import { answerWitnessed, keepMinted } from './witnessed';

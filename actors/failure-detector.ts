@@ -11,6 +11,7 @@
  */
 import type { Peer } from '../src/chord/peer';
 import {
+  isDead,
   nextTickMs,
   startSuspicion,
   stepSuspicion,
@@ -159,7 +160,13 @@ function publish({ suspicion, clocks, args }: State): void {
 
 function step(event: SuspicionEvent, state: State, nowMs: number, self: Self<Info>): State {
   const [suspicion, effects] = stepSuspicion(state.suspicion, event, nowMs, state.args.random);
-  for (const effect of effects) perform(effect, self);
+  for (const effect of effects) {
+    // Whoever asks again about a dead one is told so each time; it is news once.
+    const isNews =
+      effect.type === 'verdict' && isDead(suspicion, effect.peer.id) && !isDead(state.suspicion, effect.peer.id);
+    if (isNews) self.runtime.logger.event('info', 'peer_dead', { peer: effect.peer.addr });
+    perform(effect, self);
+  }
   return { ...state, suspicion };
 }
 
@@ -174,7 +181,7 @@ function perform(effect: SuspicionEffect, self: Self<Info>): void {
       return peerLink.ask<Tag>(via, { type: 'ping_for', target }, { tag: { type: 'others', request }, timeoutMs });
     }
     case 'verdict':
-      return pass(effect.peer, effect.isAlive, self);
+      return pass(effect.peer, effect.isAlive);
     case 'suspected':
       return self.runtime.logger.event('debug', 'peer_suspected', { peer: effect.peer.addr });
     case 'cleared':
@@ -186,8 +193,7 @@ function perform(effect: SuspicionEffect, self: Self<Info>): void {
   }
 }
 
-function pass(peer: Peer, isAlive: boolean, self: Self<Info>): void {
-  if (!isAlive) self.runtime.logger.event('info', 'peer_dead', { peer: peer.addr });
+function pass(peer: Peer, isAlive: boolean): void {
   ringState.verdict(peer, isAlive);
   tellJury(peer, isAlive);
 }

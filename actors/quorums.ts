@@ -8,9 +8,7 @@
  * A request may have ended long before the last member has answered. Whoever missed a write is reminded of it later
  * (`hint`), and whoever turns out to have an older record is sent the newer one.
  */
-import type { KeyId, NodeId } from '../src/chord/id';
 import type { Peer } from '../src/chord/peer';
-import type { Range } from '../src/chord/range';
 import { EMPTY } from '../src/octets';
 import type { DataQuestion, Done, Minted } from '../src/protocol/rpc-data';
 import { packedOnce } from '../src/protocol/rpc-data-packed';
@@ -39,36 +37,13 @@ import { carryOut, found, isEventual } from '../src/store/local-coordinator';
 import { isLive, Record } from '../src/store/record';
 import type { Allowance } from './allowance';
 import { bytesOf, doneOf, type Errand, Tag } from './errand';
-import type { AskOptions, RpcOutcome } from './peer-link';
+import type { RpcOutcome } from './peer-link';
 import { readEventOf, writeEventOf } from './quorum-words';
+import type { Replicas } from './replicas';
 import type { Turn } from './turn';
 import { mintWitnessed } from './witnessed';
 
 // API
-
-/** What is needed of a node to speak with the other members of a view. */
-export interface Replicas {
-  /** Who this node is. */
-  readonly self: NodeId;
-  /** How many members a view must have for a quorum write to be begun. @default 1 */
-  readonly minReplicas?: number | undefined;
-  /** Whether this node's clock is too far from the others' to order writes by. @default it is not */
-  readonly isSkewed?: () => boolean;
-  /** Whether a member answers as it should: whoever is slow is asked last. */
-  readonly isTrusted: (peer: Peer) => boolean;
-  /** Whether it has not been found dead: whoever is only slow, as on a busy machine, still counts. */
-  readonly isAlive: (peer: Peer) => boolean;
-  /** Asks another node; the outcome comes to the running process. */
-  ask(to: Peer, question: DataQuestion, options: AskOptions<Tag> & { readonly timeoutMs: number }): void;
-  /** A member has missed a write of this key. */
-  hint(to: Peer, key: KeyId): void;
-  /** A call has shown that this view exists. */
-  heardOf(view: View): void;
-  /** A call has shown that this member has missed the view of this arc. */
-  unaware(peer: Peer, arc: Range): void;
-  /** From 0 up to 1. */
-  random(): number;
-}
 
 /** What becomes of an errand. */
 export interface Reports {

@@ -17,7 +17,7 @@ import type { View } from '../src/replication/view';
 import { carryOut, found } from '../src/store/local-coordinator';
 import { isLive, Record } from '../src/store/record';
 import { doneOf, type Errand } from './errand';
-import type { Replicas } from './quorums';
+import type { Replicas } from './replicas';
 import type { Turn } from './turn';
 
 /** A record that was just made, and who is to have it besides this node and the witness. */

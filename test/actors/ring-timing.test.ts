@@ -138,6 +138,9 @@ describe('failure-detector', () => {
         expect(verdicts[0]?.atMs).toBeLessThan(1000);
         // As long as it is somebody's neighbour, it is looked after again.
         for (const verdict of verdicts) expect(verdict).toMatchObject({ peer: C, isAlive: false });
+        // The log tells it once, however often somebody asks.
+        expect(verdicts.length).toBeGreaterThan(1);
+        expect(world.reports.filter((report) => JSON.stringify(report).includes('peer_dead'))).toHaveLength(1);
         const trusted = [A, C, D].map(({ id }) => world.runtime.run(() => health.isTrusted(id)));
         expect(trusted).toEqual([true, false, true]);
         world.runtime.run(() => health.heard(C, 1));
