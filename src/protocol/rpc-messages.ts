@@ -103,6 +103,7 @@ export const METHODS = {
   view_new: 'asked',
   view_get: 'asked',
   view_voter: 'asked',
+  view_blocked: 'asked',
   invite: 'asked',
   depart: 'asked',
   death_of: 'asked',

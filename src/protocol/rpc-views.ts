@@ -6,6 +6,7 @@
  *   view_new     [view]                                      ["adopted"] | nack
  *   view_get     [arc]                                       ["views", views]
  *   view_voter   [arc, epoch]                                ["noted"] | stale
+ *   view_blocked [arc, epoch, promised: epoch]               ["noted"] | stale
  *   invite       [arc, epoch]                                ["accepted"] | ["busy"]
  *   depart       nil                                         ["noted"]
  *   death_of     peer                                        ["dead"] | ["unknown"]
@@ -78,6 +79,14 @@ export interface ViewVoter {
   readonly epoch: Epoch;
 }
 
+/** I have promised something newer than this view of yours, of which nothing has come: I can only learn in one that is newer still. */
+export interface ViewBlocked {
+  readonly type: 'view_blocked';
+  readonly arc: Range;
+  readonly epoch: Epoch;
+  readonly promised: Epoch;
+}
+
 /** Come and fetch this arc from me, so that you can become a member of its next view. */
 export interface Invite {
   readonly type: 'invite';
@@ -104,7 +113,7 @@ export interface CleanUp {
 }
 
 /** What nodes ask each other about views. */
-export type ViewQuestion = Seal | ViewNew | ViewGet | ViewVoter | Invite | Depart | DeathOf | CleanUp;
+export type ViewQuestion = Seal | ViewNew | ViewGet | ViewVoter | ViewBlocked | Invite | Depart | DeathOf | CleanUp;
 
 /** A promise, and all that this node knows about the arc; parts of which it knows nothing are left out. */
 export interface Sealed {
@@ -139,6 +148,7 @@ export interface ViewAnswersTo {
   readonly view_new: { readonly type: 'adopted' } | Nack;
   readonly view_get: KnownViews;
   readonly view_voter: { readonly type: 'noted' } | Stale;
+  readonly view_blocked: { readonly type: 'noted' } | Stale;
   readonly invite: { readonly type: 'accepted' } | { readonly type: 'busy' };
   readonly depart: { readonly type: 'noted' };
   readonly death_of: { readonly type: 'dead' } | { readonly type: 'unknown' };
@@ -174,6 +184,8 @@ export function viewQuestionBody(question: ViewQuestion): RpcValue {
     case 'invite':
     case 'clean_up':
       return [arcValue(question.arc), epochValue(question.epoch)];
+    case 'view_blocked':
+      return [arcValue(question.arc), epochValue(question.epoch), epochValue(question.promised)];
     case 'depart':
       return null;
     case 'death_of':
@@ -185,7 +197,7 @@ export function viewQuestionBody(question: ViewQuestion): RpcValue {
 
 /** The question that a body holds; undefined where it holds none of this type. */
 export function viewQuestionIn(type: ViewQuestion['type'], body: RpcValue, writers: Writers): ViewQuestion | undefined {
-  const [first, second] = placesIn(body) ?? [];
+  const [first, second, third] = placesIn(body) ?? [];
   switch (type) {
     case 'seal':
       return sealIn(placesIn(body) ?? []);
@@ -203,6 +215,11 @@ export function viewQuestionIn(type: ViewQuestion['type'], body: RpcValue, write
       const arc = arcIn(first);
       const epoch = epochIn(second);
       return arc && epoch && { type, arc, epoch };
+    }
+    case 'view_blocked': {
+      const arc = arcIn(first);
+      const [epoch, promised] = [epochIn(second), epochIn(third)];
+      return arc && epoch && promised && { type, arc, epoch, promised };
     }
     case 'depart':
       return body === null ? { type } : undefined;
@@ -266,10 +283,8 @@ export const VIEW_ANSWERS: {
     const views = type === 'views' ? listIn(first, PIECES_MAX, (each) => viewIn(each, writers)) : undefined;
     return views && { type: 'views', views };
   },
-  view_voter(type, places, writers) {
-    if (type === 'noted') return { type };
-    return type === 'stale' ? staleIn(places, writers) : undefined;
-  },
+  view_voter: notedIn,
+  view_blocked: notedIn,
   invite: (type) => (type === 'accepted' || type === 'busy' ? { type } : undefined),
   depart: (type) => (type === 'noted' ? { type } : undefined),
   death_of: (type) => (type === 'dead' || type === 'unknown' ? { type } : undefined),
@@ -278,6 +293,11 @@ export const VIEW_ANSWERS: {
     return type === 'stale' ? staleIn(places, writers) : undefined;
   },
 };
+
+function notedIn(type: Place, places: Places, writers: Writers): { readonly type: 'noted' } | Stale | undefined {
+  if (type === 'noted') return { type };
+  return type === 'stale' ? staleIn(places, writers) : undefined;
+}
 
 function sealedIn(type: Place, [first, second]: Places, writers: Writers): Sealed | undefined {
   const pieces = type === 'sealed' ? listIn(first, PIECES_MAX, (each) => pieceIn(each, writers)) : undefined;

@@ -29,11 +29,12 @@ import {
   inviteWhenDue,
   listenerSeen,
 } from './views-newcomers';
+import { sayWhatIsBlocked } from './views-checking';
 import { create, looked, mindOrphans, moveOut } from './views-orphans';
 import { askedOfDeath, probeAnswered, probeFailed, tryWhenDue, witnessed } from './views-proofs';
 import type { ViewsEvent, ViewsQuestion } from './views-protocol';
 import { askedToForget, cleanUpAnswered, cleanUpWhenDue, wasDropped, wasNotDropped } from './views-surplus';
-import { agreed, askedToNote, makeAware, tellWhenDue, toldAnswered } from './views-telling';
+import { agreed, askedToMakeAgain, askedToNote, makeAware, tellWhenDue, toldAnswered } from './views-telling';
 
 /** How many nodes that have been called dead are remembered. */
 const REMEMBERED_MAX = 256;
@@ -70,9 +71,7 @@ function withFewer(state: Views): Views {
 function handle(state: Views, event: ViewsEvent, now: Now): Outcome {
   switch (event.type) {
     case 'tick':
-      return andThen(giveUpLost(beat(state, now.nowMs), now), (next) =>
-        cleanUpWhenDue(forgetDeparted(withFewer(next), now), now),
-      );
+      return ticked(state, now);
     case 'ring':
       return quiet([event.ring.predecessor, ...event.ring.successors].reduce(meet, { ...state, ring: event.ring }));
     case 'verdict':
@@ -107,6 +106,13 @@ function handle(state: Views, event: ViewsEvent, now: Now): Outcome {
     default:
       return unreachable(event);
   }
+}
+
+function ticked(before: Views, now: Now): Outcome {
+  const outcome = andThen(giveUpLost(beat(before, now.nowMs), now), (state) =>
+    cleanUpWhenDue(forgetDeparted(withFewer(state), now), now),
+  );
+  return andThen(outcome, (state) => sayWhatIsBlocked(state, now));
 }
 
 /** What has become due. */
@@ -170,6 +176,8 @@ function asked(state: Views, from: Peer, question: ViewsQuestion, now: Now): Out
       return answer(state, { type: 'views', views: viewsIn(state.holdings, question.arc) });
     case 'view_voter':
       return askedToNote(state, from, question.arc, question.epoch, now);
+    case 'view_blocked':
+      return askedToMakeAgain(state, from, question, now);
     case 'invite':
       return askedToCome(state, from, question, now);
     case 'depart':

@@ -4,7 +4,7 @@
  */
 import type { Peer } from '../chord/peer';
 import { type Range, rangesOverlap, withoutRange } from '../chord/range';
-import type { Nack, Stale } from '../protocol/rpc-views';
+import type { Nack, Stale, ViewBlocked } from '../protocol/rpc-views';
 import { compareEpochs, type Epoch } from './epoch';
 import { commonParts, type Holding, holdingsIn, isSealed, withPieces } from './holding';
 import { suspect } from './views-proofs';
@@ -97,7 +97,12 @@ function isSilentFor({ leads }: Views, { epoch, untilMs }: Tell, { nowMs }: Now)
  * A member has promised something newer, of which nothing has come: it can only take part in a view that is newer
  * still. This node promises itself one, and so makes the view again.
  */
-function makeAgain(state: Views, { to, arc, epoch }: Tell, promised: Epoch, { nowMs }: Now): Views {
+function makeAgain(
+  state: Views,
+  { to, arc, epoch }: Pick<Tell, 'to' | 'arc' | 'epoch'>,
+  promised: Epoch,
+  { nowMs }: Now,
+): Views {
   const isFresh = state.leads.some(
     (lead) =>
       compareEpochs(lead.epoch, epoch) === 0 && rangesOverlap(lead.arc, arc) && nowMs - lead.sinceMs < REFUSED_MS,
@@ -112,6 +117,13 @@ function makeAgain(state: Views, { to, arc, epoch }: Tell, promised: Epoch, { no
       pieces.map((piece) => ({ ...piece, promised: newer })),
     ),
   };
+}
+
+/** A learner says that it has promised something newer: until there is a view above that, it can learn nothing. */
+export function askedToMakeAgain(before: Views, from: Peer, { arc, epoch, promised }: ViewBlocked, now: Now): Outcome {
+  const isHere = led(before, arc, epoch).some(({ view }) => view && isMember(view, from));
+  if (!isHere) return answer(before, stale(before, arc));
+  return answer(makeAgain(meetEpoch(before, promised), { to: from, arc, epoch }, promised, now), { type: 'noted' });
 }
 
 /** A member says that it votes: everybody should know. */

@@ -152,6 +152,7 @@ const viewQuestions: fc.Arbitrary<ViewQuestion> = fc.oneof(
     type: fc.constantFrom<'view_voter' | 'invite' | 'clean_up'>('view_voter', 'invite', 'clean_up'),
     ...under,
   }),
+  fc.record({ type: type('view_blocked'), arc: arcs, epoch: epochs, promised: epochs }),
   fc.constant<ViewQuestion>({ type: 'depart' }),
   fc.record({ type: type('death_of'), target: peers }),
 );
@@ -326,6 +327,7 @@ export const answers: { readonly [Method in keyof AnswersTo]: fc.Arbitrary<Answe
   view_new: fc.oneof(nack, fc.constant({ type: 'adopted' as const })),
   view_get: fc.record({ type: type('views'), views: fc.array(views, { maxLength: 4 }) }),
   view_voter: fc.oneof(stale, fc.constant({ type: 'noted' as const })),
+  view_blocked: fc.oneof(stale, fc.constant({ type: 'noted' as const })),
   invite: fc.constantFrom({ type: 'accepted' as const }, { type: 'busy' as const }),
   depart: fc.constant({ type: 'noted' as const }),
   death_of: fc.constantFrom({ type: 'dead' as const }, { type: 'unknown' as const }),

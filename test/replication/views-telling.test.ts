@@ -54,6 +54,23 @@ describe('telling', () => {
     expect(viewsKnown(one.views, own.arc)).toMatchObject([{ members: [A, B] }]);
   });
 
+  it('makes a view again for a learner that has promised something newer, of which nothing has come', () => {
+    const one = leader(view(own.arc, 4, [A, B, C], { voters: [A.id, B.id] }));
+    const blocked = { type: 'view_blocked', arc: own.arc, epoch: own.epoch, promised: { n: 30, by: C.inc } } as const;
+    one.pass(2000);
+    expect(one.asks('seal')).toEqual([]);
+    expect(one.asked(D, blocked)).toMatchObject({ answer: { type: 'stale' } });
+    expect(one.asked(C, { ...blocked, promised: own.epoch })).toMatchObject({ answer: { type: 'noted' } });
+    one.pass(200);
+    expect(one.asks('seal')).toEqual([]);
+    expect(one.asked(C, blocked)).toMatchObject({ answer: { type: 'noted' } });
+    one.pass(200);
+    one.answerAll(agree(own));
+    one.pass(200);
+    const [made] = viewsKnown(one.views, own.arc);
+    expect(made?.epoch.n).toBeGreaterThan(30);
+  });
+
   it('repeats itself until it is heard, and tells members that have missed something', () => {
     const one = leader();
     one.tell({ type: 'unaware', peer: B, arc: own.arc });
