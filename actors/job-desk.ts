@@ -143,7 +143,8 @@ export class JobDesk {
         this.dropped += dropped;
         // Whoever has all of it must know as well what is too old to come in.
         if (effect.outcome === 'done')
-          for (const { arc, horizonMs } of memory.horizons) around.raiseHorizon(arc, horizonMs);
+          for (const { arc, horizonMs } of memory.horizons)
+            around.raiseHorizon(arc, horizonMs, this.out.self.systemMs());
         around.handoff.synced(id, effect.outcome);
         return this.beginNext();
       default:

@@ -14,18 +14,21 @@ import type { Peer } from '../src/chord/peer';
 import type { NodeSettings } from '../src/config';
 import { ets, type GenServer, genServer, type Handled, nameOf, noReply, type Self, started } from '../src/otp';
 import type { Range } from '../src/chord/range';
+import { latestNowMs } from '../src/replication/clock-watch';
 import {
+  credible,
   forgetDead,
   type Horizons,
   isForgotten as wasForgotten,
   NO_HORIZONS,
-  withHorizon,
+  withCredible,
 } from '../src/replication/horizons';
 import { HybridClock } from '../src/replication/hybrid-clock';
 import { type Writers, writerId } from '../src/replication/version';
 import type { Target } from '../src/store/local-write';
 import { MemoryTable } from '../src/store/memory-table';
 import type { Record } from '../src/store/record';
+import * as health from './health';
 import * as keptTable from './kept-table';
 import { registered } from './registered';
 
@@ -66,12 +69,12 @@ export function isForgotten(record: Record): boolean {
 /** How many records have not been taken in because of that. */
 export const refused = (): number => ets.find(TABLE, 'store')?.refused.count ?? 0;
 
-/** The replicas of an arc have been found to agree up to then, or whoever leads it says so. */
-export function raiseHorizon(arc: Range, horizonMs: number): void {
-  const row = ets.find(TABLE, 'store');
-  if (row === undefined) return;
-  const raised = withHorizon(row.horizons, arc, horizonMs);
-  if (raised !== row.horizons) ets.insert(TABLE, { ...row, horizons: raised });
+/**
+ * The replicas of an arc have been found to agree up to then, or whoever leads it says so. It is not believed where that is
+ * later than it can be now: `systemMs` is the time of day.
+ */
+export function raiseHorizon(arc: Range, horizonMs: number, systemMs: number): void {
+  change((known, latestMs) => withCredible(known, arc, horizonMs, latestMs), systemMs);
 }
 
 // State and messages
@@ -154,9 +157,17 @@ function newRow({ self: { id }, settings, writers, life }: Args, self: Self<Info
   return row;
 }
 
+function change(changed: (known: Horizons, latestMs: number) => Horizons, systemMs: number): void {
+  const row = ets.find(TABLE, 'store');
+  if (row === undefined) return;
+  const after = changed(row.horizons, latestNowMs(health.clockReading(), systemMs, row.clock.maxDriftMs));
+  if (after !== row.horizons) ets.insert(TABLE, { ...row, horizons: after });
+}
+
 /** Forgets the dead; as long as there are more to look at, the next slice follows soon. */
 function purge(state: State, self: Self<Info>): Handled<State> {
   const { row, graceMs, purgeFrom: from } = state;
+  change(credible, self.systemMs());
   const { next } = forgetDead(row.table, horizons(), { graceMs, looksMax: PURGE_SLICE, from });
   self.sendAfter(next === undefined ? PURGE_INTERVAL_MS : PURGE_PAUSE_MS, self.pid, { type: 'purge' });
   return noReply({ ...state, purgeFrom: next });

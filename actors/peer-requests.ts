@@ -50,7 +50,8 @@ export function answerReplica(
   if (isFetching && arcs.views.newcomers.some(({ peer }) => peer.id === from.id))
     handoff.listenerSeen(from, question.arc);
   // Only who leads an arc compares it, and it knows up to when all replicas agree.
-  if (question.type === 'ranges' && answer.type === 'compared') kvStore.raiseHorizon(question.arc, question.horizonMs);
+  if (question.type === 'ranges' && answer.type === 'compared')
+    kvStore.raiseHorizon(question.arc, question.horizonMs, systemMs);
   return answer;
 }
 

@@ -230,7 +230,7 @@ export class RepairDesk {
     this.rounds += 1;
     const [schedule, agreed] = withEnded(this.schedule, key, outcome, comparison, self.nowMs(), around.random());
     this.schedule = schedule;
-    around.raiseHorizon(arc, horizonOf(schedule, pair));
+    around.raiseHorizon(arc, horizonOf(schedule, pair), self.systemMs());
     if (outcome.type === 'stale') this.out.stale(member, pair, outcome.view);
     const { differences, fetched, pushed } = comparison;
     const isWhole = outcome.type === 'compared' && outcome.isWhole;

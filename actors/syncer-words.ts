@@ -26,8 +26,8 @@ export interface Surroundings {
   ask(to: Peer, question: SyncQuestion, options: { readonly tag: Tag; readonly timeoutMs: number | undefined }): void;
   /** Up to when replicas are known to agree, see src/replication/horizons.ts. */
   horizons(): Horizons;
-  /** The replicas of an arc have been found to agree up to then (Unix ms). */
-  raiseHorizon(arc: Range, horizonMs: number): void;
+  /** The replicas of an arc have been found to agree up to then (Unix ms, as is the time of day). */
+  raiseHorizon(arc: Range, horizonMs: number, systemMs: number): void;
   /** How many records were refused because their deletion may have been forgotten, by whatever serves other nodes. */
   refused(): number;
   /** Whether a node is taken for alive. */

@@ -82,6 +82,14 @@ export function readingOf({ neighbours, samples }: ClockWatch, maxDriftMs: numbe
   return { offsetMs, isSkewed: neighbours.length > 0 && apart > neighbours.length / 2 };
 }
 
+/**
+ * The latest that it can be now (Unix ms): by this node's clock or by its neighbours', whichever is earlier, and by what
+ * clocks may be apart.
+ */
+export function latestNowMs({ offsetMs = 0 }: ClockReading, systemMs: number, maxDriftMs: number): number {
+  return systemMs + Math.min(0, offsetMs) + maxDriftMs;
+}
+
 /** The one in the middle; of two, the one that says less. */
 function medianSample(samples: readonly ClockSample[]): ClockSample {
   const sorted = samples.toSorted((a, b) => a.offsetMs - b.offsetMs);

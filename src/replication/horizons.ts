@@ -14,6 +14,10 @@
  * Whoever has forgotten a deletion knows a horizon that is later by more than the grace. So it can tell what must not
  * come in any more: a record that is older still, of a key of which it has nothing, is that of a node which was away.
  * For the same reason horizons go with the records: whoever begins to keep an arc takes over those of its source.
+ *
+ * A primary whose clock is ahead would have everybody forget what nobody has compared. So a horizon that lies later than
+ * it can be now is believed by nobody; and where one was, before the clock was found wrong, it is given up for good: to
+ * wait until that time has come would not make it true.
  */
 import type { KeyId } from '../chord/id';
 import { inRange, type Range, rangesOverlap, withoutRange } from '../chord/range';
@@ -61,6 +65,21 @@ export function withHorizon(horizons: Horizons, arc: Range, horizonMs: number): 
     return withoutRange(each.arc, arc).map((part) => ({ ...each, arc: part }));
   });
   return bounded([...others, ...raised.map((part) => ({ arc: part, horizonMs }))]);
+}
+
+/**
+ * Somebody has said so whose clock, or this node's, may have been wrong: nothing later than `latestMs` is believed, nor any
+ * more what was believed before.
+ */
+export function withCredible(horizons: Horizons, arc: Range, horizonMs: number, latestMs: number): Horizons {
+  const known = credible(horizons, latestMs);
+  return horizonMs > latestMs ? known : withHorizon(known, arc, horizonMs);
+}
+
+/** Those that do not lie later than it can be now. */
+export function credible(horizons: Horizons, latestMs: number): Horizons {
+  const isLater = (each: Horizon): boolean => each.horizonMs > latestMs;
+  return horizons.some(isLater) ? horizons.filter((each) => !isLater(each)) : horizons;
 }
 
 /** Somebody else has said all of this. */

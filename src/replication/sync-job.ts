@@ -33,7 +33,7 @@ import type { Target } from '../store/local-write';
 import type { Record } from '../store/record';
 import { unreachable } from '../unreachable';
 import { askAgain, askNext, compareNext, type Difference, type Exchange, exchangeOf, isCompared } from './exchange';
-import { type Horizons, horizonsOf, isForgotten, NO_HORIZONS, withHorizons } from './horizons';
+import { credible, type Horizons, horizonsOf, isForgotten, NO_HORIZONS, withHorizons } from './horizons';
 import { observeAll } from './sync-source';
 import { compareVersions, type Version, type VersionWords } from './version';
 import { isFresh } from './view';
@@ -142,9 +142,11 @@ export function stepSync(
       return ask(unasked(state), table);
     case 'failed':
       return event.isLost ? ended(state, 'failed') : retry(state, nowMs);
-    case 'answered':
-      if ('records' in event.answer) observeAll(clock, event.answer.records, systemMs);
-      return answered(state, event.answer, table, nowMs);
+    case 'answered': {
+      const answer = believed(event.answer, systemMs + clock.maxDriftMs);
+      if ('records' in answer) observeAll(clock, answer.records, systemMs);
+      return answered(state, answer, table, nowMs);
+    }
     default:
       return unreachable(event);
   }
@@ -245,6 +247,11 @@ function answered(before: JobState, answer: SyncAnswer, table: KvTable, nowMs: n
     default:
       return unreachable(stage);
   }
+}
+
+/** The clock of the source may be wrong, or that of whoever has told it. */
+function believed(answer: SyncAnswer, latestMs: number): SyncAnswer {
+  return answer.type === 'opened' ? { ...answer, horizons: credible(answer.horizons, latestMs) } : answer;
 }
 
 function opened(

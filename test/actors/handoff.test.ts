@@ -247,7 +247,7 @@ describe('handoff', () => {
       await stage.world.advance(1000);
       const invite = stage.asks.find(({ question }) => question.type === 'invite')?.question;
       if (invite?.type !== 'invite') throw new Error('Nobody was invited');
-      stage.world.runtime.run(() => kvStore.raiseHorizon(RING, 77_000));
+      stage.world.runtime.run(() => kvStore.raiseHorizon(RING, 77_000, 77_000));
       const { arc, epoch } = invite;
       const answer = await stage.ask(AFTER, { type: 'sync_open', arc, epoch, purpose: 'listen' });
       const { table } = stage.target;

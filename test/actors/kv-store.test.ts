@@ -131,7 +131,8 @@ describe('kv-store', () => {
         world.scheduler.clock.advanceTo(world.runtime.clock.nowMs() + 2 * HOUR_MS);
         await world.advance(30 * SECOND_MS);
         expect(tombstones()).toBe(2499);
-        const agreeUntil = (ms: number) => world.run(() => kvStore.raiseHorizon(WHOLE, ms));
+        const agreeUntil = (ms: number) =>
+          world.run(() => kvStore.raiseHorizon(WHOLE, ms, world.runtime.clock.systemMs()));
         const nowMs = world.runtime.clock.systemMs();
         await agreeUntil(nowMs - HOUR_MS - 40 * SECOND_MS);
         world.kill(pidOf(world, kvStore.NAME));
@@ -178,9 +179,30 @@ describe('table-heir', () => {
         const of = (ms: number) => recordOf(1, { value: 'v', ms, ev: true });
         const isForgotten = (ms: number) => world.runtime.run(() => kvStore.isForgotten(of(ms)));
         expect(isForgotten(0)).toBe(false);
-        world.runtime.run(() => kvStore.raiseHorizon(WHOLE, 10 * HOUR_MS));
+        world.runtime.run(() => kvStore.raiseHorizon(WHOLE, 10 * HOUR_MS, 10 * HOUR_MS));
         expect([9 * HOUR_MS - 1, 9 * HOUR_MS].map(isForgotten)).toEqual([true, false]);
         expect(world.runtime.run(kvStore.refused)).toBe(1);
+      },
+      { leaves: 4 },
+    ),
+  );
+
+  it(
+    'believes no horizon that is later than it can be, and none any more once its clock is set right',
+    inWorld(
+      async (world) => {
+        await startTree(world);
+        const known = () => world.runtime.run(kvStore.horizons).map(({ horizonMs }) => horizonMs);
+        const raise = (ms: number, nowMs: number) => world.run(() => kvStore.raiseHorizon(WHOLE, ms, nowMs));
+        const nowMs = world.runtime.clock.systemMs();
+        await raise(nowMs + 1001, nowMs);
+        expect(known()).toEqual([]);
+        await raise(nowMs + 1000, nowMs);
+        expect(known()).toEqual([nowMs + 1000]);
+        await raise(nowMs + HOUR_MS, nowMs + HOUR_MS);
+        expect(known()).toEqual([nowMs + HOUR_MS]);
+        await world.advance(30 * SECOND_MS);
+        expect(known()).toEqual([]);
       },
       { leaves: 4 },
     ),

@@ -5,6 +5,7 @@ import type { Peer } from '../../src/chord/peer';
 import {
   type ClockWatch,
   isBeyond,
+  latestNowMs,
   NO_SAMPLES,
   readingOf,
   sampleOf,
@@ -88,6 +89,18 @@ describe('readingOf()', () => {
       true,
       false,
     ]);
+  });
+});
+
+describe('latestNowMs()', () => {
+  test.each<[string, readonly number[], number]>([
+    ['nobody is known', [], 11_000],
+    ['all are right', [0, 3, -3], 11_000],
+    ['its own clock is ahead', [-7000, -7000, -7001], 4000],
+    ['its own clock is behind', [7000, 7000, 7001], 11_000],
+    ['one of the others is wrong', [-7000, 0, 0], 11_000],
+  ])('latestNowMs() where %s', (_what, offsets, latestMs) => {
+    expect(latestNowMs(reading(...offsets), 10_000, MAX_DRIFT_MS)).toBe(latestMs);
   });
 });
 

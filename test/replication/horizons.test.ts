@@ -5,6 +5,7 @@ import { inRange, type Range } from '../../src/chord/range';
 import { type BinaryString, fromUtf8 } from '../../src/octets';
 import {
   forgetDead,
+  credible,
   horizonAt,
   type Horizons,
   HORIZONS_MAX,
@@ -15,6 +16,7 @@ import {
   mayForget,
   NO_HORIZONS,
   withAgreement,
+  withCredible,
   withHorizon,
 } from '../../src/replication/horizons';
 import { ABSENT, versionOf, Writers } from '../../src/replication/version';
@@ -97,6 +99,24 @@ describe('isComplete()', () => {
     [1, 1, 2, false],
   ])('isComplete() with %i members, %i voters, in a ring of %i, is %s', (members, voters, ringSize, expected) => {
     expect(isComplete(viewOf(members, voters), 3, ringSize)).toBe(expected);
+  });
+});
+
+describe('withCredible() and credible()', () => {
+  test('withCredible() raises up to the latest that it can be, and believes nothing later', () => {
+    const known = withCredible(NO_HORIZONS, WHOLE, 10_000, 10_000);
+    expect(lowestIn(known, WHOLE)).toBe(10_000);
+    expect(withCredible(known, WHOLE, 10_001, 10_000)).toBe(known);
+    expect(withCredible(known, WHOLE, 9000, 10_000)).toBe(known);
+  });
+
+  test('credible() gives up for good what was believed before a clock was found wrong', () => {
+    const half = { lo: point(1), hi: point(5) };
+    const ahead = withHorizon(withAgreement(NO_HORIZONS, WHOLE, 5000), half, 7000);
+    expect(credible(ahead, 7000)).toBe(ahead);
+    const left = credible(ahead, 6999);
+    expect([3, 8].map((n) => horizonAt(left, point(n) as KeyId))).toEqual([0, 5000]);
+    expect(withCredible(ahead, half, 6000, 6999)).toEqual(withHorizon(left, half, 6000));
   });
 });
 

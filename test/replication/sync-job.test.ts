@@ -12,7 +12,7 @@ import {
   stepSync,
 } from '../../src/replication/sync-job';
 import { type Horizons, lowestIn, NO_HORIZONS } from '../../src/replication/horizons';
-import { HybridClock } from '../../src/replication/hybrid-clock';
+import { HybridClock, MAX_DRIFT_MS_DEFAULT } from '../../src/replication/hybrid-clock';
 import { encodeVersion } from '../../src/replication/version';
 import type { SyncJob } from '../../src/replication/views-protocol';
 import { MemoryTable } from '../../src/store/memory-table';
@@ -417,6 +417,18 @@ describe('a job of a node that was away for longer than deletions are remembered
     expect([rest.length > 0, rest.length < 8]).toEqual([true, true]);
     expect(run({ mode: 'adopt' }, [[], here], { said: at(10_000, HALF) }).contents).toEqual(contents(...rest));
     expect(run({ mode: 'adopt' }, [[], here], { own: at(10_000, HALF) }).contents).toEqual(contents(...rest));
+  });
+
+  it('believes nobody who says that it is later than it can be', () => {
+    const here = [ev(1, 5999)];
+    const latestMs = NOW_MS + MAX_DRIFT_MS_DEFAULT;
+    const graceMs = latestMs - 6000;
+    const [ahead, right] = [latestMs + 1, latestMs].map((ms) =>
+      run({ mode: 'adopt' }, [[], here], { said: at(ms), graceMs }),
+    );
+    expect(ahead?.contents).toEqual(contents(...here));
+    expect(ahead?.state.memory.horizons).toEqual([]);
+    expect(right?.contents).toEqual(contents());
   });
 
   it('knows in the end what its source knew of the arc', () => {

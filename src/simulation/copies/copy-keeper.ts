@@ -4,13 +4,15 @@
  */
 import type { KeyId } from '../../chord/id';
 import type { Peer } from '../../chord/peer';
+import { latestNowMs } from '../../replication/clock-watch';
 import {
+  credible,
   forgetDead,
   type Horizons,
   horizonsOf,
   isForgotten,
   NO_HORIZONS,
-  withHorizon,
+  withCredible,
 } from '../../replication/horizons';
 import { HybridClock } from '../../replication/hybrid-clock';
 import { answerReplicaFrom } from '../../replication/replica-answers';
@@ -147,7 +149,7 @@ export class CopyKeeper implements Keeper, KeptNode {
 
   /** The replicas of an arc agree up to then. */
   raiseHorizon(arc: View['arc'], horizonMs: number): void {
-    this.horizons = withHorizon(this.horizons, arc, horizonMs);
+    this.horizons = withCredible(this.horizons, arc, horizonMs, this.latestMs);
   }
 
   /** One event, and those that its effects bring about at once. The pointers are looked at first. */
@@ -167,6 +169,10 @@ export class CopyKeeper implements Keeper, KeptNode {
 
   // Internal
 
+  private get latestMs(): number {
+    return latestNowMs(this.clockWatch.reading, this.systemMs, this.world.settings.maxDriftMs);
+  }
+
   private get clock(): HybridClock {
     return this.target.clock;
   }
@@ -183,6 +189,7 @@ export class CopyKeeper implements Keeper, KeptNode {
   private forget(): void {
     const { tombstoneGraceMs: graceMs, leftOut } = this.world.settings;
     this.host.after(FORGET_INTERVAL_MS, () => {
+      this.horizons = credible(this.horizons, this.latestMs);
       const horizons = leftOut.includes('horizons') ? [{ arc: WHOLE, horizonMs: this.systemMs }] : this.horizons;
       forgetDead(this.target.table, horizons, { graceMs, looksMax: FORGET_SLICE });
       this.forget();
