@@ -350,7 +350,9 @@ function failed(route: Route, { code, wasSent }: Failure, to: Peer | undefined, 
   const next = { ...route, avoided, obstacle };
   // Waiting in vain was rest enough.
   if (code === 'timeout') return [{ ...next, timeouts: route.timeouts + 1 }, { type: 'place' }];
-  return rest(next, random);
+  // Where a connection has just ended, whose turn it is now is known within moments, as a rule.
+  const isFirst = route.hops <= 1 && (code === 'disconnected' || code === 'unreachable');
+  return isFirst ? [next, { type: 'rest', ms: LOOK_AGAIN_MS }] : rest(next, random);
 }
 
 function obstacleOf(code: string, to: Peer | undefined): string {
