@@ -1,8 +1,9 @@
 /**
  * Job desk: the arcs that a node is fetching. Two at a time, not counting those whose source has others to serve first, and
  * no faster than the node may fetch; those that save what is left of an arc go first, for nobody serves it meanwhile.
+ * Where the rate is low, less is asked for at a time; and what this node itself holds back is not lost.
  */
-import type { SyncAnswer } from '../src/protocol/rpc-sync';
+import type { SyncAnswer, SyncQuestion } from '../src/protocol/rpc-sync';
 import { recordsBytes } from '../src/protocol/rpc-sync-bytes';
 import { type JobEffect, type JobEvent, jobOf, type JobState, stepSync } from '../src/replication/sync-job';
 import { atRate, fullBucket, taken, type TokenBucket, waitMs } from '../src/replication/token-bucket';
@@ -126,15 +127,27 @@ export class JobDesk {
     }
     const [state, effect] = stepSync(entry.state, event, target, { nowMs, systemMs: self.systemMs() });
     this.running.set(id, { state, request, sinceMs: nowMs });
-    if (effect.type === 'ask' && pauseMs > 0) return this.out.later(pauseMs, tag);
+    if (effect.type === 'ask' && pauseMs > 0) {
+      // That no answer comes meanwhile is nobody's failure.
+      const held = { ...state, progressAtMs: state.progressAtMs + pauseMs };
+      this.running.set(id, { state: held, request, sinceMs: nowMs + pauseMs });
+      return this.out.later(pauseMs, tag);
+    }
     this.perform(effect, state, tag);
+  }
+
+  /** Asks for no more at a time than may come in a moment. One record comes in any case, however large it is. */
+  private inPortions(question: SyncQuestion): SyncQuestion {
+    if (question.type !== 'sync_next') return question;
+    const portion = Math.max(1, Math.floor((this.bucket.perSecond * PORTION_MS) / 1000));
+    return { ...question, bytesMax: Math.min(question.bytesMax, portion) };
   }
 
   private perform(effect: JobEffect, { job: { id, source }, memory, dropped }: JobState, tag: Tag): void {
     const { around } = this.out;
     switch (effect.type) {
       case 'ask':
-        return this.out.ask(source, effect.question, tag);
+        return this.out.ask(source, this.inPortions(effect.question), tag);
       case 'wait':
         this.out.later(effect.ms, tag);
         return this.beginNext();
@@ -161,6 +174,9 @@ interface Running {
   /** When it last went on. */
   readonly sinceMs: number;
 }
+
+/** So long takes what is asked for at a time: a source forgets whoever lets it wait, and two jobs share the rate. */
+const PORTION_MS = 500;
 
 /** The table is back by then, as a rule. */
 const STORE_WAIT_MS = 200;

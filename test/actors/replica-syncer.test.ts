@@ -94,12 +94,12 @@ class Stage {
     this.target = { table: tableOf([]), clock: new HybridClock(SOURCE_WRITER) };
   }
 
-  static async start(world: World, held: readonly View[] = []): Promise<Stage> {
+  static async start(world: World, held: readonly View[], settings: Partial<typeof SETTINGS>): Promise<Stage> {
     const stage = new Stage(world);
     stage.lead(held);
     world.spawn(async (self) => {
       self.trapExit(true);
-      const start = () => replicaSyncer.startLink({ settings: SETTINGS, around: stage.around });
+      const start = () => replicaSyncer.startLink({ settings: { ...SETTINGS, ...settings }, around: stage.around });
       const children = [{ id: 'replica-syncer', start }];
       await self.run(() => supervisor.startLink({ init: () => ({ flags: { intensity: 100 }, children }) }, undefined));
       self.serve(() => {});
@@ -187,8 +187,11 @@ class Stage {
 
 /** The test's process, its supervisor and the child. */
 const LEAVES = 3;
-const onStage = (held: readonly View[], body: (stage: Stage) => Promise<void>) =>
-  inWorld(async (world) => body(await Stage.start(world, held)), { leaves: LEAVES });
+const onStage = (
+  held: readonly View[],
+  body: (stage: Stage) => Promise<void>,
+  settings: Partial<typeof SETTINGS> = {},
+) => inWorld(async (world) => body(await Stage.start(world, held, settings)), { leaves: LEAVES });
 
 const jobOfSource = (changes: Partial<SyncJob> = {}) => jobFor({ source: MEMBER, ...changes });
 const bigRecords = (count: number) => records(count, { value: 'x'.repeat(10_000) });
@@ -321,6 +324,26 @@ describe('the replica syncer, fetching', () => {
       await stage.play(4000);
       expect(stage.told).toContain('synced 1 done');
     }),
+  );
+
+  it(
+    'fetches little at a time where the rate is low, and waits for what takes long even so',
+    onStage(
+      [],
+      async (stage) => {
+        const theirs = stage.memberTable(MEMBER);
+        for (const record of records(100, { value: 'x'.repeat(900) })) theirs.merge(record);
+        for (const record of records(2, { from: 100, value: 'x'.repeat(300_000) })) theirs.merge(record);
+        await stage.tell(() => replicaSyncer.sync(jobOfSource()));
+        const asks = await stage.play(60_000);
+        const portions = asks.flatMap(({ question }) => (question.type === 'sync_next' ? [question.bytesMax] : []));
+        expect(portions.length).toBeGreaterThan(10);
+        expect(new Set(portions)).toEqual(new Set([10_000]));
+        expect(stage.told).toEqual(['started', 'synced 1 done']);
+        expect(contentsOf(stage.table)).toEqual(contentsOf(theirs));
+      },
+      { syncBytesPerSecond: 20_000 },
+    ),
   );
 
   it(
