@@ -12,6 +12,7 @@ import type { Peer } from '../src/chord/peer';
 import { EMPTY } from '../src/octets';
 import type { DataQuestion, Done, Minted } from '../src/protocol/rpc-data';
 import { packedOnce } from '../src/protocol/rpc-data-packed';
+import { fetchEventOf, readEventOf, writeEventOf } from '../src/replication/quorum-answers';
 import {
   type Answer,
   beginRead,
@@ -38,7 +39,6 @@ import { isLive, Record } from '../src/store/record';
 import type { Allowance } from './allowance';
 import { bytesOf, doneOf, type Errand, Tag } from './errand';
 import type { RpcOutcome } from './peer-link';
-import { readEventOf, writeEventOf } from './quorum-words';
 import type { Replicas } from './replicas';
 import type { Turn } from './turn';
 import { mintWitnessed } from './witnessed';
@@ -102,9 +102,12 @@ export class Quorums {
     this.observe(outcome);
     if (purpose === 'spread') return this.hasSpread(errand, outcome);
     if (purpose === 'repair' || round !== errand.round) return;
-    if (purpose === 'write') this.stepWrite(errand, writeEventOf(outcome));
-    else if (purpose === 'fetch') this.stepRead(errand, this.fetchEventOf(outcome));
-    else this.stepRead(errand, readEventOf(outcome));
+    const from = outcome.type === 'rpc_failed' ? outcome.to : outcome.from;
+    const answer = outcome.type === 'rpc_failed' ? undefined : outcome.answer;
+    const table = this.turn.target?.table;
+    if (purpose === 'write') this.stepWrite(errand, writeEventOf(from, answer));
+    else if (purpose === 'fetch') this.stepRead(errand, fetchEventOf(from, answer, errand.key, table));
+    else this.stepRead(errand, readEventOf(from, answer));
   }
 
   /** It is time to see to it again. */
@@ -284,16 +287,6 @@ export class Quorums {
     reports.report(errand, { type: 'served', done: doneOf(found(isThere ? record : undefined), copies, acks) });
   }
 
-  private fetchEventOf(outcome: RpcOutcome<Tag>): ReadEvent {
-    const { target } = this.turn;
-    if (outcome.type === 'rpc_failed' || outcome.answer.type !== 'replica') return readEventOf(outcome);
-    const { record } = outcome.answer;
-    const { errand } = outcome.tag;
-    if (record === undefined || record.key !== errand.key || target === undefined) return NOT_FETCHED;
-    target.table.merge(record);
-    return { type: 'fetched', version: target.table.get(errand.key)?.version };
-  }
-
   // One copy
 
   private serveAlone(errand: Errand, view: View, listeners: readonly Peer[]): void {
@@ -370,5 +363,4 @@ function witnessIn({ asker: { witness }, round }: Errand, view: View): Answer | 
 }
 
 const STUCK: RouteEvent & { type: 'stuck' } = { type: 'stuck', written: undefined };
-const NOT_FETCHED: ReadEvent = { type: 'fetched', version: undefined };
 const SKEWED = { type: 'unavailable', why: "this node's clock is too far from the clocks of its neighbours" } as const;
