@@ -15,6 +15,7 @@
  * restarted, everything waits: without its clock no promise could be kept. Started by supervisors/replication-sup.ts.
  */
 import type { Peer } from '../src/chord/peer';
+import type { Range } from '../src/chord/range';
 import {
   type Answered,
   cannotStart,
@@ -65,6 +66,8 @@ export interface Surroundings {
   store(): Target | undefined;
   /** Up to when what is in it is known to be equal everywhere. */
   horizons(): Horizons;
+  /** The view of an arc begins empty: nothing is too old for it. */
+  beginAnew(arc: Range, systemMs: number): void;
   /** Asks another node; the outcome comes to the running process. */
   ask(
     to: Peer,
@@ -292,14 +295,8 @@ function advance(
       state = { ...state, views };
       publish(state);
     }
-    const horizons = around.horizons();
-    const way: Way = {
-      target,
-      self,
-      horizons,
-      question: next.type === 'asked' ? next.question : undefined,
-      replyAddress,
-    };
+    const question = next.type === 'asked' ? next.question : undefined;
+    const way: Way = { target, self, horizons: around.horizons(), question, replyAddress };
     if (next.type === 'synced') state = { ...state, jobs: without(state.jobs, next.job) };
     for (const effect of effects) {
       const [performed, follows] = perform(effect, state, way);
@@ -353,6 +350,9 @@ function perform(effect: ViewsEffect, state: State, way: Way): Performed {
       return [{ ...state, jobs: without(state.jobs, effect.job) }];
     case 'drop':
       return [state, dropped(effect, state, way)];
+    case 'begin_anew':
+      around.beginAnew(effect.arc, self.systemMs());
+      return [state];
     case 'report':
       state.log.report(effect, self.runtime.logger, self.nowMs());
       return [state];

@@ -16,6 +16,7 @@ export const handoffSurroundings = (random: () => number): Surroundings => ({
   },
   store: kvStore.open,
   horizons: kvStore.horizons,
+  beginAnew: kvStore.beginAnew,
   ask: peerLink.ask,
   sync: replicaSyncer.sync,
   cancelSync: replicaSyncer.cancel,

@@ -5,7 +5,14 @@
  */
 import type { SyncAnswer, SyncQuestion } from '../src/protocol/rpc-sync';
 import { recordsBytes } from '../src/protocol/rpc-sync-bytes';
-import { type JobEffect, type JobEvent, jobOf, type JobState, stepSync } from '../src/replication/sync-job';
+import {
+  type JobEffect,
+  type JobEvent,
+  jobOf,
+  type JobState,
+  type Memory,
+  stepSync,
+} from '../src/replication/sync-job';
 import { atRate, fullBucket, taken, type TokenBucket, waitMs } from '../src/replication/token-bucket';
 import type { SyncJob } from '../src/replication/views-protocol';
 import { unreachable } from '../src/unreachable';
@@ -136,6 +143,13 @@ export class JobDesk {
     this.perform(effect, state, tag);
   }
 
+  /** Whoever has all of an arc must know as well what is too old to come in. */
+  private remember({ arc, mode }: SyncJob, { horizons }: Memory): void {
+    const { around, self } = this.out;
+    if (mode === 'adopt') return around.takeHorizons(arc, horizons, self.systemMs());
+    for (const each of horizons) around.raiseHorizon(each.arc, each.horizonMs, self.systemMs());
+  }
+
   /** Asks for no more at a time than may come in a moment. One record comes in any case, however large it is. */
   private inPortions(question: SyncQuestion): SyncQuestion {
     if (question.type !== 'sync_next') return question;
@@ -143,8 +157,9 @@ export class JobDesk {
     return { ...question, bytesMax: Math.min(question.bytesMax, portion) };
   }
 
-  private perform(effect: JobEffect, { job: { id, source }, memory, dropped }: JobState, tag: Tag): void {
+  private perform(effect: JobEffect, { job, memory, dropped }: JobState, tag: Tag): void {
     const { around } = this.out;
+    const { id, source } = job;
     switch (effect.type) {
       case 'ask':
         return this.out.ask(source, this.inPortions(effect.question), tag);
@@ -154,10 +169,7 @@ export class JobDesk {
       case 'ended':
         this.running.delete(id);
         this.dropped += dropped;
-        // Whoever has all of it must know as well what is too old to come in.
-        if (effect.outcome === 'done')
-          for (const { arc, horizonMs } of memory.horizons)
-            around.raiseHorizon(arc, horizonMs, this.out.self.systemMs());
+        if (effect.outcome === 'done') this.remember(job, memory);
         around.handoff.synced(id, effect.outcome);
         return this.beginNext();
       default:

@@ -20,8 +20,12 @@ import {
   forgetDead,
   type Horizons,
   isForgotten as wasForgotten,
+  HORIZONS_MAX,
   NO_HORIZONS,
+  partsRaised,
   withCredible,
+  withoutHorizons,
+  withTaken,
 } from '../src/replication/horizons';
 import { HybridClock } from '../src/replication/hybrid-clock';
 import { type Writers, writerId } from '../src/replication/version';
@@ -74,7 +78,28 @@ export const refused = (): number => ets.find(TABLE, 'store')?.refused.count ?? 
  * later than it can be now: `systemMs` is the time of day.
  */
 export function raiseHorizon(arc: Range, horizonMs: number, systemMs: number): void {
-  change((known, latestMs) => withCredible(known, arc, horizonMs, latestMs), systemMs);
+  change(
+    (known, latestMs, least) =>
+      partsRaised(arc, horizonMs, least).reduce(
+        (raised, part) => withCredible(raised, part, horizonMs, latestMs),
+        credible(known, latestMs),
+      ),
+    systemMs,
+  );
+}
+
+/** All of an arc has been fetched from a node that knows these of it. */
+export function takeHorizons(arc: Range, ofSource: Horizons, systemMs: number): void {
+  change((known, latestMs) => credible(withTaken(known, arc, ofSource), latestMs), systemMs);
+}
+
+/** The view of an arc begins empty: see src/replication/horizons.ts. */
+export function beginAnew(arc: Range, systemMs: number): void {
+  const row = ets.find(TABLE, 'store');
+  if (row === undefined) return;
+  const least = row.least.filter(({ horizonMs }) => horizonMs > systemMs).slice(1 - HORIZONS_MAX);
+  const begun = { arc, horizonMs: systemMs + row.graceMs };
+  ets.insert(TABLE, { ...row, horizons: withoutHorizons(row.horizons, arc), least: [...least, begun] });
 }
 
 // State and messages
@@ -83,6 +108,8 @@ export function raiseHorizon(arc: Range, horizonMs: number, systemMs: number): v
 interface StoreRow extends Target {
   readonly id: 'store';
   readonly horizons: Horizons;
+  /** What a horizon has to reach to count where arcs have begun empty. */
+  readonly least: Horizons;
   /** How much older than the horizon a deletion must be to be forgotten. */
   readonly graceMs: number;
   /** Mutable: see {@link refused}. */
@@ -152,15 +179,25 @@ function newRow({ self: { id }, settings, writers, life }: Args, self: Self<Info
   const clock = new HybridClock(writers.intern(writerId(id, incarnation)), settings);
   const table = new MemoryTable({ memoryBytesMax: settings.storeBytesMax });
   const { tombstoneGraceMs: graceMs } = settings;
-  const row: StoreRow = { id: 'store', table, clock, horizons: NO_HORIZONS, graceMs, refused: { count: 0 } };
+  const row: StoreRow = {
+    id: 'store',
+    table,
+    clock,
+    horizons: NO_HORIZONS,
+    least: NO_HORIZONS,
+    graceMs,
+    refused: { count: 0 },
+  };
   ets.insert(TABLE, row);
   return row;
 }
 
-function change(changed: (known: Horizons, latestMs: number) => Horizons, systemMs: number): void {
+type Change = (known: Horizons, latestMs: number, least: Horizons) => Horizons;
+
+function change(changed: Change, systemMs: number): void {
   const row = ets.find(TABLE, 'store');
   if (row === undefined) return;
-  const after = changed(row.horizons, latestNowMs(health.clockReading(), systemMs, row.clock.maxDriftMs));
+  const after = changed(row.horizons, latestNowMs(health.clockReading(), systemMs, row.clock.maxDriftMs), row.least);
   if (after !== row.horizons) ets.insert(TABLE, { ...row, horizons: after });
 }
 

@@ -30,7 +30,7 @@ import {
   type ComparisonOutcome,
   stepComparison,
 } from '../src/replication/comparison';
-import { horizonAt } from '../src/replication/horizons';
+import { horizonAt, lowestIn } from '../src/replication/horizons';
 import {
   fullRecordBucket,
   recordsAtShare,
@@ -164,8 +164,9 @@ export class RepairDesk {
   }
 
   private begin(pair: Pair): void {
-    const { self } = this.out;
-    const horizonMs = horizonOf(this.schedule, pair);
+    const { self, around } = this.out;
+    // What this node does not take for true itself it does not tell.
+    const horizonMs = Math.min(horizonOf(this.schedule, pair), lowestIn(around.horizons(), pair.arc));
     this.schedule = withBegun(this.schedule, pair.key, { monotonicMs: self.nowMs(), systemMs: self.systemMs() });
     const beganAtMs = self.nowMs();
     this.running.set(pair.key, {

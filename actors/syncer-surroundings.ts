@@ -14,6 +14,7 @@ export const syncerSurroundings = (random: () => number): Surroundings => ({
   ask: peerLink.ask,
   horizons: kvStore.horizons,
   raiseHorizon: kvStore.raiseHorizon,
+  takeHorizons: kvStore.takeHorizons,
   refused: kvStore.refused,
   isTrusted: ({ id }) => health.isTrusted(id),
   random,

@@ -28,6 +28,8 @@ export interface Surroundings {
   horizons(): Horizons;
   /** The replicas of an arc have been found to agree up to then (Unix ms, as is the time of day). */
   raiseHorizon(arc: Range, horizonMs: number, systemMs: number): void;
+  /** All of an arc has been fetched from a node that knows these of it. */
+  takeHorizons(arc: Range, ofSource: Horizons, systemMs: number): void;
   /** How many records were refused because their deletion may have been forgotten, by whatever serves other nodes. */
   refused(): number;
   /** Whether a node is taken for alive. */

@@ -14,6 +14,11 @@
  * Whoever has forgotten a deletion knows a horizon that is later by more than the grace. So it can tell what must not
  * come in any more: a record that is older still, of a key of which it has nothing, is that of a node which was away.
  * For the same reason horizons go with the records: whoever begins to keep an arc takes over those of its source.
+ * It takes over these only: it has what the source has, so what it knew besides would only keep out what is wanted again.
+ *
+ * Where all who kept an arc have died, somebody makes a view of it that begins empty. What has been forgotten went with
+ * them, and a node that once kept the arc may have the only copy of a key. So whoever makes such a view knows no horizon
+ * there, and finds out none until something that was deleted since may be forgotten: until then no record is too old.
  *
  * A primary whose clock is ahead would have everybody forget what nobody has compared. So a horizon that lies later than
  * it can be now is believed by nobody; and where one was, before the clock was found wrong, it is given up for good: to
@@ -65,6 +70,24 @@ export function withHorizon(horizons: Horizons, arc: Range, horizonMs: number): 
     return withoutRange(each.arc, arc).map((part) => ({ ...each, arc: part }));
   });
   return bounded([...others, ...raised.map((part) => ({ arc: part, horizonMs }))]);
+}
+
+/** Whoever has fetched all of an arc knows what its source knows of it. */
+export function withTaken(horizons: Horizons, arc: Range, ofSource: Horizons): Horizons {
+  return withHorizons(withoutHorizons(horizons, arc), horizonsOf(ofSource, [arc]));
+}
+
+/** Nothing is known of an arc any more. */
+export function withoutHorizons(horizons: Horizons, arc: Range): Horizons {
+  return horizons.flatMap((each) =>
+    rangesOverlap(each.arc, arc) ? withoutRange(each.arc, arc).map((part) => ({ ...each, arc: part })) : [each],
+  );
+}
+
+/** What is left of an arc where none of these is above a horizon: arcs that began empty so late that it does not count there. */
+export function partsRaised(arc: Range, horizonMs: number, least: Horizons): readonly Range[] {
+  const above = least.filter((each) => each.horizonMs > horizonMs);
+  return above.reduce<readonly Range[]>((parts, each) => parts.flatMap((part) => withoutRange(part, each.arc)), [arc]);
 }
 
 /**

@@ -260,7 +260,9 @@ function opened(
   table: KvTable,
 ): readonly [JobState, JobEffect] {
   const { job, own: known } = before;
-  const memory = { ...known, horizons: withHorizons(known.horizons, horizonsOf(horizons, [job.arc])) };
+  const theirs = horizonsOf(horizons, [job.arc]);
+  // Where the source is right, what it may have forgotten is all that matters.
+  const memory = { ...known, horizons: job.mode === 'adopt' ? theirs : withHorizons(known.horizons, theirs) };
   const state: JobState = { ...before, floor: before.floor ?? floor, total: digest.count, memory };
   const own = table.digest(job.arc);
   if (digestsEqual(own, digest)) return complete(state, table);

@@ -132,8 +132,9 @@ function look(state: Views, { nowMs }: Now): Outcome {
 function adoptOrphans(before: Views, parts: readonly Range[], now: Now): Outcome {
   const n = Math.max(now.clock.ms, nextEpoch(before).n);
   return andEach(quiet({ ...before, orphaned: undefined }), parts, (state, arc) =>
-    andThen([state, [report('arc_orphaned', arc, []), report('possible_loss', arc, [])]], (next) =>
-      makeFresh(next, arc, n, now),
+    andThen(
+      [state, [{ type: 'begin_anew', arc }, report('arc_orphaned', arc, []), report('possible_loss', arc, [])]],
+      (next) => makeFresh(next, arc, n, now),
     ),
   );
 }

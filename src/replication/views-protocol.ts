@@ -91,6 +91,8 @@ export type ViewsEffect =
    * least, then drop these, and say so by `dropped`.
    */
   | { readonly type: 'drop'; readonly arc: Range; readonly view: View }
+  /** Take no record of an arc for too old: its view begins empty, whatever was forgotten there before. */
+  | { readonly type: 'begin_anew'; readonly arc: Range }
   /** Something that an operator may want to read later. */
   | {
       readonly type: 'report';

@@ -93,6 +93,7 @@ class Stage {
       ring: () => stage.view,
       store: () => (stage.hasStore ? kvStore.open() : undefined),
       horizons: kvStore.horizons,
+      beginAnew: kvStore.beginAnew,
       ask: (to, question, { tag }) => void stage.asks.push({ to, question, tag, pid: currentSelf().pid }),
       sync: (job) => void stage.jobs.push(job),
       cancelSync: (job) => void stage.cancelled.push(job),

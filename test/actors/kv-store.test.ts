@@ -209,6 +209,49 @@ describe('table-heir', () => {
   );
 
   it(
+    'takes nothing for too old in an arc that begins empty, until something that was deleted since may be forgotten',
+    inWorld(
+      async (world) => {
+        await startTree(world);
+        const nowMs = world.runtime.clock.systemMs();
+        const known = () => world.runtime.run(kvStore.horizons).map(({ horizonMs }) => horizonMs);
+        const raise = (ms: number) => world.run(() => kvStore.raiseHorizon(WHOLE, ms, ms));
+        await raise(nowMs);
+        await world.run(() => kvStore.beginAnew(WHOLE, nowMs));
+        expect(known()).toEqual([]);
+        await raise(nowMs + HOUR_MS - 1);
+        expect(known()).toEqual([]);
+        world.kill(pidOf(world, kvStore.NAME));
+        await world.advance(5000);
+        await raise(nowMs + HOUR_MS - 1);
+        expect(known()).toEqual([]);
+        await raise(nowMs + HOUR_MS);
+        expect(known()).toEqual([nowMs + HOUR_MS]);
+      },
+      { leaves: 4 },
+    ),
+  );
+
+  it(
+    'knows of an arc that it has fetched what the source knows, and nothing that cannot be',
+    inWorld(
+      async (world) => {
+        await startTree(world);
+        const nowMs = world.runtime.clock.systemMs();
+        const known = () => world.runtime.run(kvStore.horizons).map(({ horizonMs }) => horizonMs);
+        const take = (ms: number) =>
+          world.run(() => kvStore.takeHorizons(WHOLE, [{ arc: WHOLE, horizonMs: ms }], nowMs));
+        await take(nowMs);
+        await take(nowMs - 5000);
+        expect(known()).toEqual([nowMs - 5000]);
+        await take(nowMs + HOUR_MS);
+        expect(known()).toEqual([]);
+      },
+      { leaves: 4 },
+    ),
+  );
+
+  it(
     'ends when no supervisor comes for it',
     inWorld(
       async (world) => {

@@ -16,8 +16,11 @@ import {
   mayForget,
   NO_HORIZONS,
   withAgreement,
+  partsRaised,
   withCredible,
   withHorizon,
+  withoutHorizons,
+  withTaken,
 } from '../../src/replication/horizons';
 import { ABSENT, versionOf, Writers } from '../../src/replication/version';
 import type { View } from '../../src/replication/view';
@@ -117,6 +120,31 @@ describe('withCredible() and credible()', () => {
     const left = credible(ahead, 6999);
     expect([3, 8].map((n) => horizonAt(left, point(n) as KeyId))).toEqual([0, 5000]);
     expect(withCredible(ahead, half, 6000, 6999)).toEqual(withHorizon(left, half, 6000));
+  });
+});
+
+describe('withTaken(), withoutHorizons() and partsRaised()', () => {
+  const [first, both, last] = [
+    { lo: point(0), hi: point(4) },
+    { lo: point(0), hi: point(8) },
+    { lo: point(4), hi: point(8) },
+  ];
+  const known = withHorizon(NO_HORIZONS, both, 5000);
+  const at = (horizons: Horizons) => [2, 6, 10].map((n) => horizonAt(horizons, point(n) as KeyId));
+
+  test('withTaken() knows of an arc what the source knows, also where that is less, and the same as before elsewhere', () => {
+    expect(at(withTaken(known, first, withHorizon(NO_HORIZONS, WHOLE, 3000)))).toEqual([3000, 5000, 0]);
+    expect(at(withTaken(known, first, NO_HORIZONS))).toEqual([0, 5000, 0]);
+  });
+
+  test('withoutHorizons() knows nothing of an arc any more', () => {
+    expect(at(withoutHorizons(known, last))).toEqual([5000, 0, 0]);
+  });
+
+  test('partsRaised() leaves out where a horizon does not count yet', () => {
+    const least = withHorizon(NO_HORIZONS, first, 7000);
+    expect(partsRaised(both, 6999, least)).toEqual([last]);
+    expect(partsRaised(both, 7000, least)).toEqual([both]);
   });
 });
 

@@ -265,6 +265,7 @@ export class SmallViews extends SmallNetwork {
         this.say(`${name(node.self)} left ${effect.outcome}`);
         node.left = effect.outcome;
         return;
+      case 'begin_anew':
       case 'answer':
       case 'answer_sealed':
         return;

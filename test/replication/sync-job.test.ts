@@ -411,12 +411,12 @@ describe('a job of a node that was away for longer than deletions are remembered
     expect(run({ mode: 'adopt' }, both, {}).contents).toEqual(contents(...here));
   });
 
-  it('knows it of each part of the arc by itself, from the source or because it was there', () => {
+  it('knows it of each part of the arc by itself, from the source, whatever this node knew before', () => {
     const here = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => ev(n, 5000));
     const rest = here.filter((_record, n) => !inHalf(n + 1));
     expect([rest.length > 0, rest.length < 8]).toEqual([true, true]);
     expect(run({ mode: 'adopt' }, [[], here], { said: at(10_000, HALF) }).contents).toEqual(contents(...rest));
-    expect(run({ mode: 'adopt' }, [[], here], { own: at(10_000, HALF) }).contents).toEqual(contents(...rest));
+    expect(run({ mode: 'adopt' }, [[], here], { own: at(10_000, HALF) }).contents).toEqual(contents(...here));
   });
 
   it('believes nobody who says that it is later than it can be', () => {
@@ -434,7 +434,9 @@ describe('a job of a node that was away for longer than deletions are remembered
   it('knows in the end what its source knew of the arc', () => {
     const { memory } = run({ mode: 'adopt', arc: HALF }, [[], []], { own: at(7, HALF), said: at(9) }).state;
     expect(memory.horizons).toEqual(at(9, HALF));
-    const lower = run({}, [[], []], { own: at(7), said: [...at(9, HALF), ...at(3, OTHER_HALF)] }).state;
+    const less = run({ mode: 'adopt', arc: HALF }, [[], []], { own: at(9, HALF), said: at(7) }).state;
+    expect(less.memory.horizons).toEqual(at(7, HALF));
+    const lower = run({ mode: 'merge' }, [[], []], { own: at(7), said: [...at(9, HALF), ...at(3, OTHER_HALF)] }).state;
     expect([HALF, OTHER_HALF].map((half) => lowestIn(lower.memory.horizons, half))).toEqual([9, 7]);
   });
 

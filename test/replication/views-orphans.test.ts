@@ -36,6 +36,10 @@ describe('arcs that nobody has', () => {
     live(1000);
     expect(one.reports()).toEqual(['arc_orphaned', 'possible_loss']);
     expect(viewsKnown(one.views, arc('5', '1'))).toMatchObject([{ members: [A] }]);
+    // What had been forgotten there before does not matter any more.
+    expect(one.effects.filter(({ type }) => type === 'begin_anew')).toEqual([
+      { type: 'begin_anew', arc: arc('5', '1') },
+    ]);
   });
 
   it('are not made while a neighbour does not say what he knows: this node may be the one that is cut off', () => {

@@ -12,7 +12,10 @@ import {
   horizonsOf,
   isForgotten,
   NO_HORIZONS,
+  partsRaised,
   withCredible,
+  withoutHorizons,
+  withTaken,
 } from '../../replication/horizons';
 import { HybridClock } from '../../replication/hybrid-clock';
 import { answerReplicaFrom } from '../../replication/replica-answers';
@@ -59,6 +62,7 @@ export class CopyKeeper implements Keeper, KeptNode {
   private readonly surplus: CopyDrop;
   views: Views;
   horizons: Horizons = NO_HORIZONS;
+  private least: Horizons = NO_HORIZONS;
   private onLeft: ((outcome: LeaveOutcome) => void) | undefined;
 
   constructor(
@@ -149,7 +153,15 @@ export class CopyKeeper implements Keeper, KeptNode {
 
   /** The replicas of an arc agree up to then. */
   raiseHorizon(arc: View['arc'], horizonMs: number): void {
-    this.horizons = withCredible(this.horizons, arc, horizonMs, this.latestMs);
+    this.horizons = partsRaised(arc, horizonMs, this.least).reduce(
+      (raised, part) => withCredible(raised, part, horizonMs, this.latestMs),
+      credible(this.horizons, this.latestMs),
+    );
+  }
+
+  /** All of an arc has been fetched from a node that knows these of it. */
+  takeHorizons(arc: View['arc'], ofSource: Horizons): void {
+    this.horizons = credible(withTaken(this.horizons, arc, ofSource), this.latestMs);
   }
 
   /** One event, and those that its effects bring about at once. The pointers are looked at first. */
@@ -246,6 +258,13 @@ export class CopyKeeper implements Keeper, KeptNode {
         return undefined;
       case 'drop':
         return this.surplus.drop(effect);
+      case 'begin_anew':
+        this.horizons = withoutHorizons(this.horizons, effect.arc);
+        this.least = [
+          ...this.least,
+          { arc: effect.arc, horizonMs: this.systemMs + this.world.settings.tombstoneGraceMs },
+        ];
+        return undefined;
       case 'report':
         this.world.report(effect.event, host.self, effect.arc);
         return undefined;

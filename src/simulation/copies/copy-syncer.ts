@@ -28,7 +28,7 @@ import {
 } from '../../replication/comparison';
 import { compareEpochs } from '../../replication/epoch';
 import type { Holdings } from '../../replication/holding';
-import { horizonAt } from '../../replication/horizons';
+import { horizonAt, lowestIn } from '../../replication/horizons';
 import { type JobEvent, jobOf, type JobState, stepSync } from '../../replication/sync-job';
 import type { SyncJob } from '../../replication/views-protocol';
 import { unreachable } from '../../unreachable';
@@ -94,7 +94,10 @@ export class CopySyncer {
     }
     for (const pair of duePairs(this.schedule, nowMs)) {
       this.schedule = withBegun(this.schedule, pair.key, { monotonicMs: nowMs, systemMs: keeper.systemMs });
-      const comparison = comparisonOf(pair, horizonOf(this.schedule, pair));
+      const comparison = comparisonOf(
+        pair,
+        Math.min(horizonOf(this.schedule, pair), lowestIn(keeper.horizons, pair.arc)),
+      );
       this.running.set(pair.key, { pair, comparison, sinceMs: nowMs });
       this.compare(pair.key, { type: 'begun' });
     }
@@ -137,13 +140,17 @@ export class CopySyncer {
         return void keeper.host.after(effect.ms, () => go({ type: 'woken' }));
       case 'ended':
         this.jobs.delete(id);
-        if (effect.outcome === 'done')
-          for (const { arc, horizonMs } of state.memory.horizons) keeper.raiseHorizon(arc, horizonMs);
+        if (effect.outcome === 'done') this.remember(state);
         keeper.happened({ type: 'synced', job: id, outcome: effect.outcome });
         return this.beginNext();
       default:
         return unreachable(effect);
     }
+  }
+
+  private remember({ job, memory: { horizons } }: JobState): void {
+    if (job.mode === 'adopt') return this.keeper.takeHorizons(job.arc, horizons);
+    for (const { arc, horizonMs } of horizons) this.keeper.raiseHorizon(arc, horizonMs);
   }
 
   // Comparisons

@@ -107,4 +107,5 @@ export interface KeptNode {
   happened(event: ViewsEvent): void;
   /** The replicas of an arc agree up to then. */
   raiseHorizon(arc: Range, horizonMs: number): void;
+  takeHorizons(arc: Range, ofSource: Horizons): void;
 }
