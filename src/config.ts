@@ -118,7 +118,7 @@ export const NODE_SETTINGS = {
   }),
   tombstoneGraceMs: duration({
     default: HOUR_MS,
-    text: 'how long a deletion is remembered at least; at least three times hintTtlMs',
+    text: 'how long a deletion is remembered at least; at least three times hintTtlMs and twice maxDriftMs',
   }),
   hintTtlMs: duration({
     default: 10 * MINUTE_MS,
@@ -269,6 +269,9 @@ const OTHER_VARIABLES: readonly string[] = ['FUNNELKVS_CONFIG', 'FUNNELKVS_CONNE
 /** A write that a node has missed must have reached it, or been given up, long before a deletion is forgotten. */
 const HINTS_PER_GRACE = 3;
 
+/** Whoever says up to when all agree may be as far ahead as clocks may be apart, and whoever has deleted something as far behind. */
+const DRIFTS_PER_GRACE = 2;
+
 function withDefaults(
   values: Partial<Record<SettingName, unknown>>,
   origins: Partial<Record<SettingName, string>>,
@@ -288,7 +291,7 @@ function withDefaults(
 /** What is wrong with settings that are right one by one. */
 function relationProblem(settings: NodeSettings): string | undefined {
   const { port, adminPort, keyBytesMax, valueBytesMax, replicas, minReplicas } = settings;
-  const { tombstoneGraceMs, hintTtlMs, clockOffsetMs, allowChaos } = settings;
+  const { tombstoneGraceMs, hintTtlMs, maxDriftMs, clockOffsetMs, allowChaos } = settings;
   if (port !== 0 && port === adminPort) return `Cannot use adminPort ${adminPort}: it is the port for clients too`;
   if (keyBytesMax + valueBytesMax + FRAME_HEAD_BYTES_MAX > FRAME_BYTES_MAX) {
     return `Cannot use valueBytesMax ${valueBytesMax} with keyBytesMax ${keyBytesMax}: together they do not fit into a message between nodes, which has up to ${FRAME_BYTES_MAX} bytes`;
@@ -298,6 +301,9 @@ function relationProblem(settings: NodeSettings): string | undefined {
   }
   if (tombstoneGraceMs < HINTS_PER_GRACE * hintTtlMs) {
     return `Cannot use tombstoneGraceMs ${tombstoneGraceMs} with hintTtlMs ${hintTtlMs}: less than ${HINTS_PER_GRACE} times as long, it would let deleted keys come back`;
+  }
+  if (tombstoneGraceMs < DRIFTS_PER_GRACE * maxDriftMs) {
+    return `Cannot use tombstoneGraceMs ${tombstoneGraceMs} with maxDriftMs ${maxDriftMs}: less than ${DRIFTS_PER_GRACE} times as long, it would let deleted keys come back`;
   }
   if (clockOffsetMs !== 0 && !allowChaos) {
     return `Cannot use clockOffsetMs ${clockOffsetMs}: a clock is set wrong only for tests, with allowChaos`;

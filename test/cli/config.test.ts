@@ -147,6 +147,12 @@ describe('mergeSettings()', () => {
       'Cannot use tombstoneGraceMs 1740000 with hintTtlMs 600000: less than 3 times as long, it would let deleted keys come back',
     ]);
     expect(problemsOf(givenByFlags({ tombstoneGraceMs: '30min' }))).toEqual([]);
+    const drifting = (maxDriftMs: string) =>
+      problemsOf(givenByFlags({ tombstoneGraceMs: '10s', hintTtlMs: '1s', maxDriftMs }));
+    expect(drifting('5001')).toEqual([
+      'Cannot use tombstoneGraceMs 10000 with maxDriftMs 5001: less than 2 times as long, it would let deleted keys come back',
+    ]);
+    expect(drifting('5s')).toEqual([]);
     expect(problemsOf(givenByFlags({ replicas: '2', minReplicas: '3' }))).toEqual([
       'Cannot use minReplicas 3 with replicas 2: no key is ever kept on more than 2',
     ]);
