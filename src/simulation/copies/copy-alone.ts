@@ -4,6 +4,7 @@
  */
 import type { Peer } from '../../chord/peer';
 import { EMPTY } from '../../octets';
+import type { Epoch } from '../../replication/epoch';
 import { isMember, type View } from '../../replication/view';
 import type { Standing, Views } from '../../replication/views';
 import { type Answer, found } from '../../store/local-coordinator';
@@ -55,24 +56,24 @@ export function serveAlone(
   const record = written.value;
   if (record === undefined) return { status: 'success', value: EMPTY };
   world.written(record, host.self);
-  spread(keeper, record, view, listeners);
+  const others = view.members.filter(({ id }) => id !== host.self.id);
+  spread(keeper, record, view.epoch, [...others, ...listeners]);
   return { status: 'success', value: EMPTY, record };
 }
 
-// Internal
-
-/** Sends a record to all others, for whom the client does not wait. */
-function spread(keeper: KeptNode, record: Record, view: View, listeners: readonly Peer[]): void {
+/** Sends a record to others, for whom the client does not wait. */
+export function spread(keeper: KeptNode, record: Record, epoch: Epoch, others: readonly Peer[]): void {
   const { host } = keeper;
-  const others = view.members.filter(({ id }) => id !== host.self.id);
-  const alive = others.filter((peer) => host.isAlive(peer));
-  for (const peer of others) if (!alive.includes(peer)) keeper.hint(peer, record.keyId);
-  for (const peer of [...alive, ...listeners]) {
-    host.askKeeper(peer, { type: 'put_replica', epoch: view.epoch, record }, PATIENCE_MS, (outcome) =>
-      hasSpread(keeper, record, outcome),
-    );
+  for (const peer of others) {
+    if (host.isAlive(peer))
+      host.askKeeper(peer, { type: 'put_replica', epoch, record }, PATIENCE_MS, (outcome) =>
+        hasSpread(keeper, record, outcome),
+      );
+    else keeper.hint(peer, record.keyId);
   }
 }
+
+// Internal
 
 function hasSpread(keeper: KeptNode, { keyId }: Record, outcome: AskOutcome): void {
   if (outcome.type === 'failed') return keeper.hint(outcome.to, keyId);

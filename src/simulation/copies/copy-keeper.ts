@@ -125,7 +125,7 @@ export class CopyKeeper implements Keeper, KeptNode {
       case 'get':
       case 'put':
       case 'delete':
-        return this.requests.passedOn(question, reply);
+        return this.requests.passedOn(from, question, reply);
       case 'put_replica':
       case 'get_replica':
       case 'sync_next':

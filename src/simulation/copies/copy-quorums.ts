@@ -4,7 +4,9 @@
 import type { Peer } from '../../chord/peer';
 import { EMPTY } from '../../octets';
 import type { DataAnswer, DataQuestion, Done } from '../../protocol/rpc-data';
+import { fetchEventOf, readEventOf, writeEventOf } from '../../replication/quorum-answers';
 import {
+  type Answer as Answered,
   beginRead,
   HEDGE_MS,
   type QuorumRead,
@@ -23,14 +25,15 @@ import {
 } from '../../replication/quorum-write';
 import type { RouteEvent } from '../../replication/route';
 import { copyOf } from '../../replication/sync-source';
-import { compareVersions, encodeVersion, type Version } from '../../replication/version';
+import { isOfView } from '../../replication/testimony';
+import { ABSENT, compareVersions, type Version } from '../../replication/version';
 import { isSameView, type View } from '../../replication/view';
 import { standingOf } from '../../replication/views';
-import { type Answer, found } from '../../store/local-coordinator';
-import { deleteLocally, putLocally } from '../../store/local-write';
+import { found } from '../../store/local-coordinator';
 import { Record } from '../../store/record';
 import type { AskOutcome } from '../packet';
 import { serveAlone } from './copy-alone';
+import { doneOf, liveIn, refusedOf, writeHere } from './copy-answers';
 import type { CopyErrand } from './copy-errand';
 import type { KeptNode } from './copy-world';
 
@@ -101,23 +104,20 @@ export class CopyQuorums {
   // Writes
 
   private beginWrite(work: Work, view: View, listeners: readonly Peer[]): void {
-    const { target, systemMs, host, world } = this.keeper;
-    const { marksEventual: ev } = world.settings;
-    const { op, key, value } = work.errand.request;
+    const { keeper } = this;
     const isSoleHolder = view.members.length === 1 && listeners.length === 0;
-    const written =
-      op === 'put'
-        ? putLocally(target, { key, value, expireAtMs: undefined, ev }, systemMs)
-        : deleteLocally(target, { key, ev: false, isSoleHolder }, systemMs);
-    if (!written.ok) return this.report(work.errand, { type: 'served', done: refusedOf('the clock is behind') });
-    if (written.value === undefined) return this.report(work.errand, { type: 'served', done: doneOf(NOTHING_THERE) });
-    this.keeper.world.written(written.value, host.self);
-    work.record = written.value;
-    work.write = writeOf(host.self.id, written.value.writer);
+    const written = writeHere(keeper, work.errand.request, isSoleHolder);
+    if (!('record' in written)) return this.report(work.errand, { type: 'served', done: written });
+    const { record } = written;
+    work.record = record;
+    work.write = writeOf(keeper.host.self.id, record.writer);
     this.place(work, view, listeners);
   }
 
   private place(work: Work, view: View, listeners: readonly Peer[]): void {
+    const { record, write } = work;
+    // Since it was made this node may have begun anew as a learner, and dropped what it had.
+    if (record !== undefined && write?.view !== undefined) this.keeper.target.table.merge(record);
     work.round += 1;
     const isAlive = (peer: Peer) => this.keeper.host.isAlive(peer);
     this.stepWrite(work, { type: 'placed', view, listeners, isAlive });
@@ -136,8 +136,8 @@ export class CopyQuorums {
       case 'send': {
         const epoch = work.write?.view?.epoch;
         if (!epoch || !record) return undefined;
-        return this.ask(work, effect.to, { type: 'put_replica', epoch, record, isNew: true }, (outcome) =>
-          this.stepWrite(work, writeEventOf(outcome)),
+        return this.ask(work, effect.to, { type: 'put_replica', epoch, record, isNew: true }, (from, answer) =>
+          this.stepWrite(work, writeEventOf(from, answer)),
         );
       }
       case 'mint_above':
@@ -192,7 +192,9 @@ export class CopyQuorums {
       if (work.round === round) this.stepRead(work, { type: 'slow' });
     });
     const isTrusted = (peer: Peer) => host.isTrusted(peer);
-    const [read, effects] = beginRead({ view, self: host.self, own: work.record, isTrusted, random: world.random() });
+    const witness = witnessIn(work, view);
+    const random = world.random();
+    const [read, effects] = beginRead({ view, self: host.self, own: work.record, witness, isTrusted, random });
     work.read = read;
     for (const effect of effects) this.doForRead(work, effect);
   }
@@ -228,8 +230,11 @@ export class CopyQuorums {
     if (work.read === undefined) return;
     const { epoch } = work.read.view;
     const { key } = work.errand.request;
-    this.ask(work, to, { type: 'get_replica', epoch, key, wantsValue }, (outcome) =>
-      this.stepRead(work, wantsValue ? this.fetchEventOf(work, outcome) : readEventOf(outcome)),
+    this.ask(work, to, { type: 'get_replica', epoch, key, wantsValue }, (from, answer) =>
+      this.stepRead(
+        work,
+        wantsValue ? fetchEventOf(from, answer, key, this.keeper.target.table) : readEventOf(from, answer),
+      ),
     );
   }
 
@@ -237,32 +242,22 @@ export class CopyQuorums {
     const stored = this.keeper.target.table.get(work.errand.request.key);
     if (stored === undefined || work.read === undefined) return undefined;
     const record = copyOf(stored);
-    this.ask(work, to, { type: 'put_replica', epoch: work.read.view.epoch, record }, (outcome) =>
-      this.stepRead(work, readEventOf(outcome)),
+    this.ask(work, to, { type: 'put_replica', epoch: work.read.view.epoch, record }, (from, answer) =>
+      this.stepRead(work, readEventOf(from, answer)),
     );
     return record;
   }
 
-  private fetchEventOf({ errand }: Work, outcome: AskOutcome): ReadEvent {
-    const answer = answerIn(outcome);
-    if (answer?.type !== 'replica') return readEventOf(outcome);
-    const { record } = answer;
-    const { key } = errand.request;
-    const { table } = this.keeper.target;
-    if (record === undefined || record.key !== key) return { type: 'fetched', version: undefined };
-    table.merge(record);
-    return { type: 'fetched', version: table.get(key)?.version };
-  }
-
   // Both
 
-  private ask(work: Work, to: readonly Peer[], question: DataQuestion, done: (outcome: AskOutcome) => void): void {
+  private ask(work: Work, to: readonly Peer[], question: DataQuestion, done: Heard): void {
     const { round } = work;
     const { keeper } = this;
     for (const peer of to)
       keeper.host.askKeeper(peer, question, PATIENCE_MS, (outcome) => {
-        this.observe(answerIn(outcome));
-        if (work.round === round) done(outcome);
+        const answer = answerIn(outcome);
+        this.observe(answer);
+        if (work.round === round) done(outcome.type === 'failed' ? outcome.to : outcome.from, answer);
       });
   }
 
@@ -280,56 +275,17 @@ export class CopyQuorums {
 
 // Internal
 
-const NOTHING_THERE: Answer = { status: 'success', value: EMPTY };
+/** Who has answered what; undefined: nothing. */
+type Heard = (from: Peer, answer: DataAnswer | undefined) => void;
 
-const liveIn = (record: Record | undefined) => (record?.value === undefined ? undefined : record);
-
-function doneOf({ status, value, record }: Answer): Done {
-  const done = { type: 'done', status, value, acks: 1, copies: 1, degraded: false } as const;
-  return record === undefined ? done : { ...done, version: encodeVersion(record) };
-}
-
-function refusedOf(why: string): Done {
-  return { type: 'done', status: 'server_error', value: Buffer.from(why), acks: 0, copies: 1, degraded: true };
+/** The answer that a get has brought along: it is of use once, for whoever gave it may be gone when it is tried again. */
+function witnessIn({ errand: { witness }, round }: Work, view: View): Answered | undefined {
+  if (witness === undefined || round > 1 || !isOfView(witness, view)) return undefined;
+  return { peer: witness.peer, version: witness.testimony.version ?? ABSENT };
 }
 
 /** A link lets nothing through but an answer to what was asked. */
 function answerIn(outcome: AskOutcome): DataAnswer | undefined {
   if (outcome.type === 'failed' || outcome.answering.type !== 'copies') return undefined;
   return outcome.answering.answer as DataAnswer;
-}
-
-function writeEventOf(outcome: AskOutcome): WriteEvent {
-  if (outcome.type === 'failed') return { type: 'failed', to: outcome.to };
-  const { from } = outcome;
-  const answer = answerIn(outcome);
-  switch (answer?.type) {
-    case 'stored':
-      return { type: 'stored', from };
-    case 'superseded':
-      return { type: 'superseded', from, version: answer.version };
-    case 'stale':
-      return { type: 'stale', from, view: answer.view };
-    case undefined:
-    default:
-      return { type: 'refused', from };
-  }
-}
-
-function readEventOf(outcome: AskOutcome): ReadEvent {
-  if (outcome.type === 'failed') return { type: 'failed', to: outcome.to };
-  const { from } = outcome;
-  const answer = answerIn(outcome);
-  switch (answer?.type) {
-    case 'replica':
-      return { type: 'replica', from, isVoter: answer.isVoter, version: answer.version };
-    case 'stored':
-    case 'superseded':
-      return { type: 'stored', from };
-    case 'stale':
-      return { type: 'stale', from, view: answer.view };
-    case undefined:
-    default:
-      return { type: 'failed', to: from };
-  }
 }

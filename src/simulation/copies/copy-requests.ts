@@ -1,13 +1,14 @@
 /**
  * Copy requests: how a simulated node serves clients, alone and together with others that have copies. What a real
- * node does in actors/coordinator.ts and quorums.ts, without its care for memory and for the order of a connection.
+ * node does in actors/coordinator.ts, without its care for memory and for the order of a connection.
  */
 import { keyId, type KeyId } from '../../chord/id';
 import type { Peer } from '../../chord/peer';
 import { primaryAmong } from '../../chord/primary';
 import { EMPTY } from '../../octets';
-import type { DataAnswer, DataQuestion, Done, NotOwner, RequestQuestion } from '../../protocol/rpc-data';
+import type { DataAnswer, Done, NotOwner, RequestQuestion } from '../../protocol/rpc-data';
 import { type Place, routeOf, type RouteEffect, type RouteEvent, stepRoute } from '../../replication/route';
+import type { Witness } from '../../replication/testimony';
 import { primaryOf } from '../../replication/view';
 import { type Standing, standingOf } from '../../replication/views';
 import { unreachable } from '../../unreachable';
@@ -15,6 +16,7 @@ import type { AskOutcome, CopyAnswer } from '../packet';
 import { isCopyHere } from './copy-alone';
 import type { CopyErrand, CopyRequest } from './copy-errand';
 import { CopyQuorums } from './copy-quorums';
+import { answerWitness, keepMinted, testimonyFor } from './copy-witness';
 import type { KeptNode } from './copy-world';
 
 const DEADLINE_MS = 5000;
@@ -30,31 +32,41 @@ export class CopyRequests {
 
   /** Serves a client. `done` is called once, unless the node dies. */
   serve(request: CopyRequest, done: (answer: Done | NotOwner) => void): void {
-    this.begin(request, DEADLINE_MS, false, done);
+    this.begin(this.errandOf(request, DEADLINE_MS, undefined, false, done));
   }
 
-  /** Serves what another node has passed on. */
-  passedOn(question: RequestQuestion, reply: (answer: CopyAnswer) => void): void {
+  /** Serves what another node has passed on, and may keep too. */
+  passedOn(from: Peer, question: RequestQuestion, reply: (answer: CopyAnswer) => void): void {
+    const { type: op, key, testimony } = question;
     const value = question.type === 'put' ? question.value : EMPTY;
     const consistency = question.consistency === 'eventual' ? 'eventual' : 'quorum';
-    this.begin({ op: question.type, key: question.key, value, consistency }, FORWARDED_DEADLINE_MS, true, reply);
+    const witness = testimony && { peer: from, testimony };
+    const errand = this.errandOf({ op, key, value, consistency }, FORWARDED_DEADLINE_MS, witness, true, reply);
+    const answer = witness && answerWitness(this.keeper, errand, witness);
+    if (answer) reply(answer);
+    else this.begin(errand);
   }
 
   // Internal
 
-  private begin(
+  private errandOf(
     request: CopyRequest,
     forMs: number,
+    witness: Witness | undefined,
     isForwarded: boolean,
     done: (answer: Done | NotOwner) => void,
-  ): void {
+  ): CopyErrand {
     const { keeper } = this;
     const { op, key, value } = request;
-    const waitedMs = op === 'get' ? 0 : keeper.waitedMs;
-    const deadlineMs = keeper.nowMs + forMs - waitedMs;
+    const deadlineMs = keeper.nowMs + forMs - (op === 'get' ? 0 : keeper.waitedMs);
     const { id: self } = keeper.host.self;
     const route = routeOf({ op, self, isDirect: false, isForwarded, deadlineMs, valueBytes: value.length });
-    const errand: CopyErrand = { request, keyId: keyId(key), route, attempt: 0, isOver: false, done };
+    return { request, keyId: keyId(key), witness, testimony: undefined, route, attempt: 0, isOver: false, done };
+  }
+
+  private begin(errand: CopyErrand): void {
+    const { keeper } = this;
+    const { deadlineMs } = errand.route;
     this.advance(errand, { type: 'begun' });
     keeper.host.after(Math.max(0, deadlineMs - keeper.nowMs), () =>
       this.advance(errand, { type: 'expired', written: this.quorums.begun(errand) }),
@@ -80,9 +92,7 @@ export class CopyRequests {
       case 'serve':
         return this.quorums.serve(errand);
       case 'send':
-        return host.askKeeper(effect.to, questionOf(errand.request, effect.what), effect.timeoutMs, (outcome) => {
-          if (isCurrent()) this.advance(errand, sentEvent(outcome));
-        });
+        return this.send(errand, effect);
       case 'look_up':
         return host.ownerOf(errand.keyId, (owner) => {
           if (isCurrent()) this.advance(errand, { type: 'looked_up', owner });
@@ -98,6 +108,27 @@ export class CopyRequests {
       default:
         return unreachable(effect);
     }
+  }
+
+  private send(errand: CopyErrand, { to, what, timeoutMs }: RouteEffect & { type: 'send' }): void {
+    const { attempt } = errand;
+    const question = questionOf(errand.request, what);
+    errand.testimony = testimonyFor(this.keeper, errand, question);
+    const asked = { ...question, testimony: errand.testimony };
+    this.keeper.host.askKeeper(to, asked, timeoutMs, (outcome) => {
+      if (errand.attempt === attempt) this.advance(errand, this.sentEvent(errand, outcome));
+    });
+  }
+
+  private sentEvent(errand: CopyErrand, outcome: AskOutcome): RouteEvent {
+    if (outcome.type === 'failed') {
+      return { type: 'failed', failure: { code: outcome.code, wasSent: outcome.code !== 'unreachable' } };
+    }
+    const { answering, from } = outcome;
+    if (answering.type !== 'copies') return { type: 'failed', failure: { code: 'bad_answer', wasSent: true } };
+    const { answer } = answering;
+    if (answer.type === 'minted') return keepMinted(this.keeper, errand, answer, from);
+    return { type: 'answered', answer: answer as DataAnswer };
   }
 
   private placeOf({ keyId: key, request }: CopyErrand): Place {
@@ -134,17 +165,8 @@ export class CopyRequests {
   }
 }
 
-function questionOf({ op, key, value, consistency }: CopyRequest, what: 'request' | 'check'): DataQuestion {
+function questionOf({ op, key, value, consistency }: CopyRequest, what: 'request' | 'check'): RequestQuestion {
   // Whether a write has been done is for a majority to say.
   if (what === 'check') return { type: 'get', key, consistency: 'quorum' };
   return op === 'put' ? { type: op, key, value, consistency } : { type: op, key, consistency };
-}
-
-function sentEvent(outcome: AskOutcome): RouteEvent {
-  if (outcome.type === 'failed') {
-    return { type: 'failed', failure: { code: outcome.code, wasSent: outcome.code !== 'unreachable' } };
-  }
-  const { answering } = outcome;
-  if (answering.type !== 'copies') return { type: 'failed', failure: { code: 'bad_answer', wasSent: true } };
-  return { type: 'answered', answer: answering.answer as DataAnswer };
 }

@@ -25,7 +25,9 @@ export type LeftOut =
   /** Deletions are forgotten by their age alone. */
   | 'horizons'
   /** What is marked as eventual is kept, and taken in from anybody, however old it is. */
-  | 'keeping_out';
+  | 'keeping_out'
+  /** Whoever has passed a write on says that it is done, and does not keep what the primary has made of it. */
+  | 'keeping_minted';
 
 /** How copies are kept: see src/config.ts. */
 export interface CopySettings {
