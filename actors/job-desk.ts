@@ -1,10 +1,12 @@
 /**
  * Job desk: the arcs that a node is fetching. Two at a time, not counting those whose source has others to serve first, and
  * no faster than the node may fetch; those that save what is left of an arc go first, for nobody serves it meanwhile.
- * Where the rate is low, less is asked for at a time; and what this node itself holds back is not lost.
+ * All others leave clients the most of the time (src/replication/pace.ts). Where the rate is low, less is asked for at a
+ * time; and what this node itself holds back is not lost.
  */
 import type { SyncAnswer, SyncQuestion } from '../src/protocol/rpc-sync';
 import { recordsBytes } from '../src/protocol/rpc-sync-bytes';
+import { FIRST_PACE, headStartMs, type Pace, paceAfter, pauseMs } from '../src/replication/pace';
 import {
   type JobEffect,
   type JobEvent,
@@ -31,7 +33,7 @@ export class JobDesk {
   /** How many records were not kept, because their deletion may have been forgotten: see {@link JobState.dropped}. */
   dropped = 0;
   private readonly running = new Map<number, Running>();
-  private waiting: readonly SyncJob[] = [];
+  private waiting: readonly Waiting[] = [];
   private bucket: TokenBucket;
 
   constructor(
@@ -44,7 +46,7 @@ export class JobDesk {
   get progress(): readonly JobProgress[] {
     const nowMs = this.out.self.nowMs();
     const states = [...this.running.values()].map(({ state }) => state);
-    return [...states, ...this.waiting.map((job) => jobOf(job, nowMs))].map(({ job, fetched, total }) => {
+    return [...states, ...this.waiting.map(({ job }) => jobOf(job, nowMs))].map(({ job, fetched, total }) => {
       const { id, arc, source, purpose } = job;
       return { id, arc, source: source.addr, purpose, fetched, total };
     });
@@ -52,22 +54,25 @@ export class JobDesk {
 
   /** Begins a job, now or when there is room. One that fetches the same from the same node for the same end is given up. */
   add(job: SyncJob): void {
-    if (this.running.has(job.id) || this.waiting.some(({ id }) => id === job.id)) return;
+    if (this.running.has(job.id) || this.waiting.some((other) => other.job.id === job.id)) return;
     const isReplaced = (old: SyncJob) =>
       old.purpose === job.purpose &&
       old.source.id === job.source.id &&
       old.arc.lo === job.arc.lo &&
       old.arc.hi === job.arc.hi;
-    this.waiting = this.waiting.filter((old) => !isReplaced(old));
+    const others = this.waiting.filter((other) => !isReplaced(other.job));
     for (const [id, { state }] of this.running) if (isReplaced(state.job)) this.running.delete(id);
-    this.waiting = job.purpose === 'rescue' ? [job, ...this.waiting] : [...this.waiting, job];
+    const headMs = headStartMs(job.purpose, this.out.around.random());
+    const next = { job, isHeld: headMs > 0 };
+    this.waiting = job.purpose === 'rescue' ? [next, ...others] : [...others, next];
+    if (next.isHeld) this.out.later(headMs, { type: 'job', id: job.id, request: 0 });
     this.beginNext();
   }
 
   /** Gives a job up. Nobody hears of it any more. */
   cancel(id: number): void {
     this.running.delete(id);
-    this.waiting = this.waiting.filter((job) => job.id !== id);
+    this.waiting = this.waiting.filter(({ job }) => job.id !== id);
     this.beginNext();
   }
 
@@ -83,9 +88,11 @@ export class JobDesk {
       if (nowMs - sinceMs >= LOST_MS) this.step(id, { type: 'failed', isLost: false });
   }
 
-  /** What a job had to wait for has come. */
+  /** What a job had to wait for has come: its turn, or that it may go on. */
   due(tag: JobTag): void {
-    if (this.running.get(tag.id)?.request === tag.request) this.step(tag.id, { type: 'woken' });
+    if (this.running.get(tag.id)?.request === tag.request) return this.step(tag.id, { type: 'woken' });
+    this.waiting = this.waiting.map((each) => (each.job.id === tag.id ? { ...each, isHeld: false } : each));
+    this.beginNext();
   }
 
   outcome(message: SyncerOutcome, tag: JobTag): void {
@@ -96,8 +103,9 @@ export class JobDesk {
       return this.step(tag.id, { type: 'failed', isLost });
     }
     const { answer } = message;
-    this.bucket = taken(this.bucket, bytesIn(answer), this.out.self.nowMs());
-    this.step(tag.id, { type: 'answered', answer });
+    const bytes = bytesIn(answer);
+    this.bucket = taken(this.bucket, bytes, this.out.self.nowMs());
+    this.step(tag.id, { type: 'answered', answer }, bytes);
   }
 
   /** How many jobs are getting on. */
@@ -107,40 +115,46 @@ export class JobDesk {
 
   private beginNext(): void {
     while (this.underWay < JOBS_MAX) {
-      const [job, ...rest] = this.waiting;
-      if (job === undefined) return;
-      this.waiting = rest;
+      const next = this.waiting.find(({ isHeld }) => !isHeld);
+      if (next === undefined) return;
+      this.waiting = this.waiting.filter((each) => each !== next);
+      const { job } = next;
       const nowMs = this.out.self.nowMs();
       const memory = { horizons: this.out.around.horizons(), graceMs: this.settings.tombstoneGraceMs };
       const state = jobOf(job, nowMs, memory);
-      this.running.set(job.id, { state, request: 0, sinceMs: nowMs });
+      this.running.set(job.id, { state, pace: FIRST_PACE, request: 0, sinceMs: nowMs });
       this.step(job.id, { type: 'begun' });
     }
   }
 
-  private step(id: number, event: JobEvent): void {
+  /** One event; where it is an answer, `bytes` of records have come with it. */
+  private step(id: number, event: JobEvent, bytes = 0): void {
     const entry = this.running.get(id);
     if (entry === undefined) return;
     const { around, self } = this.out;
     const target = around.store();
     const nowMs = self.nowMs();
-    const request = this.out.nextRequest();
-    const tag: Tag = { type: 'job', id, request };
-    const pauseMs = target === undefined ? STORE_WAIT_MS : waitMs(this.bucket, nowMs);
-    if (target === undefined) {
-      // The question will be asked again: whatever this was an answer to.
-      this.running.set(id, { ...entry, request, sinceMs: nowMs });
-      return this.out.later(pauseMs, tag);
-    }
+    // Without a table the question will be asked again: whatever this was an answer to.
+    if (target === undefined) return this.hold(entry, STORE_WAIT_MS);
     const [state, effect] = stepSync(entry.state, event, target, { nowMs, systemMs: self.systemMs() });
-    this.running.set(id, { state, request, sinceMs: nowMs });
-    if (effect.type === 'ask' && pauseMs > 0) {
-      // That no answer comes meanwhile is nobody's failure.
-      const held = { ...state, progressAtMs: state.progressAtMs + pauseMs };
-      this.running.set(id, { state: held, request, sinceMs: nowMs + pauseMs });
-      return this.out.later(pauseMs, tag);
-    }
-    this.perform(effect, state, tag);
+    const tookMs = event.type === 'answered' ? self.nowMs() - entry.sinceMs : undefined;
+    const pace = tookMs === undefined ? entry.pace : paceAfter(entry.pace, tookMs, bytes);
+    const restMs = tookMs === undefined ? 0 : pauseMs(state.job.purpose, pace, tookMs);
+    const next = { ...entry, state, pace };
+    const holdMs = effect.type === 'ask' ? Math.max(restMs, waitMs(this.bucket, nowMs)) : 0;
+    if (holdMs > 0) return this.hold(next, holdMs);
+    const request = this.out.nextRequest();
+    this.running.set(id, { ...next, request, sinceMs: nowMs });
+    this.perform(effect, next, { type: 'job', id, request });
+  }
+
+  /** Lets a job wait for a while. That no answer comes meanwhile is nobody's failure. */
+  private hold({ state, pace }: Running, ms: number): void {
+    const { id } = state.job;
+    const request = this.out.nextRequest();
+    const held = { ...state, progressAtMs: state.progressAtMs + ms };
+    this.running.set(id, { state: held, pace, request, sinceMs: this.out.self.nowMs() + ms });
+    this.out.later(ms, { type: 'job', id, request });
   }
 
   /** Whoever has all of an arc must know as well what is too old to come in. */
@@ -151,18 +165,19 @@ export class JobDesk {
   }
 
   /** Asks for no more at a time than may come in a moment. One record comes in any case, however large it is. */
-  private inPortions(question: SyncQuestion): SyncQuestion {
+  private inPortions(question: SyncQuestion, { portionBytes }: Pace): SyncQuestion {
     if (question.type !== 'sync_next') return question;
     const portion = Math.max(1, Math.floor((this.bucket.perSecond * PORTION_MS) / 1000));
-    return { ...question, bytesMax: Math.min(question.bytesMax, portion) };
+    return { ...question, bytesMax: Math.min(question.bytesMax, portion, portionBytes) };
   }
 
-  private perform(effect: JobEffect, { job, memory, dropped }: JobState, tag: Tag): void {
+  private perform(effect: JobEffect, { state, pace }: Running, tag: Tag): void {
     const { around } = this.out;
+    const { job, memory, dropped } = state;
     const { id, source } = job;
     switch (effect.type) {
       case 'ask':
-        return this.out.ask(source, this.inPortions(effect.question), tag);
+        return this.out.ask(source, this.inPortions(effect.question, pace), tag);
       case 'wait':
         this.out.later(effect.ms, tag);
         return this.beginNext();
@@ -180,8 +195,15 @@ export class JobDesk {
 
 // Internal
 
+interface Waiting {
+  readonly job: SyncJob;
+  /** Others go first for a while. */
+  readonly isHeld: boolean;
+}
+
 interface Running {
   readonly state: JobState;
+  readonly pace: Pace;
   readonly request: number;
   /** When it last went on. */
   readonly sinceMs: number;

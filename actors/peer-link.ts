@@ -98,8 +98,8 @@ interface State extends Args {
 
 type Phase =
   | { readonly type: 'idle' }
-  /** Until the handshake is over. */
-  | { readonly type: 'connecting'; readonly wire: PeerWire; readonly untilMs: number }
+  /** Until the handshake is over. `isRedial`: the attempt before was cut off. */
+  | { readonly type: 'connecting'; readonly wire: PeerWire; readonly untilMs: number; readonly isRedial: boolean }
   | { readonly type: 'open'; readonly wire: PeerWire; readonly peer: Peer }
   | { readonly type: 'resting'; readonly untilMs: number };
 
@@ -194,9 +194,9 @@ function goOn(state: State, self: Self<Info>): State {
   return state;
 }
 
-function dial(state: State, nowMs: number, self: Self<Info>): void {
+function dial(state: State, nowMs: number, self: Self<Info>, isRedial = false): void {
   const wire = new PeerWire(state.addr, state, self.runtime, self.pid);
-  state.phase = { type: 'connecting', wire, untilMs: nowMs + CONNECT_MS };
+  state.phase = { type: 'connecting', wire, untilMs: nowMs + CONNECT_MS, isRedial };
 }
 
 /** Writes what waits, as far as the other side takes it. */
@@ -280,11 +280,16 @@ interface Ending {
   readonly isSevered?: boolean;
 }
 
-/** The connection is over. */
+/**
+ * The connection is over. The system of a process that is gone may still let somebody in and then cut him off, while it
+ * closes what is left, which says nothing; dialling at once again does.
+ */
 function closed(why: string, state: State, self: Self<Info>, { last, isSevered = false }: Ending = {}): void {
   const { phase, addr, desk } = state;
   wireOf(state)?.destroy();
   if (phase.type !== 'open') {
+    const isCutOff = phase.type === 'connecting' && !phase.isRedial && why === 'ECONNRESET';
+    if (isCutOff) return dial(state, self.nowMs(), self, true);
     const isRefused = why === 'ECONNREFUSED';
     return failed(
       { code: 'unreachable', message: `Cannot ask ${addr}: no connection (${why})`, isRefused },

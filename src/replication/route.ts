@@ -123,7 +123,7 @@ export const HERE_WAIT_MS = 500;
 export const OTHERS_WAIT_MS = 1500;
 
 /** How soon this node's own tables are looked at again. */
-export const LOOK_AGAIN_MS = 10;
+export const LOOK_AGAIN_MS = 5;
 
 /** A ring that is mending needs a moment: so long, and up to as long again. */
 export const REST_MS = 25;

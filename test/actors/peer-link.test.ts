@@ -1,4 +1,6 @@
 /** Links to other nodes: every question has one outcome, whatever becomes of the link, the connection or the other node. */
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import type { Peer } from '../../src/chord/peer';
 import { ManualClock, sys } from '../../src/otp';
 import type { DecodedFrame, RequestFrame } from '../../src/protocol/rpc-frames';
@@ -244,6 +246,27 @@ describe('a node that cannot be reached', () => {
     const fake = await FakePeer.listen({ port, onFrame: answerPings });
     await until('it is reached again', async () => inShort(await a.ask(peer, PING)) === 'pong');
     expect(fake.connections).toHaveLength(1);
+  });
+
+  it('is dialled once more at once where it has cut off whom it let in: it may have been ending', async () => {
+    const a = await PeerNode.start();
+    a.detect();
+    for (const lastsFor of [1, 10]) {
+      const port = await freePort();
+      let letIn = 0;
+      const server = createServer((socket) => {
+        letIn += 1;
+        if (letIn >= lastsFor) server.close();
+        socket.resetAndDestroy();
+      });
+      await once(server.listen(port, '127.0.0.1'), 'listening');
+      const outcome = await a.ask(peerOf(helloAt(port)), PING);
+      server.close();
+      expect(inShort(outcome)).toBe('unreachable unsent');
+      expect([letIn, 'failure' in outcome && outcome.failure.isRefused]).toEqual(
+        lastsFor === 1 ? [1, true] : [2, false],
+      );
+    }
   });
 
   it('is dialled less and less often, however often it is asked', async () => {

@@ -1,0 +1,65 @@
+/**
+ * Pace: how fast a node fetches arcs, while clients want something of it and of its source.
+ *
+ * That somebody has died or come gives all nodes much to do at the same moment, and clients wait for that: whatever can
+ * be fetched later begins a little later, not everywhere at once. And whoever fetches leaves the most of the time to
+ * others. How much work an answer was, on both sides, shows in how much longer it took than the quickest of them, which
+ * was little more than the way. From that follow how long the next pause is, and how much is asked for at a time: as much
+ * as keeps nobody waiting noticeably. Large values are little work for their size, so they come faster than small ones.
+ *
+ * Only what saves the last copies of an arc, which nobody serves meanwhile, has no time to lose.
+ */
+import type { SyncJob } from './views-protocol';
+
+/** How a job gets on. Immutable. */
+export interface Pace {
+  /** How much is to be asked for at a time. A record that is larger comes by itself. */
+  readonly portionBytes: number;
+  /** The least that an answer has taken. */
+  readonly quickestMs: number;
+}
+
+/** So long a job lets others go first, at least, and up to so much longer. */
+const HEAD_START_MS = 100;
+const HEAD_START_SPREAD_MS = 150;
+
+/** A pause is so many times as long as the work before it took. */
+const PAUSE_RATIO = 3;
+const PAUSE_MS = { least: 15, most: 200 };
+
+/** What work a portion should be. */
+const WORK_MS = 5;
+const PORTION_BYTES = { least: 16 * 1024, first: 32 * 1024, most: 256 * 1024 };
+/** A portion is changed by no more than this factor. */
+const STEP = 2;
+
+/** The pace of a job that begins. */
+export const FIRST_PACE: Pace = { portionBytes: PORTION_BYTES.first, quickestMs: Number.POSITIVE_INFINITY };
+
+/**
+ * How long a job waits before its first question.
+ *
+ * @param random from 0 up to but not including 1
+ */
+export function headStartMs(purpose: SyncJob['purpose'], random: number): number {
+  return purpose === 'rescue' ? 0 : Math.ceil(HEAD_START_MS + HEAD_START_SPREAD_MS * random);
+}
+
+/** How a job goes on after an answer that took so long and held so many bytes of records. */
+export function paceAfter({ portionBytes, quickestMs }: Pace, tookMs: number, bytes: number): Pace {
+  const quickest = Math.min(quickestMs, tookMs);
+  if (bytes === 0) return { portionBytes, quickestMs: quickest };
+  const factor = Math.min(STEP, WORK_MS / Math.max(1, tookMs - quickest));
+  const wanted = Math.floor(portionBytes * Math.max(1 / STEP, factor));
+  return {
+    portionBytes: Math.min(PORTION_BYTES.most, Math.max(PORTION_BYTES.least, wanted)),
+    quickestMs: quickest,
+  };
+}
+
+/** How long a job waits between an answer that took so long and its next question. */
+export function pauseMs(purpose: SyncJob['purpose'], { quickestMs }: Pace, tookMs: number): number {
+  if (purpose === 'rescue') return 0;
+  const workMs = Math.max(0, tookMs - quickestMs);
+  return Math.min(PAUSE_MS.most, Math.max(PAUSE_MS.least, Math.ceil(PAUSE_RATIO * workMs)));
+}

@@ -1,0 +1,45 @@
+/** How fast a node fetches what can wait. */
+import { FIRST_PACE, headStartMs, type Pace, paceAfter, pauseMs } from '../../src/replication/pace';
+
+const KIB = 1024;
+
+/** A job to which answers came that took so long and held so much each. */
+const paceOf = (...answers: readonly (readonly [tookMs: number, bytes: number])[]): Pace =>
+  answers.reduce((pace, [tookMs, bytes]) => paceAfter(pace, tookMs, bytes), FIRST_PACE);
+
+describe('whatever fetches an arc', () => {
+  it('lets others go first, not everywhere for as long, unless the arc has to be saved', () => {
+    expect(headStartMs('listen', 0)).toBe(100);
+    expect(headStartMs('learn', 0.5)).toBeGreaterThan(100);
+    expect(headStartMs('listen', 0.999)).toBe(250);
+    expect(headStartMs('rescue', 0.999)).toBe(0);
+  });
+
+  it('rests three times as long as the answer was work, within bounds, and takes the way for no work', () => {
+    expect(pauseMs('learn', paceOf([1, 0]), 11)).toBe(30);
+    expect(pauseMs('learn', paceOf([1, 0]), 1)).toBe(15);
+    expect(pauseMs('learn', paceOf([1, 0]), 5000)).toBe(200);
+    expect(pauseMs('learn', paceOf([80, 0]), 81)).toBe(15);
+    expect(pauseMs('learn', FIRST_PACE, 500)).toBe(15);
+    expect(pauseMs('rescue', paceOf([1, 0]), 5000)).toBe(0);
+  });
+
+  it('asks for more while that is little work, at most twice as much at a time', () => {
+    expect(paceOf([1, 0], [1, 0]).portionBytes).toBe(32 * KIB);
+    expect(paceOf([1, 0], [2, 32 * KIB]).portionBytes).toBe(64 * KIB);
+    expect(paceOf([1, 0], [5, 32 * KIB]).portionBytes).toBe(40 * KIB);
+    expect(paceOf([1, 0], [1, 9], [1, 9], [1, 9], [1, 9], [1, 9]).portionBytes).toBe(256 * KIB);
+  });
+
+  it('asks for less where that is much work, and still for something', () => {
+    expect(paceOf([1, 0], [11, 32 * KIB]).portionBytes).toBe(16 * KIB);
+    expect(paceOf([1, 0], [1, 9], [9, 9]).portionBytes).toBe(40 * KIB);
+    expect(paceOf([1, 0], [900, 9], [900, 9], [900, 9]).portionBytes).toBe(16 * KIB);
+  });
+
+  it('is as fast over a long way: only the work counts', () => {
+    const near = paceOf([1, 0], [4, 9], [4, 9]);
+    const far = paceOf([101, 0], [104, 9], [104, 9]);
+    expect(far.portionBytes).toBe(near.portionBytes);
+  });
+});
