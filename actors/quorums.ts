@@ -30,6 +30,7 @@ import {
   writeOf,
 } from '../src/replication/quorum-write';
 import type { RouteEvent } from '../src/replication/route';
+import { unknownEnd } from '../src/replication/route-ends';
 import { copyOf } from '../src/replication/sync-source';
 import { isOfView } from '../src/replication/testimony';
 import { ABSENT, compareVersions, type Version } from '../src/replication/version';
@@ -77,6 +78,10 @@ export class Quorums {
     errand.stage = 'serving';
     const view = standing && 'view' in standing ? standing.view : undefined;
     if (standing === undefined || view === undefined) return this.reports.report(errand, STUCK);
+    const { route, write } = errand;
+    // What another one has made, while it led the arc, is not for this node to go on with.
+    if (route.written && !write)
+      return this.reports.report(errand, { type: 'served', done: unknownEnd(route, route.obstacle) });
     const { self, minReplicas = 1, isAlive, isSkewed } = this.around;
     if (!errand.isGet && !errand.write && isSkewed?.() === true) return this.reports.report(errand, SKEWED);
     const listeners = standing.type === 'primary' ? standing.listeners : [];

@@ -11,7 +11,7 @@ import type { Done, Minted } from '../src/protocol/rpc-data';
 import type { RouteEvent } from '../src/replication/route';
 import { isSameAs, type Witness, WITNESSES } from '../src/replication/testimony';
 import type { View } from '../src/replication/view';
-import { keepsMinted, leadsWith, mayMint, NOT_KEPT, othersOf, recordMinted } from '../src/replication/witnessed';
+import { keepsMinted, leadsWith, mayMint, notKept, othersOf, recordMinted } from '../src/replication/witnessed';
 import { carryOut, found } from '../src/store/local-coordinator';
 import { isLive, type Record } from '../src/store/record';
 import { doneOf, type Errand } from './errand';
@@ -60,8 +60,8 @@ export function mintWitnessed(turn: Turn, around: Replicas, errand: Errand): Mad
 /** Keeps what the primary has made of a write that this node has passed on to it: then a majority has it. */
 export function keepMinted(turn: Turn, errand: Errand, minted: Minted, from: Peer): RouteEvent {
   const { testimony } = errand;
-  if (testimony === undefined) return NOT_KEPT;
   const record = recordMinted(errand, minted);
-  if (!keepsMinted(turn, record, testimony, from)) return NOT_KEPT;
-  return { type: 'answered', answer: doneOf({ status: 'success', value: EMPTY, record }, minted, WITNESSES) };
+  const answer = doneOf({ status: 'success', value: EMPTY, record }, minted, WITNESSES);
+  const isKept = testimony !== undefined && keepsMinted(turn, record, testimony, from);
+  return isKept ? { type: 'answered', answer } : notKept(answer);
 }

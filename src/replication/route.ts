@@ -68,8 +68,8 @@ export type RouteEvent =
   | { readonly type: 'served'; readonly done: Done }
   /** Refused here for now, before anything was done: too few members of the view can be reached. */
   | { readonly type: 'unavailable'; readonly why: string }
-  /** Too few members have answered. `written`: what to tell if a write that was made here turns out to be done after all. */
-  | { readonly type: 'stuck'; readonly written: Done | undefined }
+  /** Too few members have answered. `written`: what to tell if a write that was made, here or there, is done after all. */
+  | { readonly type: 'stuck'; readonly written: Done | undefined; readonly why?: string }
   | { readonly type: 'answered'; readonly answer: DataAnswer }
   | { readonly type: 'failed'; readonly failure: Failure }
   /** A lookup has ended; without an owner: nobody knew the way. */
@@ -123,7 +123,7 @@ export const HERE_WAIT_MS = 500;
 export const OTHERS_WAIT_MS = 1500;
 
 /** How soon this node's own tables are looked at again. */
-export const LOOK_AGAIN_MS = 5;
+export const LOOK_AGAIN_MS = 10;
 
 /** A ring that is mending needs a moment: so long, and up to as long again. */
 export const REST_MS = 25;
@@ -187,7 +187,7 @@ export function stepRoute(route: Route, event: RouteEvent, nowMs: number, random
     case 'unavailable':
       return unavailable(route, event.why, nowMs);
     case 'stuck':
-      return stuck(route, event.written, random);
+      return stuck({ ...route, obstacle: event.why ?? UNANSWERED }, event.written, random);
     case 'answered':
       return answered(passed(route, undefined, route.hops), event.answer, route.sentTo, nowMs, random);
     case 'failed':
@@ -261,7 +261,7 @@ function unavailable(route: Route, why: string, nowMs: number): Step {
 
 /** For a get, too, time was lost with waiting for others: at its deadline it is told so. */
 function stuck(route: Route, written: Done | undefined, random: number): Step {
-  const next = { ...route, written: written ?? route.written, timeouts: route.timeouts + 1, obstacle: UNANSWERED };
+  const next = { ...route, written: written ?? route.written, timeouts: route.timeouts + 1 };
   return rest(next, random);
 }
 
@@ -319,7 +319,9 @@ function answered(route: Route, reply: DataAnswer, from: Peer | undefined, nowMs
     case 'done':
       if (route.written) return checked(route, route.written, reply, random);
       // It had no longer than this node was going to wait for it.
-      return reply.status === 'timeout' && !isWrite(route) ? stuck(route, undefined, random) : finish(route, reply);
+      return reply.status === 'timeout' && !isWrite(route)
+        ? stuck({ ...route, obstacle: UNANSWERED }, undefined, random)
+        : finish(route, reply);
     case 'not_owner':
       return redirected({ ...route, avoided: from?.id }, reply.hint, nowMs, random);
     default:
@@ -364,8 +366,6 @@ function obstacleOf(code: string, to: Peer | undefined): string {
       return `${who} cannot be reached`;
     case 'disconnected':
       return `the connection to ${who} was lost`;
-    case 'view_changed':
-      return 'it was just being settled who keeps the key';
     default:
       return `${who} has refused it (${code})`;
   }

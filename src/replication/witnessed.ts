@@ -7,7 +7,7 @@
 import type { KeyId, NodeId } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import type { BinaryString, Octets } from '../octets';
-import type { Minted } from '../protocol/rpc-data';
+import type { Done, Minted } from '../protocol/rpc-data';
 import type { Target } from '../store/local-write';
 import { Record } from '../store/record';
 import { whyUnavailable } from './quorum-write';
@@ -89,5 +89,9 @@ export function keepsMinted(
   );
 }
 
-/** Its view has changed meanwhile: who has the write in the end, nobody here can tell. */
-export const NOT_KEPT: RouteEvent = { type: 'failed', failure: { code: 'view_changed', wasSent: true } };
+/** Its view has changed meanwhile: whoever leads the arc now is asked whether the write is there, and then this is told. */
+export const notKept = (written: Done): RouteEvent => ({
+  type: 'stuck',
+  written,
+  why: 'it was just being settled who keeps the key',
+});

@@ -174,18 +174,63 @@ describe('a write that is passed on by a voter', () => {
     }),
   );
 
+  /** It has been made, and this node, which has promised another view meanwhile, could not keep it. */
+  async function begunUnderOldView(world: World, { isSpread }: { readonly isSpread: boolean }) {
+    const stage = ringOf(world);
+    const { ring, primary, here, third, client, key } = stage;
+    if (!isSpread) third.fault = 'silent';
+    await client.send(ask('put', key, 'v'));
+    await world.advance(1);
+    ring.seal(here, ring.arcOf(0));
+    await world.advance(5);
+    third.fault = undefined;
+    expect([shortOf(client), primary.valueOf(key), here.valueOf(key)]).toEqual([[], 'v', undefined]);
+    return stage;
+  }
+
   it(
-    'is unknown where the view has changed before this node could keep it',
+    'is done where the view has changed before this node could keep it, and whoever leads the key now has it',
     inRing(async (world) => {
-      const { ring, primary, here, third, client, key } = ringOf(world);
+      const { ring, primary, third, client, key } = await begunUnderOldView(world, { isSpread: true });
+      const made = third.target?.table.get(fromUtf8(key));
+      ring.lead(0, COPIES, 2);
+      await world.advance(100);
+      expect(shortOf(client)).toEqual(['success']);
+      expect(made && third.target?.table.get(fromUtf8(key))?.version).toEqual(made?.version);
+      expect([primary.askedFor('put').length, third.askedFor('put').length]).toEqual([1, 0]);
+    }),
+  );
+
+  it(
+    'is unknown where whoever leads the key now has something else, or nobody answers for it in time',
+    inRing(async (world) => {
+      const { ring, here, third, client, key } = await begunUnderOldView(world, { isSpread: false });
+      third.plant(key, 'w', world.scheduler.clock.systemMs() + 5);
+      ring.adopt(ring.arcOf(0), [third, here]);
+      await world.advance(100);
+      const unknown = 'timeout Cannot tell whether the put was done:';
+      expect(shortOf(client)).toEqual([`${unknown} another node leads its arc now`]);
+      expect(third.valueOf(key)).toBe('w');
+      ring.lead(0, COPIES, 0);
       third.fault = 'silent';
-      await client.send(ask('put', key, 'v'));
+      await client.send(ask('put', key, 'x'));
       await world.advance(1);
       ring.seal(here, ring.arcOf(0));
-      await world.advance(5);
+      await world.advance(6000);
+      expect(shortOf(client)).toEqual([`${unknown} it was just being settled who keeps the key`]);
+    }),
+  );
+
+  it(
+    'is unknown where this node leads the key now itself, whatever its clock says: it must not be made again',
+    inRing(async (world) => {
+      const { ring, here, third, client, key } = await begunUnderOldView(world, { isSpread: false });
+      here.isSkewed = true;
+      ring.adopt(ring.arcOf(0), [here, third]);
+      await world.advance(100);
       const why = 'it was just being settled who keeps the key';
       expect(shortOf(client)).toEqual([`timeout Cannot tell whether the put was done: ${why}`]);
-      expect([primary.valueOf(key), here.valueOf(key)]).toEqual(['v', undefined]);
+      expect([here.valueOf(key), third.valueOf(key)]).toEqual([undefined, undefined]);
       await world.advance(1000);
     }),
   );

@@ -110,9 +110,8 @@ describe(`a supervisor of ${MANY} children`, () => {
 
 describe('a simple_one_for_one supervisor', () => {
   const HUGE = 100_000;
-  /** Of processor time: how busy the machine is besides does not count. */
-  const COST_MS_MAX = 60_000;
-  const PATIENCE_MS = 120_000;
+  /** Ten times as long as it takes on a machine that is busy besides. */
+  const PATIENCE_MS = 240_000;
   const idle: GenServer<number, number> = { init: (number) => started(number) };
   const pool: supervisor.Supervisor<void> = {
     init: () => ({
@@ -125,7 +124,6 @@ describe('a simple_one_for_one supervisor', () => {
     `starts and stops ${HUGE} instances on the real scheduler`,
     async () => {
       const runtime = new Runtime();
-      const before = process.cpuUsage();
       const scenario = async (self: Self) => {
         self.trapExit(true);
         const result = await self.run(() => supervisor.startLink(pool, undefined));
@@ -139,11 +137,9 @@ describe('a simple_one_for_one supervisor', () => {
       await new Promise<void>((resolve, reject) => {
         runtime.run(() => spawn(runtime, (self) => scenario(self).then(resolve, reject)));
       });
-      const cost = process.cpuUsage(before);
       expect(runtime.timerCount).toBe(0);
       runtime.stop();
       expect(runtime.processCount).toBe(0);
-      expect((cost.user + cost.system) / 1000).toBeLessThan(COST_MS_MAX);
     },
     PATIENCE_MS,
   );

@@ -24,6 +24,7 @@ import {
   writeOf,
 } from '../../replication/quorum-write';
 import type { RouteEvent } from '../../replication/route';
+import { unknownEnd } from '../../replication/route-ends';
 import { copyOf } from '../../replication/sync-source';
 import { isOfView } from '../../replication/testimony';
 import { ABSENT, compareVersions, type Version } from '../../replication/version';
@@ -70,6 +71,9 @@ export class CopyQuorums {
     const view = 'view' in standing ? standing.view : undefined;
     if (view === undefined) return this.report(errand, STUCK);
     const work = this.workOf(errand);
+    const { route } = errand;
+    if (route.written && !work.write)
+      return this.report(errand, { type: 'served', done: unknownEnd(route, route.obstacle) });
     const { op, consistency } = errand.request;
     if (op !== 'get' && work.write === undefined && keeper.isSkewed) return this.report(errand, SKEWED);
     const listeners = standing.type === 'primary' ? standing.listeners : [];

@@ -14,7 +14,7 @@ import {
   leadsWith,
   type Maker,
   mayMint,
-  NOT_KEPT,
+  notKept,
   othersOf,
   recordMinted,
 } from '../../replication/witnessed';
@@ -42,11 +42,11 @@ export function answerWitness(keeper: KeptNode, errand: CopyErrand, witness: Wit
 /** Keeps what the primary has made of a write that this node has passed on to it: then a majority has it. */
 export function keepMinted(keeper: KeptNode, errand: CopyErrand, minted: Minted, from: Peer): RouteEvent {
   const { testimony } = errand;
-  if (testimony === undefined) return NOT_KEPT;
   const record = recordMinted(errand, minted);
-  const isKept =
-    keeper.world.settings.leftOut.includes('keeping_minted') || keepsMinted(keeper, record, testimony, from);
-  return isKept ? { type: 'answered', answer: doneOf({ status: 'success', value: EMPTY, record }) } : NOT_KEPT;
+  const answer = doneOf({ status: 'success', value: EMPTY, record });
+  const isLeftOut = keeper.world.settings.leftOut.includes('keeping_minted');
+  const isKept = isLeftOut || (testimony !== undefined && keepsMinted(keeper, record, testimony, from));
+  return isKept ? { type: 'answered', answer } : notKept(answer);
 }
 
 // Internal
