@@ -13,5 +13,7 @@ module.exports = {
     ],
   },
   maxWorkers: 2,
+  // What test files leave behind makes all that come after them slow: a worker that has so much of it is replaced.
+  workerIdleMemoryLimit: '384MB',
   testTimeout: 30_000,
 };

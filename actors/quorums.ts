@@ -30,7 +30,6 @@ import {
   writeOf,
 } from '../src/replication/quorum-write';
 import type { RouteEvent } from '../src/replication/route';
-import { unknownEnd } from '../src/replication/route-ends';
 import { copyOf } from '../src/replication/sync-source';
 import { isOfView } from '../src/replication/testimony';
 import { ABSENT, compareVersions, type Version } from '../src/replication/version';
@@ -48,8 +47,8 @@ import { mintWitnessed } from './witnessed';
 
 /** What becomes of an errand. */
 export interface Reports {
-  /** It has been served, or could not be. */
-  report(errand: Errand, event: RouteEvent & { type: 'served' | 'unavailable' | 'stuck' }): void;
+  /** It has been served, or could not be; `answered`: what the key has where somebody else has made a write of it. */
+  report(errand: Errand, event: RouteEvent & { type: 'served' | 'answered' | 'unavailable' | 'stuck' }): void;
   /** Sees to it again at this moment. */
   wakeAt(errand: Errand, atMs: number): void;
 }
@@ -78,18 +77,16 @@ export class Quorums {
     errand.stage = 'serving';
     const view = standing && 'view' in standing ? standing.view : undefined;
     if (standing === undefined || view === undefined) return this.reports.report(errand, STUCK);
-    const { route, write } = errand;
-    // What another one has made, while it led the arc, is not for this node to go on with.
-    if (route.written && !write)
-      return this.reports.report(errand, { type: 'served', done: unknownEnd(route, route.obstacle) });
+    // What another one has made, while it led the arc, is not made again: it is looked for.
+    const isRead = errand.isGet || (errand.route.written !== undefined && errand.write === undefined);
     const { self, minReplicas = 1, isAlive, isSkewed } = this.around;
-    if (!errand.isGet && !errand.write && isSkewed?.() === true) return this.reports.report(errand, SKEWED);
+    if (!isRead && !errand.write && isSkewed?.() === true) return this.reports.report(errand, SKEWED);
     const listeners = standing.type === 'primary' ? standing.listeners : [];
     if (isEventual(errand.request)) return this.serveAlone(errand, view, listeners);
     if (errand.write !== undefined) return this.place(errand, view, listeners);
-    const why = whyUnavailable(view, self, errand.isGet ? 1 : minReplicas, isAlive);
+    const why = whyUnavailable(view, self, isRead ? 1 : minReplicas, isAlive);
     if (why !== undefined) return this.reports.report(errand, { type: 'unavailable', why });
-    if (errand.isGet) this.read(errand, view);
+    if (isRead) this.read(errand, view);
     else this.write(errand, view, listeners);
   }
 
@@ -288,6 +285,10 @@ export class Quorums {
     if (read === undefined) return;
     const copies = turn.copiesOf(read.view.members.length);
     const acks = Math.max(read.answers.length, read.holders.length);
+    if (errand.route.written !== undefined) {
+      const answer = doneOf({ status: 'success', value: EMPTY, record }, copies, acks);
+      return reports.report(errand, { type: 'answered', answer });
+    }
     const isThere = record !== undefined && isLive(record, turn.systemMs);
     reports.report(errand, { type: 'served', done: doneOf(found(isThere ? record : undefined), copies, acks) });
   }

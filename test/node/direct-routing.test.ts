@@ -1,6 +1,7 @@
 /** A client that goes straight to the owner of a key, in a ring of real nodes that changes meanwhile. */
 import { type Client, connect } from '../../src/client';
 import { closeAll, closeLater, TestNode, until } from '../support/node';
+import { untilOwned } from '../support/ring';
 
 const KEYS = Array.from({ length: 300 }, (_none, index) => `key-${index}`);
 
@@ -29,11 +30,13 @@ async function getAll(client: Client): Promise<void> {
 test('a client finds the way to every node, and to one that joins and from one that leaves', async () => {
   const first = await TestNode.start();
   const second = await TestNode.start({ join: nameOf(first) });
+  await untilOwned([first, second]);
   const connectedTo = new Set<string>();
   const client = await open(first, connectedTo);
   await putAll(client);
   expect(connectedTo).toEqual(new Set([first, second].map(nameOf)));
   const third = await TestNode.start({ join: nameOf(second) });
+  await untilOwned([first, second, third]);
   await getAll(client);
   expect(connectedTo).toContain(nameOf(third));
   await second.node.stop();
@@ -45,6 +48,7 @@ test('a client finds the way to every node, and to one that joins and from one t
 test('a client whose first node is gone goes on with those it has learnt of', async () => {
   const first = await TestNode.start();
   const second = await TestNode.start({ join: nameOf(first) });
+  await untilOwned([first, second]);
   const client = await open(first);
   await putAll(client);
   await first.node.stop();

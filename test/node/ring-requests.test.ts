@@ -1,39 +1,14 @@
 /** Clients of a ring: any node answers for any key, and goes on doing so while nodes come and go. */
-import * as handoff from '../../actors/handoff';
 import { del, get, put } from '../../src';
 import { keyId, betweenRightClosed } from '../../src/chord/id';
-import { ledArc, viewsLed } from '../../src/replication/led-arc';
 import { EMPTY, fromUtf8, toBuffer } from '../../src/octets';
 import type { RequestV2 } from '../../src/protocol/client-protocol';
 import { decodeMeta } from '../../src/protocol/meta';
-import { allVote } from '../../src/replication/view';
 import { closeAll, DELETE, GET, inShort, PING, PUT, type RawClient, type TestNode, until } from '../support/node';
 import { RingLoad } from '../support/ring-load';
-import { addrOf, startMember, startRing, untilWhole } from '../support/ring';
+import { addrOf, arcOf, startMember, startRing, untilOwned } from '../support/ring';
 
 afterEach(closeAll);
-
-/** What a node owns of the circle. */
-function arcOf(node: TestNode) {
-  const row = node.runtime.run(handoff.read);
-  return row && ledArc(row.views);
-}
-
-/** How many nodes keep what a node leads and vote: with two, a majority is both, and nobody may be slow. */
-function copiesOf(node: TestNode): number {
-  const row = node.runtime.run(handoff.read);
-  return Math.min(...(row ? viewsLed(row.views) : []).map((view) => (allVote(view) ? view.members.length : 0)));
-}
-
-/** Resolves when the nodes lead the whole circle between them, each what Chord gives it, and have all copies. */
-async function untilOwned(nodes: readonly TestNode[]): Promise<void> {
-  await untilWhole(nodes);
-  const sorted = nodes.toSorted((a, b) => (a.node.id < b.node.id ? -1 : 1));
-  await until('every node leads its arc', () =>
-    sorted.every((node, i) => arcOf(node)?.lo === sorted.at(i - 1)?.node.id),
-  );
-  await until('there are all copies', () => nodes.every((node) => copiesOf(node) === Math.min(3, nodes.length)));
-}
 
 async function ownedRing(count: number): Promise<readonly TestNode[]> {
   const nodes = await startRing(count);

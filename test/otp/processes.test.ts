@@ -79,7 +79,7 @@ describe('options', () => {
       async (world) => {
         world.spawn(function slow(self) {
           self.register('slow');
-          const endMs = performance.now() + 5;
+          const endMs = performance.now() + 90;
           while (performance.now() < endMs);
           self.serve(() => {});
         });
@@ -88,18 +88,18 @@ describe('options', () => {
         const reports = world.reportsOf('long_step');
         expect(reports).toEqual([{ type: 'long_step', pid: '<0.1.0>', name: 'slow', durationMs: expect.any(Number) }]);
       },
-      { longStepMs: 4, leaves: 1, seeds: 1 },
+      { longStepMs: 80, leaves: 1, seeds: 1 },
     ),
   );
 });
 
 describe('a runtime', () => {
   it('longStepMs times what an asynchronous handler has held up, too', async () => {
-    const world = new World(1, { longStepMs: 4 });
+    const world = new World(1, { longStepMs: 80 });
     const pid = world.spawn<string>((self) =>
       self.serve((message): void | Promise<void> => {
         if (message === 'wait') return Promise.resolve();
-        const endMs = performance.now() + 5;
+        const endMs = performance.now() + 90;
         while (performance.now() < endMs);
         return undefined;
       }),

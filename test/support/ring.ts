@@ -2,10 +2,13 @@
  * Rings of nodes in this process, and whether they are whole: judged from the tables in which each
  * node publishes its pointers, which no node could.
  */
+import * as handoff from '../../actors/handoff';
 import * as ringState from '../../actors/ring-state';
 import { Snapshot } from '../../src/chord/invariants';
 import type { RingMember } from '../../src/chord/ring-member';
 import type { NodeSettings } from '../../src/config';
+import { ledArc, viewsLed } from '../../src/replication/led-arc';
+import { allVote } from '../../src/replication/view';
 import { closeLater, TestNode, until } from './node';
 
 /** How long a ring may take to become whole: far longer than it does, for how long that is is measured by `make bench`. */
@@ -67,4 +70,26 @@ function told(node: TestNode): string {
   const { phase, predecessor, successors, step } = member;
   const list = successors.map(({ addr }) => addr).join(' ');
   return `${addrOf(node)}: ${phase}, ${predecessor.addr} <- -> ${list}${step ? ` (${step.type})` : ''}`;
+}
+
+/** What a node owns of the circle. */
+export function arcOf(node: TestNode) {
+  const row = node.runtime.run(handoff.read);
+  return row && ledArc(row.views);
+}
+
+/** How many nodes keep what a node leads and vote: with two, a majority is both, and nobody may be slow. */
+function copiesOf(node: TestNode): number {
+  const row = node.runtime.run(handoff.read);
+  return Math.min(...(row ? viewsLed(row.views) : []).map((view) => (allVote(view) ? view.members.length : 0)));
+}
+
+/** Resolves when the nodes lead the whole circle between them, each what Chord gives it, and have all copies. */
+export async function untilOwned(nodes: readonly TestNode[]): Promise<void> {
+  await untilWhole(nodes);
+  const sorted = nodes.toSorted((a, b) => (a.node.id < b.node.id ? -1 : 1));
+  await until('every node leads its arc', () =>
+    sorted.every((node, i) => arcOf(node)?.lo === sorted.at(i - 1)?.node.id),
+  );
+  await until('there are all copies', () => nodes.every((node) => copiesOf(node) === Math.min(3, nodes.length)));
 }

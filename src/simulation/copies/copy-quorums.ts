@@ -24,7 +24,6 @@ import {
   writeOf,
 } from '../../replication/quorum-write';
 import type { RouteEvent } from '../../replication/route';
-import { unknownEnd } from '../../replication/route-ends';
 import { copyOf } from '../../replication/sync-source';
 import { isOfView } from '../../replication/testimony';
 import { ABSENT, compareVersions, type Version } from '../../replication/version';
@@ -71,18 +70,16 @@ export class CopyQuorums {
     const view = 'view' in standing ? standing.view : undefined;
     if (view === undefined) return this.report(errand, STUCK);
     const work = this.workOf(errand);
-    const { route } = errand;
-    if (route.written && !work.write)
-      return this.report(errand, { type: 'served', done: unknownEnd(route, route.obstacle) });
     const { op, consistency } = errand.request;
-    if (op !== 'get' && work.write === undefined && keeper.isSkewed) return this.report(errand, SKEWED);
+    const isRead = op === 'get' || (errand.route.written !== undefined && work.write === undefined);
+    if (!isRead && work.write === undefined && keeper.isSkewed) return this.report(errand, SKEWED);
     const listeners = standing.type === 'primary' ? standing.listeners : [];
     if (consistency === 'eventual') return this.serveAlone(errand, view, listeners);
     if (standing.type !== 'primary') return this.report(errand, STUCK);
     if (work.write) return this.place(work, view, listeners);
     const why = whyUnavailable(view, keeper.host.self.id, 1, (peer) => keeper.host.isAlive(peer));
     if (why !== undefined) return this.report(errand, { type: 'unavailable', why });
-    if (op === 'get') this.beginRead(work, view);
+    if (isRead) this.beginRead(work, view);
     else this.beginWrite(work, view, listeners);
   }
 
@@ -222,12 +219,19 @@ export class CopyQuorums {
       case 'repair':
         return void this.bringInLine(work, [effect.to]);
       case 'answer':
-        return this.report(work.errand, { type: 'served', done: doneOf(found(liveIn(work.record))) });
+        return this.tell(work);
       case 'stuck':
         return this.report(work.errand, STUCK);
       default:
         return this.remind(effect);
     }
+  }
+
+  private tell({ errand, record }: Work): void {
+    if (errand.route.written === undefined) {
+      return this.report(errand, { type: 'served', done: doneOf(found(liveIn(record))) });
+    }
+    this.report(errand, { type: 'answered', answer: doneOf({ status: 'success', value: EMPTY, record }) });
   }
 
   private look(work: Work, to: readonly Peer[], wantsValue: boolean): void {
