@@ -1,11 +1,10 @@
 /** The way of clients' requests through a ring: what a client is told, whatever the nodes do. */
-import { EMPTY, fromUtf8 } from '../../src/octets';
 import type { RequestV2 } from '../../src/protocol/client-protocol';
-import { decodeMeta } from '../../src/protocol/meta';
 import type { Holding } from '../../src/replication/holding';
 import { FakeClient, type FakeNode, FakeRing } from '../support/fake-ring';
-import { DELETE, GET, inShort, PING, PUT, STATS } from '../support/node';
+import { DELETE, GET, PING, PUT, STATS } from '../support/node';
 import { inWorld, type World } from '../support/runtime';
+import { ask, metaOf, shortOf } from '../support/asking';
 
 const NODES = 3;
 
@@ -18,26 +17,8 @@ function ringOf(world: World, count = NODES) {
 
 const inRing = (body: (world: World) => Promise<void>, leaves = NODES + 1) => inWorld(body, { leaves });
 
-const v2 = (op: 'get' | 'put' | 'delete', key: string, fields: Partial<RequestV2> = {}): RequestV2 => ({
-  type: 'request',
-  version: 2,
-  op,
-  key: fromUtf8(key),
-  value: op === 'put' ? fromUtf8('v2') : EMPTY,
-  requestId: 7,
-  consistency: 'default',
-  direct: false,
-  wantsMeta: false,
-  ...fields,
-});
-
-const shortOf = (client: FakeClient) => client.answers().map(inShort);
-
-function metaOf(client: FakeClient) {
-  const [answer] = client.answers();
-  const meta = answer?.version === 2 && answer.meta !== undefined ? decodeMeta(answer.meta) : undefined;
-  return meta?.ok ? meta.value : undefined;
-}
+const v2 = (op: 'get' | 'put' | 'delete', key: string, fields: Partial<RequestV2> = {}) =>
+  ask(op, key, 'v2', { wantsMeta: false, ...fields });
 
 describe("a client's request", () => {
   it(

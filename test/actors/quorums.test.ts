@@ -1,11 +1,10 @@
 /** Requests for keys with several copies: what is done, what is told, and what is left for later. */
-import { EMPTY, fromUtf8 } from '../../src/octets';
-import type { RequestV2, Response } from '../../src/protocol/client-protocol';
-import { decodeMeta } from '../../src/protocol/meta';
+import { fromUtf8 } from '../../src/octets';
 import type { Newcomer } from '../../src/replication/views';
 import { FakeClient, FakeRing } from '../support/fake-ring';
 import { inShort } from '../support/node';
 import { inWorld, type World } from '../support/runtime';
+import { ask, metaIn, metaOf, shortOf } from '../support/asking';
 
 const COPIES = 3;
 
@@ -18,29 +17,7 @@ function ringOf(world: World, { nodes = COPIES, copies = COPIES } = {}) {
 
 const inRing = (body: (world: World) => Promise<void>, nodes = COPIES) => inWorld(body, { leaves: nodes + 1 });
 
-const ask = (op: 'get' | 'put' | 'delete', key: string, value = '', fields: Partial<RequestV2> = {}): RequestV2 => ({
-  type: 'request',
-  version: 2,
-  op,
-  key: fromUtf8(key),
-  value: op === 'put' ? fromUtf8(value) : EMPTY,
-  requestId: 7,
-  consistency: 'default',
-  direct: false,
-  wantsMeta: true,
-  ...fields,
-});
-
 const EVENTUAL = { consistency: 'eventual' } as const;
-
-const shortOf = (client: FakeClient) => client.answers().map(inShort);
-
-function metaIn(answer: Response | undefined) {
-  const meta = answer?.version === 2 && answer.meta !== undefined ? decodeMeta(answer.meta) : undefined;
-  return meta?.ok ? meta.value : undefined;
-}
-
-const metaOf = (client: FakeClient) => metaIn(client.answers()[0]);
 
 describe('a quorum put', () => {
   it(

@@ -1,13 +1,11 @@
 /** Requests that are passed on by a node which keeps the key too: what that saves, and what it must not cost. */
-import { EMPTY, fromUtf8 } from '../../src/octets';
-import type { RequestV2 } from '../../src/protocol/client-protocol';
-import { decodeMeta } from '../../src/protocol/meta';
+import { fromUtf8 } from '../../src/octets';
 import { versionOf } from '../../src/replication/version';
 import { Record } from '../../src/store/record';
 import { keyId } from '../../src/chord/id';
 import { FakeClient, type FakeNode, FakeRing } from '../support/fake-ring';
-import { inShort } from '../support/node';
 import { inWorld, type World } from '../support/runtime';
+import { ask, metaOf, shortOf } from '../support/asking';
 
 const COPIES = 3;
 
@@ -19,27 +17,6 @@ function ringOf(world: World) {
 }
 
 const inRing = (body: (world: World) => Promise<void>, more = 0) => inWorld(body, { leaves: COPIES + 1 + more });
-
-const ask = (op: 'get' | 'put' | 'delete', key: string, value = '', fields: Partial<RequestV2> = {}): RequestV2 => ({
-  type: 'request',
-  version: 2,
-  op,
-  key: fromUtf8(key),
-  value: op === 'put' ? fromUtf8(value) : EMPTY,
-  requestId: 7,
-  consistency: 'default',
-  direct: false,
-  wantsMeta: true,
-  ...fields,
-});
-
-const shortOf = (client: FakeClient) => client.answers().map(inShort);
-
-function metaOf(client: FakeClient) {
-  const [answer] = client.answers();
-  const meta = answer?.version === 2 && answer.meta !== undefined ? decodeMeta(answer.meta) : undefined;
-  return meta?.ok ? meta.value : undefined;
-}
 
 /** The same record, made by the first of them. */
 function plantAll(nodes: readonly FakeNode[], key: string, value: string, ms: number): void {
