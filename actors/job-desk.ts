@@ -1,12 +1,12 @@
 /**
  * Job desk: the arcs that a node is fetching. Two at a time, not counting those whose source has others to serve first, and
- * no faster than the node may fetch; those that save what is left of an arc go first, for nobody serves it meanwhile.
- * All others leave clients the most of the time (src/replication/pace.ts). Where the rate is low, less is asked for at a
+ * no faster than the node may fetch; those that save what is left of an arc wait for no others, for nobody serves it
+ * meanwhile. All others leave clients the most of the time (src/replication/pace.ts). Where the rate is low, less is asked for at a
  * time; and what this node itself holds back is not lost.
  */
 import type { SyncAnswer, SyncQuestion } from '../src/protocol/rpc-sync';
 import { recordsBytes } from '../src/protocol/rpc-sync-bytes';
-import { FIRST_PACE, headStartMs, type Pace, paceAfter, pauseMs } from '../src/replication/pace';
+import { FIRST_PACE, headStartMs, type Pace, paceAfter, pauseMs, portionBytes } from '../src/replication/pace';
 import {
   type JobEffect,
   type JobEvent,
@@ -23,7 +23,7 @@ import { LOST_MS, type Outbox, type SyncerOutcome, type SyncerSettings, type Tag
 
 // API
 
-/** Most jobs that are under way. */
+/** Most jobs that are under way, and most that save what is left of an arc. */
 export const JOBS_MAX = 2;
 
 type JobTag = Extract<Tag, { type: 'job' }>;
@@ -108,14 +108,18 @@ export class JobDesk {
     this.step(tag.id, { type: 'answered', answer }, bytes);
   }
 
-  /** How many jobs are getting on. */
-  private get underWay(): number {
-    return [...this.running.values()].filter(({ state }) => state.busySinceMs === undefined).length;
+  /** Whether there is room for a job. What saves an arc has a room of its own: it does not wait for what pauses. */
+  private hasRoomFor({ purpose }: SyncJob): boolean {
+    const isRescue = purpose === 'rescue';
+    const alike = [...this.running.values()].filter(
+      ({ state: { job, busySinceMs } }) => busySinceMs === undefined && (job.purpose === 'rescue') === isRescue,
+    );
+    return alike.length < JOBS_MAX;
   }
 
   private beginNext(): void {
-    while (this.underWay < JOBS_MAX) {
-      const next = this.waiting.find(({ isHeld }) => !isHeld);
+    for (;;) {
+      const next = this.waiting.find(({ job, isHeld }) => !isHeld && this.hasRoomFor(job));
       if (next === undefined) return;
       this.waiting = this.waiting.filter((each) => each !== next);
       const { job } = next;
@@ -139,7 +143,7 @@ export class JobDesk {
     const [state, effect] = stepSync(entry.state, event, target, { nowMs, systemMs: self.systemMs() });
     const tookMs = event.type === 'answered' ? self.nowMs() - entry.sinceMs : undefined;
     const pace = tookMs === undefined ? entry.pace : paceAfter(entry.pace, tookMs, bytes);
-    const restMs = tookMs === undefined ? 0 : pauseMs(state.job.purpose, pace, tookMs);
+    const restMs = tookMs === undefined ? 0 : pauseMs(state.job.purpose, pace, tookMs, bytes);
     const next = { ...entry, state, pace };
     const holdMs = effect.type === 'ask' ? Math.max(restMs, waitMs(this.bucket, nowMs)) : 0;
     if (holdMs > 0) return this.hold(next, holdMs);
@@ -165,19 +169,19 @@ export class JobDesk {
   }
 
   /** Asks for no more at a time than may come in a moment. One record comes in any case, however large it is. */
-  private inPortions(question: SyncQuestion, { portionBytes }: Pace): SyncQuestion {
+  private inPortions(question: SyncQuestion, { state: { job }, pace }: Running): SyncQuestion {
     if (question.type !== 'sync_next') return question;
     const portion = Math.max(1, Math.floor((this.bucket.perSecond * PORTION_MS) / 1000));
-    return { ...question, bytesMax: Math.min(question.bytesMax, portion, portionBytes) };
+    return { ...question, bytesMax: Math.min(question.bytesMax, portion, portionBytes(job.purpose, pace)) };
   }
 
-  private perform(effect: JobEffect, { state, pace }: Running, tag: Tag): void {
+  private perform(effect: JobEffect, running: Running, tag: Tag): void {
     const { around } = this.out;
-    const { job, memory, dropped } = state;
+    const { job, memory, dropped } = running.state;
     const { id, source } = job;
     switch (effect.type) {
       case 'ask':
-        return this.out.ask(source, this.inPortions(effect.question, pace), tag);
+        return this.out.ask(source, this.inPortions(effect.question, running), tag);
       case 'wait':
         this.out.later(effect.ms, tag);
         return this.beginNext();

@@ -288,8 +288,7 @@ function closed(why: string, state: State, self: Self<Info>, { last, isSevered =
   const { phase, addr, desk } = state;
   wireOf(state)?.destroy();
   if (phase.type !== 'open') {
-    const isCutOff = phase.type === 'connecting' && !phase.isRedial && why === 'ECONNRESET';
-    if (isCutOff) return dial(state, self.nowMs(), self, true);
+    if (phase.type === 'connecting' && isSevered && !phase.isRedial) return dial(state, self.nowMs(), self, true);
     const isRefused = why === 'ECONNREFUSED';
     return failed(
       { code: 'unreachable', message: `Cannot ask ${addr}: no connection (${why})`, isRefused },

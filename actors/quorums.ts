@@ -34,7 +34,7 @@ import { copyOf } from '../src/replication/sync-source';
 import { isOfView } from '../src/replication/testimony';
 import { ABSENT, compareVersions, type Version } from '../src/replication/version';
 import { isSameView, type View } from '../src/replication/view';
-import { carryOut, found, isEventual } from '../src/store/local-coordinator';
+import { carryOut, foundLatest, isEventual } from '../src/store/local-coordinator';
 import { isLive, Record } from '../src/store/record';
 import type { Allowance } from './allowance';
 import { bytesOf, doneOf, type Errand, Tag } from './errand';
@@ -290,7 +290,7 @@ export class Quorums {
       return reports.report(errand, { type: 'answered', answer });
     }
     const isThere = record !== undefined && isLive(record, turn.systemMs);
-    reports.report(errand, { type: 'served', done: doneOf(found(isThere ? record : undefined), copies, acks) });
+    reports.report(errand, { type: 'served', done: doneOf(foundLatest(record, isThere), copies, acks) });
   }
 
   // One copy

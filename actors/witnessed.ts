@@ -12,7 +12,7 @@ import type { RouteEvent } from '../src/replication/route';
 import { isSameAs, type Witness, WITNESSES } from '../src/replication/testimony';
 import type { View } from '../src/replication/view';
 import { keepsMinted, leadsWith, mayMint, notKept, othersOf, recordMinted } from '../src/replication/witnessed';
-import { carryOut, found } from '../src/store/local-coordinator';
+import { carryOut, foundLatest } from '../src/store/local-coordinator';
 import { isLive, type Record } from '../src/store/record';
 import { doneOf, type Errand } from './errand';
 import type { Replicas } from './replicas';
@@ -34,7 +34,7 @@ export function answerWitnessed(turn: Turn, key: BinaryString, witness: Witness)
   const stored = target.table.get(key);
   if (!isSameAs(witness, stored)) return undefined;
   const isThere = stored !== undefined && isLive(stored, systemMs);
-  return doneOf(found(isThere ? stored : undefined), turn.copiesOf(leading.view.members.length), WITNESSES);
+  return doneOf(foundLatest(stored, isThere), turn.copiesOf(leading.view.members.length), WITNESSES);
 }
 
 /** Makes a write here. `Done`: it was definitely not done. Undefined: others must be asked, and nothing was done. */
@@ -61,7 +61,7 @@ export function mintWitnessed(turn: Turn, around: Replicas, errand: Errand): Mad
 export function keepMinted(turn: Turn, errand: Errand, minted: Minted, from: Peer): RouteEvent {
   const { testimony } = errand;
   const record = recordMinted(errand, minted);
-  const answer = doneOf({ status: 'success', value: EMPTY, record }, minted, WITNESSES);
   const isKept = testimony !== undefined && keepsMinted(turn, record, testimony, from);
+  const answer = doneOf({ status: 'success', value: EMPTY, record }, minted, isKept ? WITNESSES : 1);
   return isKept ? { type: 'answered', answer } : notKept(answer);
 }

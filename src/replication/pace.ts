@@ -5,7 +5,8 @@
  * be fetched later begins a little later, not everywhere at once. And whoever fetches leaves the most of the time to
  * others. How much work an answer was, on both sides, shows in how much longer it took than the quickest of them, which
  * was little more than the way. From that follow how long the next pause is, and how much is asked for at a time: as much
- * as keeps nobody waiting noticeably. Large values are little work for their size, so they come faster than small ones.
+ * as keeps nobody waiting noticeably. Large values are little work for their size, so they come faster than small ones. What
+ * looks like work may be something else, so there is a least rate as well.
  *
  * Only what saves the last copies of an arc, which nobody serves meanwhile, has no time to lose.
  */
@@ -26,15 +27,17 @@ const HEAD_START_SPREAD_MS = 150;
 /** A pause is so many times as long as the work before it took. */
 const PAUSE_RATIO = 3;
 const PAUSE_MS = { least: 15, most: 200 };
+/** However much work it seems to be, no pause is longer than what has come takes at so many bytes in a millisecond. */
+const BYTES_PER_MS = 1000;
 
 /** What work a portion should be. */
 const WORK_MS = 5;
-const PORTION_BYTES = { least: 16 * 1024, first: 32 * 1024, most: 256 * 1024 };
+const PORTION_BYTES = { least: 32 * 1024, most: 256 * 1024 };
 /** A portion is changed by no more than this factor. */
 const STEP = 2;
 
 /** The pace of a job that begins. */
-export const FIRST_PACE: Pace = { portionBytes: PORTION_BYTES.first, quickestMs: Number.POSITIVE_INFINITY };
+export const FIRST_PACE: Pace = { portionBytes: PORTION_BYTES.least, quickestMs: Number.POSITIVE_INFINITY };
 
 /**
  * How long a job waits before its first question.
@@ -46,20 +49,23 @@ export function headStartMs(purpose: SyncJob['purpose'], random: number): number
 }
 
 /** How a job goes on after an answer that took so long and held so many bytes of records. */
-export function paceAfter({ portionBytes, quickestMs }: Pace, tookMs: number, bytes: number): Pace {
-  const quickest = Math.min(quickestMs, tookMs);
-  if (bytes === 0) return { portionBytes, quickestMs: quickest };
-  const factor = Math.min(STEP, WORK_MS / Math.max(1, tookMs - quickest));
-  const wanted = Math.floor(portionBytes * Math.max(1 / STEP, factor));
-  return {
-    portionBytes: Math.min(PORTION_BYTES.most, Math.max(PORTION_BYTES.least, wanted)),
-    quickestMs: quickest,
-  };
+export function paceAfter(before: Pace, tookMs: number, bytes: number): Pace {
+  const quickestMs = Math.min(before.quickestMs, tookMs);
+  if (bytes === 0) return { ...before, quickestMs };
+  const factor = Math.min(STEP, WORK_MS / Math.max(1, tookMs - quickestMs));
+  const wanted = Math.floor(before.portionBytes * Math.max(1 / STEP, factor));
+  return { portionBytes: Math.min(PORTION_BYTES.most, Math.max(PORTION_BYTES.least, wanted)), quickestMs };
 }
 
-/** How long a job waits between an answer that took so long and its next question. */
-export function pauseMs(purpose: SyncJob['purpose'], { quickestMs }: Pace, tookMs: number): number {
+/** How long a job waits between an answer that took so long and held so many bytes of records, and its next question. */
+export function pauseMs(purpose: SyncJob['purpose'], { quickestMs }: Pace, tookMs: number, bytes: number): number {
   if (purpose === 'rescue') return 0;
-  const workMs = Math.max(0, tookMs - quickestMs);
-  return Math.min(PAUSE_MS.most, Math.max(PAUSE_MS.least, Math.ceil(PAUSE_RATIO * workMs)));
+  const wantedMs = PAUSE_RATIO * Math.max(0, tookMs - quickestMs);
+  const mostMs = Math.min(PAUSE_MS.most, bytes / BYTES_PER_MS);
+  return Math.ceil(Math.max(PAUSE_MS.least, Math.min(wantedMs, mostMs)));
+}
+
+/** How much a job asks for at a time. */
+export function portionBytes(purpose: SyncJob['purpose'], pace: Pace): number {
+  return purpose === 'rescue' ? Number.POSITIVE_INFINITY : pace.portionBytes;
 }

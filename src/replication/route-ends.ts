@@ -26,8 +26,31 @@ export function unknownEnd({ op, written }: Ending, why: string): Done {
   return written ? { ...end, acks: written.acks, copies: written.copies, degraded: written.degraded } : end;
 }
 
+/** A write was found where the key is kept now: it is as well kept as what was found. */
+export const confirmedEnd = (written: Done, { acks, copies, degraded }: Done): Done => ({
+  ...written,
+  acks,
+  copies,
+  degraded,
+});
+
 /** An answer that no record stands behind. */
 export function answer(status: Status, text: string): Done {
   const value = text === '' ? EMPTY : fromUtf8(text);
   return { type: 'done', status, value, acks: 0, copies: 1, degraded: true };
+}
+
+/** What has stood in the way, as a phrase. */
+export function obstacleOf(code: string, to: Peer | undefined): string {
+  const who = to?.addr ?? 'the node that has the key';
+  switch (code) {
+    case 'timeout':
+      return `${who} has not answered in time`;
+    case 'unreachable':
+      return `${who} cannot be reached`;
+    case 'disconnected':
+      return `the connection to ${who} was lost`;
+    default:
+      return `${who} has refused it (${code})`;
+  }
 }

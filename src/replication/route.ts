@@ -21,7 +21,7 @@ import type { NodeId } from '../chord/id';
 import type { Peer } from '../chord/peer';
 import type { DataAnswer, Done, NotOwner } from '../protocol/rpc-data';
 import { unreachable } from '../unreachable';
-import { answer, notOwner, refusal, unknownEnd } from './route-ends';
+import { answer, confirmedEnd, notOwner, obstacleOf, refusal, unknownEnd } from './route-ends';
 
 /** What does not change on the way. */
 export interface Asked {
@@ -136,6 +136,9 @@ export const WRITE_PATIENCE_MS = 3000;
 
 /** What a slow network carries in a millisecond. */
 const BYTES_PER_MS = 10_000;
+
+/** There is no connection, or none any more. */
+const CUT_OFF: ReadonlySet<string> = new Set(['disconnected', 'unreachable']);
 
 /** Refusals after which nothing has been done, although the node has seen the request. */
 const DEFINITE_REFUSALS: ReadonlySet<string> = new Set([
@@ -261,7 +264,7 @@ function unavailable(route: Route, why: string, nowMs: number): Step {
 
 /** For a get, too, time was lost with waiting for others: at its deadline it is told so. */
 function stuck(route: Route, written: Done | undefined, random: number): Step {
-  const next = { ...route, written: written ?? route.written, timeouts: route.timeouts + 1 };
+  const next = { ...route, written: written ?? route.written, sentTo: undefined, timeouts: route.timeouts + 1 };
   return rest(next, random);
 }
 
@@ -331,9 +334,10 @@ function answered(route: Route, reply: DataAnswer, from: Peer | undefined, nowMs
 
 /** Whoever leads the arc now has looked at what a majority has. */
 function checked(route: Route, written: Done, found: Done, random: number): Step {
-  if (found.version !== undefined && found.version === written.version) return finish(route, written);
+  const isThere = found.version !== undefined && found.version === written.version;
+  if (isThere) return finish(route, confirmedEnd(written, found));
   const isKnown = found.status === 'success' || found.status === 'not_found';
-  return isKnown ? finish(route, unknownEnd(route, 'another node leads its arc now')) : rest(route, random);
+  return isKnown ? finish(route, unknownEnd(route, 'another node has led its arc since')) : rest(route, random);
 }
 
 function redirected(route: Route, hint: Peer | undefined, nowMs: number, random: number): Step {
@@ -353,22 +357,8 @@ function failed(route: Route, { code, wasSent }: Failure, to: Peer | undefined, 
   // Waiting in vain was rest enough.
   if (code === 'timeout') return [{ ...next, timeouts: route.timeouts + 1 }, { type: 'place' }];
   // Where a connection has just ended, whose turn it is now is known within moments, as a rule.
-  const isFirst = route.hops <= 1 && (code === 'disconnected' || code === 'unreachable');
+  const isFirst = route.hops <= 1 && !route.written && CUT_OFF.has(code);
   return isFirst ? [next, { type: 'rest', ms: LOOK_AGAIN_MS }] : rest(next, random);
-}
-
-function obstacleOf(code: string, to: Peer | undefined): string {
-  const who = to?.addr ?? 'the node that has the key';
-  switch (code) {
-    case 'timeout':
-      return `${who} has not answered in time`;
-    case 'unreachable':
-      return `${who} cannot be reached`;
-    case 'disconnected':
-      return `the connection to ${who} was lost`;
-    default:
-      return `${who} has refused it (${code})`;
-  }
 }
 
 function rest(route: Route, random: number): Step {

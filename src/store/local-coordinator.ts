@@ -94,6 +94,11 @@ export function found(record: Record | undefined): Answer {
   return record?.value === undefined ? NOT_FOUND : { status: 'success', value: record.value, record };
 }
 
+/** What to tell of the latest record of a key, and that it is the latest also where a client may see no value of it. */
+export function foundLatest(record: Record | undefined, isThere: boolean): Answer {
+  return isThere || record === undefined ? found(record) : { status: 'not_found', value: EMPTY, record };
+}
+
 function put(request: Request, target: Target, nowMs: number): Answer {
   const { key, value } = request;
   const current = target.table.get(key);

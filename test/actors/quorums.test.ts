@@ -238,7 +238,7 @@ describe('a quorum put', () => {
       await world.advance(200);
       expect(shortOf(client).sort()).toEqual([
         'success',
-        'timeout Cannot tell whether the put was done: another node leads its arc now',
+        'timeout Cannot tell whether the put was done: another node has led its arc since',
       ]);
       expect([second.valueOf(key), second.valueOf(other)]).toEqual(['v', undefined]);
     }),

@@ -85,7 +85,7 @@ describe('the replica syncer, fetching', () => {
       // Whatever can wait lets others go first for a moment.
       expect(stage.asks.map(({ question }) => arcs.indexOf(question.arc) + 1)).toEqual([5]);
       await stage.world.advance(300);
-      expect(stage.asks).toHaveLength(JOBS_MAX);
+      expect(stage.asks).toHaveLength(JOBS_MAX + 1);
       expect(stage.row.jobs.map(({ id }) => id)).toEqual([5, 1, 2, 3, 4]);
       // The same again under another number takes its place.
       const [, second] = jobs;
@@ -93,6 +93,25 @@ describe('the replica syncer, fetching', () => {
       await stage.tell(() => replicaSyncer.cancel(3));
       await stage.play(1000);
       expect(stage.told.toSorted()).toEqual(['started', ...[1, 4, 5, 9].map((id) => `synced ${id} done`)].toSorted());
+    }),
+  );
+
+  it(
+    'does not let what saves an arc wait for those that pause, nor for their end',
+    onStage([], async (stage) => {
+      const arcs = splitRange(WHOLE, 5);
+      const jobs = arcs.map((arc, n) => jobOfSource({ arc, id: n + 1, purpose: n < 2 ? 'learn' : 'rescue' }));
+      const theirs = tableOf(records(2000));
+      for (const job of jobs.slice(0, 2)) await stage.tell(() => replicaSyncer.sync(job));
+      await stage.world.advance(300);
+      for (let opened = 0; opened < 2; opened += 1) {
+        const open = await stage.asked('sync_open');
+        await stage.answer(open, answerOf(theirs, open.question));
+      }
+      expect([stage.asks.length, stage.row.jobs.length]).toEqual([0, 2]);
+      for (const job of jobs.slice(2)) await stage.tell(() => replicaSyncer.sync(job));
+      const places = stage.asks.map(({ question }) => arcs.indexOf(question.arc) + 1);
+      expect(places).toEqual([3, 4]);
     }),
   );
 
@@ -116,7 +135,7 @@ describe('the replica syncer, fetching', () => {
   );
 
   it(
-    'pauses for three times as long as an answer was work, and asks for less after it, but not while it saves an arc',
+    'pauses for longer than an answer was work, and asks for little, but not while it saves an arc',
     onStage([], async (stage) => {
       const theirs = tableOf(records(4000));
       const { clock } = stage.world.scheduler;
@@ -136,11 +155,12 @@ describe('the replica syncer, fetching', () => {
       };
       const first = await begin(jobOfSource());
       expect(first.question.bytesMax).toBe(32 * 1024);
-      expect(await after(first, 40)).toEqual([120, 16 * 1024]);
+      // About three times as long, but no longer than 32 KiB take at the least rate.
+      expect(await after(first, 20)).toEqual([40, 32 * 1024]);
       await stage.tell(() => replicaSyncer.cancel(1));
       stage.target = { table: tableOf([]), clock: new HybridClock(SOURCE_WRITER) };
       const rescuing = await begin(jobOfSource({ id: 2, purpose: 'rescue' }));
-      expect(await after(rescuing, 40)).toEqual([0, 16 * 1024]);
+      expect(await after(rescuing, 40)).toEqual([0, 256 * 1024]);
     }),
   );
 

@@ -4,8 +4,9 @@ import { versionOf } from '../../src/replication/version';
 import { Record } from '../../src/store/record';
 import { keyId } from '../../src/chord/id';
 import { FakeClient, type FakeNode, FakeRing } from '../support/fake-ring';
+import { inShort } from '../support/node';
 import { inWorld, type World } from '../support/runtime';
-import { ask, metaOf, shortOf } from '../support/asking';
+import { ask, metaIn, metaOf, shortOf } from '../support/asking';
 
 const COPIES = 3;
 
@@ -169,11 +170,16 @@ describe('a write that is passed on by a voter', () => {
     'is done where the view has changed before this node could keep it, and whoever leads the key now has it',
     inRing(async (world) => {
       const { ring, primary, third, client, key } = await begunUnderOldView(world, { isSpread: true });
-      const made = third.target?.table.get(fromUtf8(key));
+      const versionThere = () => third.target?.table.get(fromUtf8(key))?.version;
+      const made = versionThere();
+      expect(made).toBeDefined();
       ring.lead(0, COPIES, 2);
+      await client.send(ask('get', key));
       await world.advance(100);
-      expect(shortOf(client)).toEqual(['success']);
-      expect(made && third.target?.table.get(fromUtf8(key))?.version).toEqual(made?.version);
+      const [done, found] = client.answers();
+      expect([done, found].map((answer) => answer && inShort(answer))).toEqual(['success', 'success v']);
+      expect(metaIn(done)).toMatchObject({ copies: 3, degraded: false });
+      expect(versionThere()).toEqual(made);
       expect([primary.askedFor('put').length, third.askedFor('put').length]).toEqual([1, 0]);
     }),
   );
@@ -186,7 +192,7 @@ describe('a write that is passed on by a voter', () => {
       ring.adopt(ring.arcOf(0), [third, here]);
       await world.advance(100);
       const unknown = 'timeout Cannot tell whether the put was done:';
-      expect(shortOf(client)).toEqual([`${unknown} another node leads its arc now`]);
+      expect(shortOf(client)).toEqual([`${unknown} another node has led its arc since`]);
       expect(third.valueOf(key)).toBe('w');
       ring.lead(0, COPIES, 0);
       third.fault = 'silent';
@@ -194,7 +200,41 @@ describe('a write that is passed on by a voter', () => {
       await world.advance(1);
       ring.seal(here, ring.arcOf(0));
       await world.advance(6000);
+      const [answer] = client.received;
+      // Nobody but the primary has said that it has it.
+      expect(metaIn(answer)).toMatchObject({ acks: 1 });
       expect(shortOf(client)).toEqual([`${unknown} it was just being settled who keeps the key`]);
+    }),
+  );
+
+  it(
+    'is looked for again where the view changes once more while it is looked for',
+    inRing(async (world) => {
+      const { ring, primary, here, third, client } = await begunUnderOldView(world, { isSpread: true });
+      third.fault = 'silent';
+      ring.lead(0, COPIES, 2);
+      await world.advance(100);
+      expect(shortOf(client)).toEqual([]);
+      third.fault = undefined;
+      ring.adopt(ring.arcOf(0), [primary, here, third]);
+      await world.advance(2000);
+      expect(shortOf(client)).toEqual(['success']);
+      expect(primary.askedFor('put')).toHaveLength(1);
+    }),
+  );
+
+  it(
+    'is done where it was a delete, and whoever leads the key now has the tombstone',
+    inRing(async (world) => {
+      const { ring, primary, here, third, client, key } = ringOf(world);
+      plantAll([primary, here, third], key, 'v', 1000);
+      await client.send(ask('delete', key));
+      await world.advance(1);
+      ring.seal(here, ring.arcOf(0));
+      await world.advance(5);
+      ring.lead(0, COPIES, 2);
+      await world.advance(1000);
+      expect([shortOf(client), third.valueOf(key)]).toEqual([['success'], undefined]);
     }),
   );
 
@@ -206,7 +246,7 @@ describe('a write that is passed on by a voter', () => {
         here.isSkewed = true;
         ring.adopt(ring.arcOf(0), [here, third]);
         await world.advance(1000);
-        const unknown = 'timeout Cannot tell whether the put was done: another node leads its arc now';
+        const unknown = 'timeout Cannot tell whether the put was done: another node has led its arc since';
         expect(shortOf(client)).toEqual([isSpread ? 'success' : unknown]);
         const kept = isSpread ? 'v' : undefined;
         expect([here.valueOf(key), third.valueOf(key)]).toEqual([kept, kept]);

@@ -1,5 +1,5 @@
 /** How fast a node fetches what can wait. */
-import { FIRST_PACE, headStartMs, type Pace, paceAfter, pauseMs } from '../../src/replication/pace';
+import { FIRST_PACE, headStartMs, type Pace, paceAfter, pauseMs, portionBytes } from '../../src/replication/pace';
 
 const KIB = 1024;
 
@@ -16,12 +16,22 @@ describe('whatever fetches an arc', () => {
   });
 
   it('rests three times as long as the answer was work, within bounds, and takes the way for no work', () => {
-    expect(pauseMs('learn', paceOf([1, 0]), 11)).toBe(30);
-    expect(pauseMs('learn', paceOf([1, 0]), 1)).toBe(15);
-    expect(pauseMs('learn', paceOf([1, 0]), 5000)).toBe(200);
-    expect(pauseMs('learn', paceOf([80, 0]), 81)).toBe(15);
-    expect(pauseMs('learn', FIRST_PACE, 500)).toBe(15);
-    expect(pauseMs('rescue', paceOf([1, 0]), 5000)).toBe(0);
+    expect(pauseMs('learn', paceOf([1, 0]), 11, 32 * KIB)).toBe(30);
+    expect(pauseMs('learn', paceOf([1, 0]), 1, 32 * KIB)).toBe(15);
+    expect(pauseMs('learn', paceOf([80, 0]), 81, 32 * KIB)).toBe(15);
+    expect(pauseMs('learn', FIRST_PACE, 500, 32 * KIB)).toBe(15);
+    expect(pauseMs('learn', paceOf([1, 0]), 5000, 9_000_000)).toBe(200);
+  });
+
+  it('keeps to a least rate, whatever makes the answers late', () => {
+    expect(pauseMs('learn', paceOf([1, 0]), 5000, 32 * KIB)).toBe(33);
+    expect(pauseMs('learn', paceOf([1, 0]), 5000, 0)).toBe(15);
+  });
+
+  it('neither rests nor asks for little where an arc has to be saved', () => {
+    expect(pauseMs('rescue', paceOf([1, 0]), 5000, 32 * KIB)).toBe(0);
+    expect(portionBytes('rescue', FIRST_PACE)).toBe(Number.POSITIVE_INFINITY);
+    expect(portionBytes('learn', FIRST_PACE)).toBe(32 * KIB);
   });
 
   it('asks for more while that is little work, at most twice as much at a time', () => {
@@ -32,9 +42,9 @@ describe('whatever fetches an arc', () => {
   });
 
   it('asks for less where that is much work, and still for something', () => {
-    expect(paceOf([1, 0], [11, 32 * KIB]).portionBytes).toBe(16 * KIB);
-    expect(paceOf([1, 0], [1, 9], [9, 9]).portionBytes).toBe(40 * KIB);
-    expect(paceOf([1, 0], [900, 9], [900, 9], [900, 9]).portionBytes).toBe(16 * KIB);
+    expect(paceOf([1, 0], [1, 9], [11, 64 * KIB]).portionBytes).toBe(32 * KIB);
+    expect(paceOf([1, 0], [1, 9], [1, 9], [9, 9]).portionBytes).toBe(80 * KIB);
+    expect(paceOf([1, 0], [900, 9], [900, 9], [900, 9]).portionBytes).toBe(32 * KIB);
   });
 
   it('is as fast over a long way: only the work counts', () => {

@@ -29,7 +29,7 @@ import { isOfView } from '../../replication/testimony';
 import { ABSENT, compareVersions, type Version } from '../../replication/version';
 import { isSameView, type View } from '../../replication/view';
 import { standingOf } from '../../replication/views';
-import { found } from '../../store/local-coordinator';
+import { foundLatest } from '../../store/local-coordinator';
 import { Record } from '../../store/record';
 import type { AskOutcome } from '../packet';
 import { serveAlone } from './copy-alone';
@@ -229,7 +229,7 @@ export class CopyQuorums {
 
   private tell({ errand, record }: Work): void {
     if (errand.route.written === undefined) {
-      return this.report(errand, { type: 'served', done: doneOf(found(liveIn(record))) });
+      return this.report(errand, { type: 'served', done: doneOf(foundLatest(record, liveIn(record) !== undefined)) });
     }
     this.report(errand, { type: 'answered', answer: doneOf({ status: 'success', value: EMPTY, record }) });
   }

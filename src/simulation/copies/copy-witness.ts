@@ -18,7 +18,7 @@ import {
   othersOf,
   recordMinted,
 } from '../../replication/witnessed';
-import { found } from '../../store/local-coordinator';
+import { foundLatest } from '../../store/local-coordinator';
 import { spread } from './copy-alone';
 import { doneOf, liveIn, writeHere } from './copy-answers';
 import type { CopyErrand } from './copy-errand';
@@ -55,7 +55,7 @@ function confirm(keeper: KeptNode, { request, keyId }: CopyErrand, witness: Witn
   const { target, views, world } = keeper;
   if (asksAll(world.random()) || leadsWith(witness, standingOf(views, keyId)) === undefined) return undefined;
   const stored = target.table.get(request.key);
-  return isSameAs(witness, stored) ? doneOf(found(liveIn(stored))) : undefined;
+  return isSameAs(witness, stored) ? doneOf(foundLatest(stored, liveIn(stored) !== undefined)) : undefined;
 }
 
 function mint(keeper: KeptNode, { request, keyId }: CopyErrand, witness: Witness): Done | Minted | undefined {
