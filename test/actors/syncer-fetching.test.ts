@@ -137,7 +137,7 @@ describe('the replica syncer, fetching', () => {
   it(
     'pauses for longer than an answer was work, and asks for little, but not while it saves an arc',
     onStage([], async (stage) => {
-      const theirs = tableOf(records(4000));
+      const theirs = tableOf(records(4000, { value: 'x'.repeat(200) }));
       const { clock } = stage.world.scheduler;
       const next = () => stage.asked('sync_next');
       const begin = async (job: SyncJob) => {
