@@ -100,6 +100,8 @@ export interface Route extends Asked {
   readonly redirects: number;
   /** How often a node has let it wait for nothing. */
   readonly timeouts: number;
+  /** How often it has rested: so long are the rests. At most {@link RESTS_MAX}. */
+  readonly rests: number;
   /** Who was the last that could not help: what else leads to him is not to be trusted. */
   readonly avoided: NodeId | undefined;
   /** Since when it has waited to be served here. */
@@ -122,11 +124,11 @@ export const HERE_WAIT_MS = 500;
  */
 export const OTHERS_WAIT_MS = 1500;
 
-/** How soon this node's own tables are looked at again. */
-export const LOOK_AGAIN_MS = 10;
-
-/** A ring that is mending needs a moment: so long, and up to as long again. */
-export const REST_MS = 25;
+/**
+ * A ring that is mending needs a moment, and mostly a short one: a request rests for so long at first, then twice as
+ * long each time, and up to as long again, so that not all come back together.
+ */
+export const REST_MS = { least: 4, most: 25 };
 
 /** How long another node may take to answer a get; twice as long after each time that was too short. */
 export const GET_PATIENCE_MS = 500;
@@ -136,9 +138,6 @@ export const WRITE_PATIENCE_MS = 3000;
 
 /** What a slow network carries in a millisecond. */
 const BYTES_PER_MS = 10_000;
-
-/** There is no connection, or none any more. */
-const CUT_OFF: ReadonlySet<string> = new Set(['disconnected', 'unreachable']);
 
 /** Refusals after which nothing has been done, although the node has seen the request. */
 const DEFINITE_REFUSALS: ReadonlySet<string> = new Set([
@@ -165,6 +164,7 @@ export function routeOf({ op, self, isDirect, isForwarded, deadlineMs, valueByte
     hops: 0,
     redirects: 0,
     timeouts: 0,
+    rests: 0,
     avoided: undefined,
     waitsSinceMs: undefined,
     obstacle: 'the node that has the key was not found in time',
@@ -184,11 +184,11 @@ export function stepRoute(route: Route, event: RouteEvent, nowMs: number, random
     case 'rested':
       return [route, { type: 'place' }];
     case 'placed':
-      return route.written ? confirm(route, event.place, nowMs) : placed(route, event.place, nowMs);
+      return route.written ? confirm(route, event.place, nowMs, random) : placed(route, event.place, nowMs, random);
     case 'served':
       return finish(route, event.done);
     case 'unavailable':
-      return unavailable(route, event.why, nowMs);
+      return unavailable(route, event.why, nowMs, random);
     case 'stuck':
       return stuck({ ...route, obstacle: event.why ?? UNANSWERED }, event.written, random);
     case 'answered':
@@ -208,14 +208,14 @@ const isWrite = ({ op }: Route) => op !== 'get';
 
 // By this node's own tables
 
-function placed(route: Route, place: Place, nowMs: number): Step {
+function placed(route: Route, place: Place, nowMs: number, random: number): Step {
   switch (place.type) {
     case 'here':
       return [route, SERVE];
     case 'not_yet':
-      return waitHere(route, nowMs);
+      return waitHere(route, nowMs, random);
     case 'unavailable':
-      return unavailable(route, place.why, nowMs);
+      return unavailable(route, place.why, nowMs, random);
     case 'elsewhere':
       if (route.isForwarded) return finish(route, notOwner(place.peer));
       return isUseful(route, place.peer) ? goTo(route, place.peer, nowMs) : [route, { type: 'look_up' }];
@@ -228,7 +228,7 @@ function placed(route: Route, place: Place, nowMs: number): Step {
 }
 
 /** A write that was made here: goes on with it, or asks whoever leads the arc now whether it is there. */
-function confirm(route: Route, place: Place, nowMs: number): Step {
+function confirm(route: Route, place: Place, nowMs: number, random: number): Step {
   switch (place.type) {
     case 'here':
       return [route, SERVE];
@@ -237,7 +237,7 @@ function confirm(route: Route, place: Place, nowMs: number): Step {
     case 'not_yet':
     case 'unavailable':
     case 'outside':
-      return [route, { type: 'rest', ms: LOOK_AGAIN_MS }];
+      return rest(route, random);
     default:
       return unreachable(place);
   }
@@ -248,18 +248,18 @@ function isUseful({ self, avoided }: Route, peer: Peer | undefined): peer is Pee
   return peer !== undefined && peer.id !== self && peer.id !== avoided;
 }
 
-function waitHere(route: Route, nowMs: number): Step {
+function waitHere(route: Route, nowMs: number, random: number): Step {
   const waitsSinceMs = route.waitsSinceMs ?? nowMs;
   const waiting = { ...route, waitsSinceMs, obstacle: 'it is being settled who keeps the key' };
-  if (nowMs - waitsSinceMs < HERE_WAIT_MS) return [waiting, { type: 'rest', ms: LOOK_AGAIN_MS }];
+  if (nowMs - waitsSinceMs < HERE_WAIT_MS) return rest(waiting, random);
   return route.isForwarded ? finish(waiting, notOwner(undefined)) : [waiting, { type: 'look_up' }];
 }
 
-function unavailable(route: Route, why: string, nowMs: number): Step {
+function unavailable(route: Route, why: string, nowMs: number, random: number): Step {
   const waitsSinceMs = route.waitsSinceMs ?? nowMs;
   const isLong = nowMs - waitsSinceMs >= OTHERS_WAIT_MS && route.written === undefined;
   const waiting = { ...route, waitsSinceMs, obstacle: why };
-  return isLong ? finish(waiting, refusal(route, 'server_error', why)) : [waiting, { type: 'rest', ms: LOOK_AGAIN_MS }];
+  return isLong ? finish(waiting, refusal(route, 'server_error', why)) : rest(waiting, random);
 }
 
 /** For a get, too, time was lost with waiting for others: at its deadline it is told so. */
@@ -293,7 +293,7 @@ function send(route: Route, to: Peer, nowMs: number): Step {
 /** It is with this node now. Field by field, as in {@link routeOf}. */
 function passed(route: Route, sentTo: Peer | undefined, hops: number): Route {
   const { op, self, isDirect, isForwarded, deadlineMs, valueBytes, written } = route;
-  const { redirects, timeouts, avoided, waitsSinceMs, obstacle } = route;
+  const { redirects, timeouts, rests, avoided, waitsSinceMs, obstacle } = route;
   return {
     op,
     self,
@@ -306,6 +306,7 @@ function passed(route: Route, sentTo: Peer | undefined, hops: number): Route {
     hops,
     redirects,
     timeouts,
+    rests,
     avoided,
     waitsSinceMs,
     obstacle,
@@ -356,15 +357,15 @@ function failed(route: Route, { code, wasSent }: Failure, to: Peer | undefined, 
   const next = { ...route, avoided, obstacle };
   // Waiting in vain was rest enough.
   if (code === 'timeout') return [{ ...next, timeouts: route.timeouts + 1 }, { type: 'place' }];
-  // Where a connection has just ended, whose turn it is now is known within moments, as a rule.
-  const isFirst = route.hops <= 1 && !route.written && CUT_OFF.has(code);
-  return isFirst ? [next, { type: 'rest', ms: LOOK_AGAIN_MS }] : rest(next, random);
+  return rest(code === 'overloaded' ? { ...next, rests: RESTS_MAX } : next, random);
 }
 
 function rest(route: Route, random: number): Step {
+  const baseMs = Math.min(REST_MS.most, REST_MS.least * 2 ** route.rests);
+  const rests = Math.min(route.rests + 1, RESTS_MAX);
   return [
-    { ...route, redirects: 0 },
-    { type: 'rest', ms: REST_MS + Math.floor(REST_MS * random) },
+    { ...route, redirects: 0, rests },
+    { type: 'rest', ms: baseMs + Math.floor(baseMs * random) },
   ];
 }
 
@@ -383,6 +384,9 @@ function finish(route: Route, end: Done | NotOwner): Step {
   const next = route.sentTo === undefined ? route : passed(route, undefined, route.hops);
   return [next, { type: 'finish', answer: end, hops: route.hops }];
 }
+
+/** After so many rests they get no longer; so it goes on with whoever has too much to do. */
+const RESTS_MAX = Math.ceil(Math.log2(REST_MS.most / REST_MS.least));
 
 const UNANSWERED = 'too few of the nodes that have the key have answered';
 

@@ -8,7 +8,6 @@ import {
   GET_PATIENCE_MS,
   HERE_WAIT_MS,
   OTHERS_WAIT_MS,
-  LOOK_AGAIN_MS,
   type Place,
   REDIRECTS_MAX,
   REST_MS,
@@ -74,8 +73,6 @@ class Trip {
     switch (last.type) {
       case 'send':
         return `send ${last.what} to ${last.to.addr}`;
-      case 'rest':
-        return last.ms === LOOK_AGAIN_MS ? 'look again' : 'rest';
       case 'finish':
         return last.answer.type === 'done' ? last.answer.status : `not_owner ${last.answer.hint?.addr ?? ''}`.trim();
       default:
@@ -109,8 +106,8 @@ describe('stepRoute() by the tables of the node', () => {
 
   it('waits while it is being settled who leads the arc, and then asks the ring', () => {
     const trip = new Trip().placed({ type: 'not_yet' });
-    for (let ms = LOOK_AGAIN_MS; ms < HERE_WAIT_MS; ms += LOOK_AGAIN_MS) {
-      expect(trip.now).toBe('look again');
+    for (let ms = 10; ms < HERE_WAIT_MS; ms += 10) {
+      expect(trip.now).toBe('rest');
       trip.at(ms).rests().placed({ type: 'not_yet' });
     }
     expect(trip.at(HERE_WAIT_MS).rests().placed({ type: 'not_yet' }).now).toBe('look_up');
@@ -148,7 +145,7 @@ describe('stepRoute() of a request that was passed on to it', () => {
     expect(new Trip(ASKED).placed(elsewhere(undefined)).now).toBe('not_owner');
     expect(new Trip(ASKED).placed({ type: 'outside' }).now).toBe('not_owner');
     const trip = new Trip(ASKED).placed({ type: 'not_yet' });
-    expect(trip.now).toBe('look again');
+    expect(trip.now).toBe('rest');
     expect(trip.at(HERE_WAIT_MS).rests().placed({ type: 'not_yet' }).now).toBe('not_owner');
     expect(new Trip(ASKED).placed({ type: 'not_yet' }).take({ type: 'expired' }).now).toBe('not_owner');
   });
@@ -202,12 +199,23 @@ describe('stepRoute() after an answer', () => {
     }
   });
 
-  it('rests between 25 and 50 ms', () => {
-    for (const random of [0, 0.999]) {
-      const trip = sent();
-      const [, effect] = stepRoute(trip.route, { type: 'answered', answer: { type: 'not_owner' } }, 0, random);
-      expect(effect).toEqual({ type: 'rest', ms: REST_MS + Math.floor(REST_MS * random) });
-    }
+  const restsOf = (trip: Trip, random: number) =>
+    Array.from({ length: 5 }, () => {
+      const [route, effect] = stepRoute(trip.route, { type: 'placed', place: { type: 'not_yet' } }, 0, random);
+      trip.route = route;
+      return effect.type === 'rest' ? effect.ms : undefined;
+    });
+
+  it('rests shortly at first, and then longer and longer, up to 25 to 50 ms', () => {
+    expect(restsOf(new Trip(), 0)).toEqual([4, 8, 16, 25, 25]);
+    expect(restsOf(new Trip(), 0.999)).toEqual([7, 15, 31, 49, 49]);
+    expect(REST_MS).toEqual({ least: 4, most: 25 });
+  });
+
+  it('goes back to whoever has too much to do only after the longest rest', () => {
+    const trip = sent();
+    const failure = { code: 'overloaded', wasSent: true };
+    expect(stepRoute(trip.route, { type: 'failed', failure }, 0, 0)[1]).toEqual({ type: 'rest', ms: REST_MS.most });
   });
 });
 
@@ -247,8 +255,7 @@ describe('stepRoute() after a failure', () => {
   it.each(cases)('%s (sent: %s) of a %s, %s', (code, wasSent, op, _attempt, lead, expected) => {
     const trip = lead({ op });
     expect(trip.now).toBe('send request to a:1');
-    const isSoon = trip.route.hops === 1 && (code === 'unreachable' || code === 'disconnected');
-    expect(trip.fails(code, wasSent).now).toBe(isSoon && expected === 'rest' ? 'look again' : expected);
+    expect(trip.fails(code, wasSent).now).toBe(expected);
     if (expected === 'timeout') {
       expect(trip.text).toMatch(new RegExp(`^Cannot tell whether the ${op} was done: .*a:1`));
       return;
@@ -308,8 +315,8 @@ describe('stepRoute() of what is served here with too few others', () => {
 
   it.each(OPS)('waits for more of them, and then refuses a %s, which has had no effect', (op) => {
     const trip = new Trip({ op });
-    for (let ms = 0; ms < OTHERS_WAIT_MS; ms += LOOK_AGAIN_MS) {
-      expect(unavailable(trip.at(ms)).now).toBe('look again');
+    for (let ms = 0; ms < OTHERS_WAIT_MS; ms += 10) {
+      expect(unavailable(trip.at(ms)).now).toBe('rest');
       trip.rests();
     }
     expect(unavailable(trip.at(OTHERS_WAIT_MS)).now).toBe('server_error');
@@ -319,7 +326,7 @@ describe('stepRoute() of what is served here with too few others', () => {
   it('does the same where the primary is gone, and too few are left to agree on the next one', () => {
     const place: Place = { type: 'unavailable', why: 'unavailable, for a reason' };
     const trip = new Trip({ op: 'put' }).placed(place);
-    expect(trip.now).toBe('look again');
+    expect(trip.now).toBe('rest');
     expect(trip.at(OTHERS_WAIT_MS).rests().placed(place).text).toBe('Cannot put: unavailable, for a reason');
   });
 
@@ -387,14 +394,14 @@ describe('stepRoute() of a write that was made here and is not confirmed', () =>
 
   it('waits while it is being settled who leads the arc, and does not give up before its deadline', () => {
     const trip = stuck().rests().placed({ type: 'not_yet' });
-    expect(trip.now).toBe('look again');
+    expect(trip.now).toBe('rest');
     expect(
       trip
         .at(DEADLINE_MS - 1)
         .rests()
         .placed({ type: 'not_yet' }).now,
-    ).toBe('look again');
-    expect(trip.take({ type: 'unavailable', why: 'unavailable' }).now).toBe('look again');
+    ).toBe('rest');
+    expect(trip.take({ type: 'unavailable', why: 'unavailable' }).now).toBe('rest');
     expect(trip.at(DEADLINE_MS).take({ type: 'expired' }).now).toBe('timeout');
     expect(trip.text).toMatch(/^Cannot tell whether the put was done: /);
     expect(trip.last).toMatchObject({ answer: { acks: 1, copies: 3, degraded: false } });
