@@ -3,7 +3,8 @@
  *
  * A get, put or delete that was passed on is carried out here or sent back with a hint, never passed on
  * again. What one replica asks of another is answered on the spot, from the tables as they are: whether this
- * node still serves the view under which it is asked is looked up in the same turn.
+ * node still serves the view under which it is asked is looked up in the same turn. Only what is asked under a view of
+ * which it has not heard yet waits for that, for moments (early-questions.ts).
  */
 import type { NodeSettings } from '../src/config';
 import { EMPTY } from '../src/octets';
@@ -17,6 +18,7 @@ import type { KeyRequest } from './errand';
 import * as handoff from './handoff';
 import * as kvStore from './kv-store';
 import type { DataAsked, DataService, RecordQuestion } from './data-service';
+import { EarlyQuestions, isEarly } from './early-questions';
 import * as outflowTable from './outflow-table';
 import type { Line } from './session';
 import { storeOf, type Tables } from './turn';
@@ -59,6 +61,7 @@ export function answerReplica(
 
 class PeerRequests implements DataService {
   private readonly coordinator: Coordinator;
+  private readonly early: EarlyQuestions;
 
   constructor(
     private readonly line: Line,
@@ -66,13 +69,13 @@ class PeerRequests implements DataService {
     private readonly timeoutMs: number,
   ) {
     this.coordinator = new Coordinator(line.self, surroundings);
+    this.early = new EarlyQuestions(line.self);
   }
 
   serve(question: RecordQuestion, asked: DataAsked): void {
     if (question.type !== 'get' && question.type !== 'put' && question.type !== 'delete') {
-      const answer = answerReplica(question, asked.from, this.surroundings, this.line.self.systemMs());
-      if (answer) return asked.answer(answer);
-      return asked.refuse('overloaded', `Cannot answer ${question.type}: this node is being restarted`);
+      if (!this.answered(question, asked, false)) this.early.keep((isLast) => this.answered(question, asked, isLast));
+      return;
     }
     this.coordinator.look();
     this.coordinator.serveFor(requestOf(question), {
@@ -84,7 +87,10 @@ class PeerRequests implements DataService {
   }
 
   answerNow(question: RpcGet | ReplicaQuestion, from: Peer): DataAnswer | SourceAnswer | undefined {
-    if (question.type !== 'get') return answerReplica(question, from, this.surroundings, this.line.self.systemMs());
+    if (question.type !== 'get') {
+      const answer = answerReplica(question, from, this.surroundings, this.line.self.systemMs());
+      return answer && isEarly(question, answer) ? undefined : answer;
+    }
     const witness = witnessOf(question, from);
     if (witness === undefined) return undefined;
     this.coordinator.look();
@@ -92,9 +98,21 @@ class PeerRequests implements DataService {
   }
 
   handle(message: unknown): boolean {
-    return this.coordinator.handle(message);
+    return this.early.handle(message) || this.coordinator.handle(message);
+  }
+
+  /** Answers what a replica asks; false: not yet, for it is early, and this is not the last look. */
+  private answered(question: ReplicaQuestion | SourceQuestion, asked: DataAsked, isLast: boolean): boolean {
+    const answer = answerReplica(question, asked.from, this.surroundings, this.line.self.systemMs());
+    if (answer && !isLast && isReplicaQuestion(question) && isEarly(question, answer)) return false;
+    if (answer) asked.answer(answer);
+    else asked.refuse('overloaded', `Cannot answer ${question.type}: this node is being restarted`);
+    return true;
   }
 }
+
+const isReplicaQuestion = (question: ReplicaQuestion | SourceQuestion): question is ReplicaQuestion =>
+  question.type === 'put_replica' || question.type === 'get_replica';
 
 function witnessOf({ testimony }: RequestQuestion, peer: Peer): Witness | undefined {
   return testimony && { peer, testimony };

@@ -266,7 +266,7 @@ describe('a request for a key of which it is not known who leads it', () => {
       await world.advance(300);
       expect(shortOf(client)).toEqual([]);
       here.hasArcs = true;
-      await world.advance(20);
+      await world.advance(60);
       expect(shortOf(client)).toEqual(['success', 'success v']);
     }),
   );

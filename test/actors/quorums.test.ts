@@ -245,12 +245,44 @@ describe('a quorum put', () => {
   );
 
   it(
+    'does not have to ask again a member that hears of the view a moment later than of the write',
+    inRing(async (world) => {
+      const { ring, here, second, third, client, key } = ringOf(world);
+      third.fault = 'silent';
+      const held = second.holdings;
+      ring.forget(second, ring.arcOf(0));
+      await client.send(ask('put', key, 'v'));
+      await world.advance(5);
+      expect([shortOf(client), second.valueOf(key)]).toEqual([[], undefined]);
+      second.holdings = held;
+      await world.advance(4);
+      expect([shortOf(client), second.valueOf(key)]).toEqual([['success'], 'v']);
+      expect([second.askedFor('put_replica').length, here.unaware]).toEqual([1, []]);
+      await world.advance(1000);
+    }),
+  );
+
+  it(
+    'is kept waiting by such a member for no more than moments',
+    inRing(async (world) => {
+      const { ring, here, second, client, key } = ringOf(world);
+      ring.forget(second, ring.arcOf(0));
+      await client.send(ask('put', key, 'v'), ask('get', key));
+      await world.advance(9);
+      expect(here.unaware).toEqual([]);
+      await world.advance(10);
+      expect(here.unaware).toContain(second.peer);
+      expect(shortOf(client)).toEqual(['success', 'success v']);
+    }),
+  );
+
+  it(
     'passes on which members have missed the view, and that there is a newer one',
     inRing(async (world) => {
       const { ring, here, second, third, client, key } = ringOf(world);
       ring.forget(second, ring.arcOf(0));
       await client.send(ask('put', key, 'v'));
-      await world.advance(5);
+      await world.advance(20);
       expect([shortOf(client), here.unaware]).toEqual([['success'], [second.peer]]);
       const old = here.holdings;
       const view = ring.adopt(ring.arcOf(0), [third, second]);
