@@ -94,6 +94,8 @@ export interface Trial {
   readonly refusals: number;
   /** A connection that was in use has ended without a word. */
   readonly isSevered: boolean;
+  /** When others are asked to probe it, who have not been yet. */
+  readonly othersAtMs: number | undefined;
   /** When a peer that has refused a connection is tried again. */
   readonly retryAtMs: number | undefined;
   readonly extensions: number;
@@ -185,6 +187,8 @@ export function isDead({ known }: SuspicionState, id: NodeId): boolean {
 
 /** When the next `tick` is due. The sooner it comes, the sooner the dead are known; a late one is taken for lag. */
 export function nextTickMs({ trials, probes, predecessorAtMs, successorAtMs }: SuspicionState): number {
-  const deadlines = trials.map(({ deadlineMs, retryAtMs }) => Math.min(deadlineMs, retryAtMs ?? deadlineMs));
+  const deadlines = trials.map(({ deadlineMs, othersAtMs = deadlineMs, retryAtMs = deadlineMs }) =>
+    Math.min(deadlineMs, othersAtMs, retryAtMs),
+  );
   return Math.min(predecessorAtMs, successorAtMs, ...deadlines, ...probes.map(({ endMs }) => endMs));
 }

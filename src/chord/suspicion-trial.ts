@@ -7,7 +7,8 @@
  *
  * One refusal is enough after a connection in use has ended without a word. A process that lives has one: whatever part of
  * it is restarted says so on the connections that it closes, and a listener that is restarted closes none. Only
- * where the whole process has gone does its system both end the connections and refuse new ones.
+ * where the whole process has gone does its system both end the connections and refuse new ones. That is known within
+ * moments, and all who knew the node find it out at once: so others are asked only if it takes longer.
  */
 import type { Peer } from './peer';
 import {
@@ -44,6 +45,8 @@ const REFUSAL_PAUSE_MS = 50;
 /** Two refusals are enough: the machine answers, and nobody listens there. */
 const REFUSALS_MAX = 2;
 const OTHERS_ASKED = 2;
+/** So much later they are asked where the peer's own system may say it all. */
+const OTHERS_LATER_MS = 20;
 /** A trial is extended so often at most; then judgement falls, held up or not. */
 const EXTENSIONS_MAX = 3;
 /** A deadline that is noticed so much too late was noticed by a node that was held up itself. */
@@ -114,29 +117,41 @@ function openTrial(
 ): Outcome {
   const windowMs = trialMs(state, peer, nowMs);
   const direct = state.lastRequest + 1;
-  const others = othersThan(state, peer, random);
   const trial: Trial = {
     peer,
     isAsked,
     deadlineMs: nowMs + windowMs,
     direct,
-    indirect: others.map((_via, index) => direct + 1 + index),
+    indirect: [],
     refusals: 0,
     isSevered,
+    othersAtMs: isSevered ? nowMs + OTHERS_LATER_MS : undefined,
     retryAtMs: undefined,
     extensions: 0,
   };
   const health = state.known.get(peer.id) ?? alive(peer, undefined, nowMs);
   const suspected = know(state, { ...health, standing: 'suspect' });
-  return [
-    { ...suspected, trials: [...state.trials, trial], lastRequest: direct + others.length },
+  const opened: Outcome = [
+    { ...suspected, trials: [...state.trials, trial], lastRequest: direct },
     [
       { type: 'suspected', peer },
       { type: 'probe', peer, request: direct, timeoutMs: windowMs },
-      ...others.map((via, index): SuspicionEffect => {
-        return { type: 'ask_others', via, target: peer, request: direct + 1 + index, timeoutMs: windowMs };
-      }),
     ],
+  ];
+  return isSevered ? opened : andThen(opened, (next) => askOthers(next, trial, nowMs, random));
+}
+
+function askOthers(state: SuspicionState, trial: Trial, nowMs: number, random: () => number): Outcome {
+  const { peer: target, deadlineMs } = trial;
+  const first = state.lastRequest + 1;
+  const others = othersThan(state, target, random);
+  const indirect = others.map((_via, index) => first + index);
+  const next = withTrial(state, { ...trial, indirect, othersAtMs: undefined });
+  return [
+    { ...next, lastRequest: state.lastRequest + others.length },
+    others.map((via, index): SuspicionEffect => {
+      return { type: 'ask_others', via, target, request: first + index, timeoutMs: deadlineMs - nowMs };
+    }),
   ];
 }
 
@@ -148,15 +163,20 @@ export function refused(state: SuspicionState, trial: Trial, { isShut = false }:
 }
 
 /** What time does to a trial. */
-export function timePassed(state: SuspicionState, trial: Trial, nowMs: number): Outcome {
+export function timePassed(state: SuspicionState, trial: Trial, nowMs: number, random: () => number): Outcome {
   const lateMs = nowMs - trial.deadlineMs;
   if (lateMs >= 0) {
     const isHeldUp = lateMs > LATE_MS && trial.extensions < EXTENSIONS_MAX;
     return isHeldUp ? extend(state, trial, nowMs) : died(state, trial.peer);
   }
-  if (trial.retryAtMs === undefined || trial.retryAtMs > nowMs) return [state, NOTHING];
-  return probeAgain(state, { ...trial, retryAtMs: undefined }, trial.deadlineMs - nowMs);
+  const asked: Outcome = isDue(trial.othersAtMs, nowMs) ? askOthers(state, trial, nowMs, random) : [state, NOTHING];
+  if (!isDue(trial.retryAtMs, nowMs)) return asked;
+  return andThen(asked, (next) =>
+    probeAgain(next, { ...(trialOf(next, trial.peer) ?? trial), retryAtMs: undefined }, trial.deadlineMs - nowMs),
+  );
 }
+
+const isDue = (atMs: number | undefined, nowMs: number) => atMs !== undefined && atMs <= nowMs;
 
 /** Begins a trial anew, because this node could not hear anybody for a while. */
 export function extend(state: SuspicionState, trial: Trial, nowMs: number): Outcome {

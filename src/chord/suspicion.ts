@@ -98,7 +98,7 @@ function probeFailed(state: SuspicionState, event: Failed, nowMs: number, random
 }
 
 function tick(state: SuspicionState, nowMs: number, random: () => number): Outcome {
-  const trials = forEach(state, state.trials, (at, trial) => timePassed(at, trial, nowMs));
+  const trials = forEach(state, state.trials, (at, trial) => timePassed(at, trial, nowMs, random));
   const overdue = state.probes.filter(({ endMs }) => endMs <= nowMs);
   const probes = andThen(trials, (at) => forEach(at, overdue, (now, probe) => unanswered(now, probe, nowMs, random)));
   const predecessor = andThen(probes, (at) => probePredecessor(at, nowMs, random));

@@ -181,6 +181,31 @@ describe('a trial', () => {
     expect(detector.standing(A)).toBe('dead');
   });
 
+  it('asks others a little later where the system of the peer may say it all, and at once where it may not', () => {
+    const detector = new Detector({ predecessor: D, successors: [A, B, C] });
+    const effects = detector.step({ type: 'lost', peer: A, isSevered: true });
+    expect([probesOf(effects).length, indirectProbes(effects)]).toEqual([1, []]);
+    expect(indirectProbes(detector.pass(19))).toEqual([]);
+    const asked = indirectProbes(detector.pass(1));
+    expect(asked).toMatchObject([
+      { target: A, timeoutMs: 180 },
+      { target: A, timeoutMs: 180 },
+    ]);
+    expect(new Set(asked.map(({ via, request }) => `${via.id} ${request}`)).size).toBe(2);
+    // Once is enough, and what they find counts.
+    expect(indirectProbes(detector.pass(100))).toEqual([]);
+    const [, { request = -1 } = {}] = asked;
+    expect(detector.step({ type: 'probe_answered', request })).toEqual([{ type: 'cleared', peer: A }]);
+    expect(indirectProbes(detector.step({ type: 'lost', peer: A })).length).toBe(2);
+  });
+
+  it('asks nobody where the system of the peer has said it', () => {
+    const detector = new Detector({ predecessor: D, successors: [A, B, C] });
+    detector.step(shut(directProbe(detector.step({ type: 'lost', peer: A, isSevered: true }))));
+    expect(detector.standing(A)).toBe('dead');
+    expect(indirectProbes(detector.pass(300)).filter(({ target }) => target.id === A.id)).toEqual([]);
+  });
+
   it('goes on where a connection has ended without a word and somebody listens, or answers', () => {
     const detector = new Detector({ successors: [A, B] });
     const severed = { type: 'lost', peer: A, isSevered: true } as const;
