@@ -125,10 +125,11 @@ export const HERE_WAIT_MS = 500;
 export const OTHERS_WAIT_MS = 1500;
 
 /**
- * A ring that is mending needs a moment, and mostly a short one: a request rests for so long at first, then twice as
- * long each time, and up to as long again, so that not all come back together.
+ * A ring that is mending needs a moment, and mostly a short one: a request rests for so long at first, then half as
+ * long again each time, and up to as long again, so that not all come back together.
  */
 export const REST_MS = { least: 4, most: 25 };
+const REST_GROWTH = 1.5;
 
 /** How long another node may take to answer a get; twice as long after each time that was too short. */
 export const GET_PATIENCE_MS = 500;
@@ -361,11 +362,11 @@ function failed(route: Route, { code, wasSent }: Failure, to: Peer | undefined, 
 }
 
 function rest(route: Route, random: number): Step {
-  const baseMs = Math.min(REST_MS.most, REST_MS.least * 2 ** route.rests);
+  const baseMs = Math.min(REST_MS.most, REST_MS.least * REST_GROWTH ** route.rests);
   const rests = Math.min(route.rests + 1, RESTS_MAX);
   return [
     { ...route, redirects: 0, rests },
-    { type: 'rest', ms: baseMs + Math.floor(baseMs * random) },
+    { type: 'rest', ms: Math.floor(baseMs + baseMs * random) },
   ];
 }
 
@@ -386,7 +387,7 @@ function finish(route: Route, end: Done | NotOwner): Step {
 }
 
 /** After so many rests they get no longer; so it goes on with whoever has too much to do. */
-const RESTS_MAX = Math.ceil(Math.log2(REST_MS.most / REST_MS.least));
+const RESTS_MAX = Math.ceil(Math.log(REST_MS.most / REST_MS.least) / Math.log(REST_GROWTH));
 
 const UNANSWERED = 'too few of the nodes that have the key have answered';
 

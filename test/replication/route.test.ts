@@ -200,15 +200,15 @@ describe('stepRoute() after an answer', () => {
   });
 
   const restsOf = (trip: Trip, random: number) =>
-    Array.from({ length: 5 }, () => {
+    Array.from({ length: 7 }, () => {
       const [route, effect] = stepRoute(trip.route, { type: 'placed', place: { type: 'not_yet' } }, 0, random);
       trip.route = route;
       return effect.type === 'rest' ? effect.ms : undefined;
     });
 
   it('rests shortly at first, and then longer and longer, up to 25 to 50 ms', () => {
-    expect(restsOf(new Trip(), 0)).toEqual([4, 8, 16, 25, 25]);
-    expect(restsOf(new Trip(), 0.999)).toEqual([7, 15, 31, 49, 49]);
+    expect(restsOf(new Trip(), 0)).toEqual([4, 6, 9, 13, 20, 25, 25]);
+    expect(restsOf(new Trip(), 0.999)).toEqual([7, 11, 17, 26, 40, 49, 49]);
     expect(REST_MS).toEqual({ least: 4, most: 25 });
   });
 
