@@ -23,7 +23,7 @@ const PER_SECOND = 500;
 const WARMING_MS = 1000;
 const QUIET_MS = 2500;
 /** Kills after which nobody looks at the nodes. */
-const UNSEEN_KILLS = 2;
+const UNSEEN_KILLS = 6;
 /** What clients notice is looked at for so long at least. */
 const WINDOW_MS_MIN = 1000;
 

@@ -20,15 +20,18 @@ export interface Pace {
   readonly quickestMs: number;
 }
 
-/** So long a job lets others go first, at least, and up to so much longer. */
+/**
+ * So long a job lets others go first, at least, and up to so much longer. Longer than it takes to fetch a middling arc, so
+ * that the nodes that have to do so begin one after the other, mostly.
+ */
 const HEAD_START_MS = 100;
-const HEAD_START_SPREAD_MS = 150;
+const HEAD_START_SPREAD_MS = 700;
 
 /** A pause is so many times as long as the work before it took. */
-const PAUSE_RATIO = 3;
+const PAUSE_RATIO = 6;
 const PAUSE_MS = { least: 15, most: 200 };
 /** However much work it seems to be, no pause is longer than what has come takes at so many bytes in a millisecond. */
-const BYTES_PER_MS = 1000;
+const BYTES_PER_MS = 250;
 
 /** What work a portion should be. */
 const WORK_MS = 5;
@@ -40,12 +43,13 @@ const STEP = 2;
 export const FIRST_PACE: Pace = { portionBytes: PORTION_BYTES.least, quickestMs: Number.POSITIVE_INFINITY };
 
 /**
- * How long a job waits before its first question.
+ * How long a job waits before its first question. Only a newcomer's waits: what a member has yet to learn is mostly what it
+ * has fetched a moment ago as a newcomer, and it is to vote soon.
  *
  * @param random from 0 up to but not including 1
  */
 export function headStartMs(purpose: SyncJob['purpose'], random: number): number {
-  return purpose === 'rescue' ? 0 : Math.ceil(HEAD_START_MS + HEAD_START_SPREAD_MS * random);
+  return purpose === 'listen' ? Math.ceil(HEAD_START_MS + HEAD_START_SPREAD_MS * random) : 0;
 }
 
 /** How a job goes on after an answer that took so long and held so many bytes of records. */

@@ -79,19 +79,19 @@ describe('the replica syncer, fetching', () => {
     'fetches two arcs at a time, what has to be saved before everything else, and each only once',
     onStage([], async (stage) => {
       const arcs = splitRange(WHOLE, 5);
-      const jobs = arcs.map((arc, n) => jobOfSource({ arc, id: n + 1, purpose: n === 4 ? 'rescue' : 'learn' }));
+      const jobs = arcs.map((arc, n) => jobOfSource({ arc, id: n + 1, purpose: n === 4 ? 'rescue' : 'listen' }));
       for (const job of jobs) await stage.tell(() => replicaSyncer.sync(job));
       await stage.tell(() => jobs.forEach((job) => replicaSyncer.sync(job)));
-      // Whatever can wait lets others go first for a moment.
+      // A newcomer lets others go first for a moment.
       expect(stage.asks.map(({ question }) => arcs.indexOf(question.arc) + 1)).toEqual([5]);
-      await stage.world.advance(300);
+      await stage.world.advance(800);
       expect(stage.asks).toHaveLength(JOBS_MAX + 1);
       expect(stage.row.jobs.map(({ id }) => id)).toEqual([5, 1, 2, 3, 4]);
       // The same again under another number takes its place.
       const [, second] = jobs;
       if (second) await stage.tell(() => replicaSyncer.sync({ ...second, id: 9 }));
       await stage.tell(() => replicaSyncer.cancel(3));
-      await stage.play(1000);
+      await stage.play(2000);
       expect(stage.told.toSorted()).toEqual(['started', ...[1, 4, 5, 9].map((id) => `synced ${id} done`)].toSorted());
     }),
   );
@@ -124,11 +124,8 @@ describe('the replica syncer, fetching', () => {
         await stage.tell(() => replicaSyncer.sync(job));
         await stage.answer(await stage.asked('sync_open'), { type: 'busy' });
       }
-      const places = () => stage.asks.map(({ question }) => arcs.indexOf(question.arc) + 1);
       for (const job of jobs.slice(2)) await stage.tell(() => replicaSyncer.sync(job));
-      expect(places()).toEqual([4]);
-      await stage.world.advance(185);
-      expect(places()).toContain(3);
+      expect(stage.asks.map(({ question }) => arcs.indexOf(question.arc) + 1)).toEqual([3, 4]);
       await stage.play(1000);
       expect(stage.told.toSorted()).toEqual(['started', ...[1, 2, 3, 4].map((id) => `synced ${id} done`)].toSorted());
     }),
@@ -155,8 +152,8 @@ describe('the replica syncer, fetching', () => {
       };
       const first = await begin(jobOfSource());
       expect(first.question.bytesMax).toBe(32 * 1024);
-      // About three times as long, but no longer than 32 KiB take at the least rate.
-      expect(await after(first, 20)).toEqual([40, 32 * 1024]);
+      // About six times as long, but no longer than what has come takes at the least rate; looked at every 10 ms.
+      expect(await after(first, 20)).toEqual([150, 32 * 1024]);
       await stage.tell(() => replicaSyncer.cancel(1));
       stage.target = { table: tableOf([]), clock: new HybridClock(SOURCE_WRITER) };
       const rescuing = await begin(jobOfSource({ id: 2, purpose: 'rescue' }));

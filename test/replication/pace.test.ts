@@ -8,15 +8,15 @@ const paceOf = (...answers: readonly (readonly [tookMs: number, bytes: number])[
   answers.reduce((pace, [tookMs, bytes]) => paceAfter(pace, tookMs, bytes), FIRST_PACE);
 
 describe('whatever fetches an arc', () => {
-  it('lets others go first, not everywhere for as long, unless the arc has to be saved', () => {
+  it('lets others go first as a newcomer, not everywhere for as long, and not where it is to vote or the arc to be saved', () => {
     expect(headStartMs('listen', 0)).toBe(100);
-    expect(headStartMs('learn', 0.5)).toBeGreaterThan(100);
-    expect(headStartMs('listen', 0.999)).toBe(250);
+    expect(headStartMs('listen', 0.999)).toBe(800);
+    expect(headStartMs('learn', 0.999)).toBe(0);
     expect(headStartMs('rescue', 0.999)).toBe(0);
   });
 
-  it('rests three times as long as the answer was work, within bounds, and takes the way for no work', () => {
-    expect(pauseMs('learn', paceOf([1, 0]), 11, 32 * KIB)).toBe(30);
+  it('rests six times as long as the answer was work, within bounds, and takes the way for no work', () => {
+    expect(pauseMs('learn', paceOf([1, 0]), 11, 32 * KIB)).toBe(60);
     expect(pauseMs('learn', paceOf([1, 0]), 1, 32 * KIB)).toBe(15);
     expect(pauseMs('learn', paceOf([80, 0]), 81, 32 * KIB)).toBe(15);
     expect(pauseMs('learn', FIRST_PACE, 500, 32 * KIB)).toBe(15);
@@ -24,7 +24,7 @@ describe('whatever fetches an arc', () => {
   });
 
   it('keeps to a least rate, whatever makes the answers late', () => {
-    expect(pauseMs('learn', paceOf([1, 0]), 5000, 32 * KIB)).toBe(33);
+    expect(pauseMs('learn', paceOf([1, 0]), 5000, 32 * KIB)).toBe(132);
     expect(pauseMs('learn', paceOf([1, 0]), 5000, 0)).toBe(15);
   });
 
