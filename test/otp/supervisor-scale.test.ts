@@ -110,7 +110,7 @@ describe(`a supervisor of ${MANY} children`, () => {
 
 describe('a simple_one_for_one supervisor', () => {
   const HUGE = 100_000;
-  /** Ten times as long as it takes on a machine that is busy besides. */
+  /** Several times as long as it takes even where all else runs beside it. */
   const PATIENCE_MS = 240_000;
   const idle: GenServer<number, number> = { init: (number) => started(number) };
   const pool: supervisor.Supervisor<void> = {
