@@ -6,7 +6,8 @@
  * is nearly certain, and costs less than to be told that the view is not known, and to ask again. So such a question
  * is looked at again after moments; what is still early after a while is answered as things are.
  *
- * In what order questions of replicas are answered makes no difference: records merge.
+ * Others of the same connection may be answered before it. That makes no difference: it is as if it had been late on its
+ * way, what it brings merges with what is there by then, and whoever asks counts no copy before it is confirmed.
  */
 import type { Self, TimerRef } from '../src/otp';
 import type { ReplicaAnswer, ReplicaQuestion } from '../src/protocol/rpc-data';

@@ -141,16 +141,19 @@ function openTrial(
   return isSevered ? opened : andThen(opened, (next) => askOthers(next, trial, nowMs, random));
 }
 
+/** Where nobody can be asked just now, it is tried again while there is time. */
 function askOthers(state: SuspicionState, trial: Trial, nowMs: number, random: () => number): Outcome {
   const { peer: target, deadlineMs } = trial;
   const first = state.lastRequest + 1;
   const others = othersThan(state, target, random);
   const indirect = others.map((_via, index) => first + index);
-  const next = withTrial(state, { ...trial, indirect, othersAtMs: undefined });
+  const othersAtMs = others.length === 0 ? nowMs + OTHERS_LATER_MS : undefined;
+  const next = withTrial(state, { ...trial, indirect, othersAtMs });
+  const timeoutMs = Math.max(1, deadlineMs - nowMs);
   return [
     { ...next, lastRequest: state.lastRequest + others.length },
     others.map((via, index): SuspicionEffect => {
-      return { type: 'ask_others', via, target, request: first + index, timeoutMs: deadlineMs - nowMs };
+      return { type: 'ask_others', via, target, request: first + index, timeoutMs };
     }),
   ];
 }

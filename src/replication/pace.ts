@@ -1,8 +1,8 @@
 /**
  * Pace: how fast a node fetches arcs, while clients want something of it and of its source.
  *
- * That somebody has died or come gives all nodes much to do at the same moment, and clients wait for that: whatever can
- * be fetched later begins a little later, not everywhere at once. And whoever fetches leaves the most of the time to
+ * That somebody has died or come gives all nodes much to do at the same moment, and clients wait for that: newcomers
+ * begin a little later, and not everywhere at once. And whoever fetches leaves the most of the time to
  * others. How much work an answer was, on both sides, shows in how much longer it took than the quickest of them, which
  * was little more than the way. From that follow how long the next pause is, and how much is asked for at a time: as much
  * as keeps nobody waiting noticeably. Large values are little work for their size, so they come faster than small ones. What

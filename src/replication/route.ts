@@ -126,13 +126,15 @@ export const OTHERS_WAIT_MS = 1500;
 
 /**
  * A ring that is mending needs a moment, and mostly a short one: a request rests for so long at first, then half as
- * long again each time, and up to as long again, so that not all come back together.
+ * long again each time, and up to as long again, so that not all come back together. To look at this node's own
+ * tables again costs little: no more than `here` lies between.
  */
-export const REST_MS = { least: 4, most: 25 };
+export const REST_MS = { least: 4, here: 8, most: 25 };
 const REST_GROWTH = 1.5;
 
-/** How long another node may take to answer a get; twice as long after each time that was too short. */
+/** How long another node may take to answer a get; twice as long after each time that was too short, up to a bound. */
 export const GET_PATIENCE_MS = 500;
+const PATIENCE_FACTOR_MAX = 8;
 
 /** The same for writes, which are not tried again. */
 export const WRITE_PATIENCE_MS = 3000;
@@ -238,7 +240,7 @@ function confirm(route: Route, place: Place, nowMs: number, random: number): Ste
     case 'not_yet':
     case 'unavailable':
     case 'outside':
-      return rest(route, random);
+      return rest(route, random, REST_MS.here);
     default:
       return unreachable(place);
   }
@@ -252,7 +254,7 @@ function isUseful({ self, avoided }: Route, peer: Peer | undefined): peer is Pee
 function waitHere(route: Route, nowMs: number, random: number): Step {
   const waitsSinceMs = route.waitsSinceMs ?? nowMs;
   const waiting = { ...route, waitsSinceMs, obstacle: 'it is being settled who keeps the key' };
-  if (nowMs - waitsSinceMs < HERE_WAIT_MS) return rest(waiting, random);
+  if (nowMs - waitsSinceMs < HERE_WAIT_MS) return rest(waiting, random, REST_MS.here);
   return route.isForwarded ? finish(waiting, notOwner(undefined)) : [waiting, { type: 'look_up' }];
 }
 
@@ -260,7 +262,7 @@ function unavailable(route: Route, why: string, nowMs: number, random: number): 
   const waitsSinceMs = route.waitsSinceMs ?? nowMs;
   const isLong = nowMs - waitsSinceMs >= OTHERS_WAIT_MS && route.written === undefined;
   const waiting = { ...route, waitsSinceMs, obstacle: why };
-  return isLong ? finish(waiting, refusal(route, 'server_error', why)) : rest(waiting, random);
+  return isLong ? finish(waiting, refusal(route, 'server_error', why)) : rest(waiting, random, REST_MS.here);
 }
 
 /** For a get, too, time was lost with waiting for others: at its deadline it is told so. */
@@ -315,7 +317,8 @@ function passed(route: Route, sentTo: Peer | undefined, hops: number): Route {
 }
 
 function patienceMs({ op, timeouts, valueBytes, written }: Route): number {
-  const baseMs = op === 'get' || written ? GET_PATIENCE_MS * 2 ** timeouts : WRITE_PATIENCE_MS;
+  const baseMs =
+    op === 'get' || written ? GET_PATIENCE_MS * Math.min(PATIENCE_FACTOR_MAX, 2 ** timeouts) : WRITE_PATIENCE_MS;
   return Math.ceil(baseMs + valueBytes / BYTES_PER_MS);
 }
 
@@ -361,8 +364,8 @@ function failed(route: Route, { code, wasSent }: Failure, to: Peer | undefined, 
   return rest(code === 'overloaded' ? { ...next, rests: RESTS_MAX } : next, random);
 }
 
-function rest(route: Route, random: number): Step {
-  const baseMs = Math.min(REST_MS.most, REST_MS.least * REST_GROWTH ** route.rests);
+function rest(route: Route, random: number, mostMs: number = REST_MS.most): Step {
+  const baseMs = Math.min(mostMs, REST_MS.least * REST_GROWTH ** route.rests);
   const rests = Math.min(route.rests + 1, RESTS_MAX);
   return [
     { ...route, redirects: 0, rests },

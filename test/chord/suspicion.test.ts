@@ -199,6 +199,15 @@ describe('a trial', () => {
     expect(indirectProbes(detector.step({ type: 'lost', peer: A })).length).toBe(2);
   });
 
+  it('asks others as soon as there is somebody who can be asked', () => {
+    const detector = new Detector({ predecessor: B, successors: [A, B] });
+    detector.step({ type: 'lost', peer: A, isSevered: true });
+    detector.step({ type: 'lost', peer: B, isSevered: true });
+    expect(indirectProbes(detector.pass(30))).toEqual([]);
+    detector.step({ type: 'heard', peer: B });
+    expect(indirectProbes(detector.pass(20))).toMatchObject([{ via: B, target: A }]);
+  });
+
   it('asks nobody where the system of the peer has said it', () => {
     const detector = new Detector({ predecessor: D, successors: [A, B, C] });
     detector.step(shut(directProbe(detector.step({ type: 'lost', peer: A, isSevered: true }))));

@@ -199,17 +199,26 @@ describe('stepRoute() after an answer', () => {
     }
   });
 
-  const restsOf = (trip: Trip, random: number) =>
+  const restsOf = (trip: Trip, event: RouteEvent, random: number) =>
     Array.from({ length: 7 }, () => {
-      const [route, effect] = stepRoute(trip.route, { type: 'placed', place: { type: 'not_yet' } }, 0, random);
+      const [route, effect] = stepRoute(trip.route, event, 0, random);
       trip.route = route;
       return effect.type === 'rest' ? effect.ms : undefined;
     });
 
   it('rests shortly at first, and then longer and longer, up to 25 to 50 ms', () => {
-    expect(restsOf(new Trip(), 0)).toEqual([4, 6, 9, 13, 20, 25, 25]);
-    expect(restsOf(new Trip(), 0.999)).toEqual([7, 11, 17, 26, 40, 49, 49]);
-    expect(REST_MS).toEqual({ least: 4, most: 25 });
+    const lost: RouteEvent = { type: 'looked_up', owner: undefined };
+    expect(restsOf(new Trip(), lost, 0)).toEqual([4, 6, 9, 13, 20, 25, 25]);
+    expect(restsOf(new Trip(), lost, 0.999)).toEqual([7, 11, 17, 26, 40, 49, 49]);
+    expect(REST_MS.most).toBe(25);
+  });
+
+  it('looks at its own tables more often, which costs little', () => {
+    for (const type of ['not_yet', 'unavailable'] as const) {
+      const placed: RouteEvent = { type: 'placed', place: { type, why: '' } };
+      expect(restsOf(new Trip(), placed, 0)).toEqual([4, 6, 8, 8, 8, 8, 8]);
+      expect(restsOf(new Trip(), placed, 0.999).at(-1)).toBe(15);
+    }
   });
 
   it('goes back to whoever has too much to do only after the longest rest', () => {
@@ -287,6 +296,10 @@ describe('stepRoute() and time', () => {
     expect(patience(sent({ op: 'put', deadlineMs: 300.7 }))).toBe(300);
     // A get that a node was too slow for gets more time with the next.
     expect(patience(sent().fails('timeout', true).placed(elsewhere(B)))).toBe(2 * GET_PATIENCE_MS);
+    // However often it was held up, it does not stay with one that hangs until its end.
+    const tired = new Trip({ deadlineMs: 60_000 });
+    for (let n = 0; n < 9; n += 1) tired.placed(HERE).take({ type: 'stuck', written: undefined }).rests();
+    expect(patience(tired.placed(elsewhere(B)))).toBe(8 * GET_PATIENCE_MS);
   });
 
   it('ends at its deadline: what was sent is unknown, what was not is refused', () => {
