@@ -277,6 +277,20 @@ describe('a quorum put', () => {
   );
 
   it(
+    'is refused by such a member whose tables go meanwhile, and does without it',
+    inRing(async (world) => {
+      const { ring, here, second, client, key } = ringOf(world);
+      ring.forget(second, ring.arcOf(0));
+      await client.send(ask('put', key, 'v'));
+      await world.advance(3);
+      expect(here.hinted).toEqual([]);
+      second.hasArcs = false;
+      await world.advance(4);
+      expect([shortOf(client), here.hinted, here.unaware]).toEqual([['success'], [second.peer], []]);
+    }),
+  );
+
+  it(
     'passes on which members have missed the view, and that there is a newer one',
     inRing(async (world) => {
       const { ring, here, second, third, client, key } = ringOf(world);
