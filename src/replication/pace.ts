@@ -18,6 +18,8 @@ export interface Pace {
   readonly portionBytes: number;
   /** The least that an answer has taken. */
   readonly quickestMs: number;
+  /** How many bytes of records have come. */
+  readonly fetchedBytes: number;
 }
 
 /**
@@ -30,8 +32,11 @@ const HEAD_START_SPREAD_MS = 700;
 /** A pause is so many times as long as the work before it took. */
 const PAUSE_RATIO = 6;
 const PAUSE_MS = { least: 15, most: 200 };
-/** However much work it seems to be, no pause is longer than what has come takes at so many bytes in a millisecond. */
-const BYTES_PER_MS = 250;
+/**
+ * However much work it seems to be, no pause is longer than what has come takes at so many bytes in a millisecond. It is
+ * `least` more with each `step` that a job has had: an arc that takes its time has fewer copies for as long.
+ */
+const BYTES_PER_MS = { least: 250, most: 4000, step: 4 * 1024 * 1024 };
 
 /** What work a portion should be. */
 const WORK_MS = 5;
@@ -40,7 +45,11 @@ const PORTION_BYTES = { least: 32 * 1024, most: 256 * 1024 };
 const STEP = 2;
 
 /** The pace of a job that begins. */
-export const FIRST_PACE: Pace = { portionBytes: PORTION_BYTES.least, quickestMs: Number.POSITIVE_INFINITY };
+export const FIRST_PACE: Pace = {
+  portionBytes: PORTION_BYTES.least,
+  quickestMs: Number.POSITIVE_INFINITY,
+  fetchedBytes: 0,
+};
 
 /**
  * How long a job waits before its first question. Only a newcomer's waits: what a member has yet to learn is mostly what it
@@ -58,14 +67,21 @@ export function paceAfter(before: Pace, tookMs: number, bytes: number): Pace {
   if (bytes === 0) return { ...before, quickestMs };
   const factor = Math.min(STEP, WORK_MS / Math.max(1, tookMs - quickestMs));
   const wanted = Math.floor(before.portionBytes * Math.max(1 / STEP, factor));
-  return { portionBytes: Math.min(PORTION_BYTES.most, Math.max(PORTION_BYTES.least, wanted)), quickestMs };
+  const portionBytes = Math.min(PORTION_BYTES.most, Math.max(PORTION_BYTES.least, wanted));
+  return { portionBytes, quickestMs, fetchedBytes: before.fetchedBytes + bytes };
 }
 
 /** How long a job waits between an answer that took so long and held so many bytes of records, and its next question. */
-export function pauseMs(purpose: SyncJob['purpose'], { quickestMs }: Pace, tookMs: number, bytes: number): number {
+export function pauseMs(
+  purpose: SyncJob['purpose'],
+  { quickestMs, fetchedBytes }: Pace,
+  tookMs: number,
+  bytes: number,
+): number {
   if (purpose === 'rescue') return 0;
   const wantedMs = PAUSE_RATIO * Math.max(0, tookMs - quickestMs);
-  const mostMs = Math.min(PAUSE_MS.most, bytes / BYTES_PER_MS);
+  const { least, most, step } = BYTES_PER_MS;
+  const mostMs = Math.min(PAUSE_MS.most, bytes / Math.min(most, least * (1 + fetchedBytes / step)));
   return Math.ceil(Math.max(PAUSE_MS.least, Math.min(wantedMs, mostMs)));
 }
 

@@ -28,6 +28,14 @@ describe('whatever fetches an arc', () => {
     expect(pauseMs('learn', paceOf([1, 0]), 5000, 0)).toBe(15);
   });
 
+  it('keeps to a higher one the more of an arc has come, up to a bound', () => {
+    const after = (mebibytes: number) => {
+      const pace = paceOf([1, 0], ...Array.from({ length: 4 * mebibytes }, () => [1, 256 * KIB] as const));
+      return pauseMs('learn', pace, 5000, 256 * KIB);
+    };
+    expect([0, 4, 12, 28, 60, 200].map(after)).toEqual([200, 200, 200, 132, 66, 66]);
+  });
+
   it('neither rests nor asks for little where an arc has to be saved', () => {
     expect(pauseMs('rescue', paceOf([1, 0]), 5000, 32 * KIB)).toBe(0);
     expect(portionBytes('rescue', FIRST_PACE)).toBe(Number.POSITIVE_INFINITY);
