@@ -9,7 +9,7 @@
  * After a crash it begins again by trusting everybody, and probes its neighbours at once: somebody dead
  * is reported a probe later and never forgotten. Started by supervisors/ring-sup.ts.
  */
-import type { Peer } from '../src/chord/peer';
+import { isOfFuture, type Peer } from '../src/chord/peer';
 import {
   isDead,
   nextTickMs,
@@ -33,6 +33,7 @@ import {
 import { unreachable } from '../src/unreachable';
 import * as health from './health';
 import * as keptTable from './kept-table';
+import { heardOf } from './link-desk';
 import * as peerLink from './peer-link';
 import { registered } from './registered';
 import * as ringState from './ring-state';
@@ -146,12 +147,28 @@ const callbacks: GenServer<Args, State, never, health.Told, Info> = {
 
 /** One event through the core, and what comes of it. What was held up itself says so before it judges others. */
 function advance(event: SuspicionEvent, state: State, self: Self<Info>): State {
+  const about = saysWho(event);
+  if (about && isOfFuture(about, self.systemMs(), state.args.settings.maxDriftMs)) return state;
   const nowMs = self.nowMs();
   const lagMs = nowMs - state.tickAtMs;
   const before = lagMs > LAG_MS ? step({ type: 'lagged', ms: lagMs }, state, nowMs, self) : state;
   const next = step(event, before, nowMs, self);
   if (next.suspicion !== state.suspicion) publish(next);
   return wakeInTime(next, nowMs, self);
+}
+
+/** Who has spoken, or has not, as far as an event says so. Whoever wants a verdict is to have one. */
+function saysWho(event: SuspicionEvent): Peer | undefined {
+  switch (event.type) {
+    case 'heard':
+    case 'missed':
+    case 'lost':
+      return event.peer;
+    case 'probe_answered':
+      return event.from;
+    default:
+      return undefined;
+  }
 }
 
 function publish({ suspicion, clocks, args }: State): void {
@@ -186,6 +203,8 @@ function perform(effect: SuspicionEffect, self: Self<Info>): void {
       return self.runtime.logger.event('debug', 'peer_suspected', { peer: effect.peer.addr });
     case 'cleared':
       self.runtime.logger.event('debug', 'peer_cleared', { peer: effect.peer.addr });
+      // A question that fails at once, because the last one could not be asked, would speak against it again.
+      heardOf(effect.peer.addr, self.runtime);
       // It may have been found dead before, by mistake: whoever was told then is to know that it lives.
       return tellJury(effect.peer, true);
     default:

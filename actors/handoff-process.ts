@@ -14,7 +14,7 @@
  * started again it is another incarnation, of which nobody expects anything. While the key-value table is being
  * restarted, everything waits: without its clock no promise could be kept. Started by supervisors/replication-sup.ts.
  */
-import type { Peer } from '../src/chord/peer';
+import { isOfFuture, type Peer } from '../src/chord/peer';
 import type { Range } from '../src/chord/range';
 import {
   type Answered,
@@ -242,13 +242,13 @@ function asked(question: ViewsQuestion, replyAddress: ReplyAddress, state: State
 function outcome(message: RpcOutcome<Tag>, state: State, self: Self<Info>): State {
   const { tag } = message;
   if (tag.type === 'leftovers') return leftoversOutcome(message, tag, state, self);
-  const { request } = tag;
-  if (message.type === 'rpc_failed') {
-    return happened({ type: 'failed', request, isRefused: message.failure.isRefused === true }, state, self);
-  }
+  const isRefused = message.type === 'rpc_failed' && message.failure.isRefused === true;
+  const driftMs = state.args.around.store()?.clock.maxDriftMs ?? 0;
+  if (message.type === 'rpc_failed' || isOfFuture(message.from, self.systemMs(), driftMs))
+    return happened({ type: 'failed', request: tag.request, isRefused }, state, self);
   const { answer, from } = message;
   // A link lets nothing through but an answer to what was asked.
-  return happened({ type: 'answered', request, from, answer: answer as ViewAnswer }, state, self);
+  return happened({ type: 'answered', request: tag.request, from, answer: answer as ViewAnswer }, state, self);
 }
 
 /** What happens while the key-value table is being restarted waits for it, in its order. */

@@ -10,7 +10,7 @@
  */
 import { randomInt } from 'node:crypto';
 import type { Id } from '../src/chord/id';
-import type { Peer } from '../src/chord/peer';
+import { incarnationAt, type Peer } from '../src/chord/peer';
 import type { NodeSettings } from '../src/config';
 import { ets, type GenServer, genServer, type Handled, nameOf, noReply, type Self, started } from '../src/otp';
 import type { Range } from '../src/chord/range';
@@ -175,7 +175,7 @@ const callbacks: GenServer<Args, State, never, never, Info> = {
 function newRow({ self: { id }, settings, writers, life }: Args, self: Self<Info>): StoreRow {
   if (life.state !== 'joining')
     self.runtime.logger.event('error', 'store_lost', { cause: 'the store and its heir died together' });
-  const incarnation = BigInt(self.systemMs()) * 65536n + BigInt(randomInt(65536));
+  const incarnation = incarnationAt(self.systemMs(), randomInt(65_536));
   const clock = new HybridClock(writers.intern(writerId(id, incarnation)), settings);
   const table = new MemoryTable({ memoryBytesMax: settings.storeBytesMax });
   const { tombstoneGraceMs: graceMs } = settings;

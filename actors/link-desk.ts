@@ -120,6 +120,7 @@ export class LinkDesk {
   private openCount = 0;
   private openBytes = 0;
   private isTold = false;
+  private hasNews = false;
   private lastId = 0;
 
   constructor(
@@ -159,6 +160,19 @@ export class LinkDesk {
     if (this.isTold || this.link === undefined) return;
     this.isTold = true;
     this.runtime.send(this.link, { type: 'laid' });
+  }
+
+  /** The node has been heard of: a link that rests, because it could not reach it, need not rest any longer. */
+  heardOf(): void {
+    this.hasNews = true;
+    this.tellLink();
+  }
+
+  /** Whether the node has been heard of since the link looked last. */
+  takeNews(): boolean {
+    const { hasNews } = this;
+    this.hasNews = false;
+    return hasNews;
   }
 
   /** The link looks. */
@@ -303,6 +317,11 @@ export function lay(item: Ask | Tell, self: Self): void {
   const desk = found ?? desks.add(addr);
   desk.lay(item);
   if (found === undefined) self.spawn((starter) => start(desk, desks, starter), { initialCall: 'peer-link:start' });
+}
+
+/** A node has been heard of that could not be reached: it is dialled as soon as somebody wants something of it. */
+export function heardOf(addr: string, runtime: Runtime): void {
+  LinkDesks.of(runtime).find(addr)?.heardOf();
 }
 
 /** Tells the process that asked why there will be no answer. */

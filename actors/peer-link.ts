@@ -183,7 +183,8 @@ const wireOf = ({ phase }: State) => ('wire' in phase ? phase.wire : undefined);
 function goOn(state: State, self: Self<Info>): State {
   const { desk } = state;
   const nowMs = self.nowMs();
-  if (state.phase.type === 'resting' && state.phase.untilMs <= nowMs) state.phase = IDLE;
+  const hasNews = desk.takeNews();
+  if (state.phase.type === 'resting' && (hasNews || state.phase.untilMs <= nowMs)) state.phase = IDLE;
   if (desk.waiting.length > 0) {
     state.lastUsedMs = nowMs;
     if (state.phase.type === 'idle') dial(state, nowMs, self);

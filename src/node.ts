@@ -28,7 +28,7 @@ import * as rootSup from '../supervisors/root-sup';
 import type { NodeState } from './admin/answers';
 import { formatAddress } from './client/address';
 import { addressId, nodeAddress, type NodeId, nodeId } from './chord/id';
-import type { Peer } from './chord/peer';
+import { incarnationAt, type Peer } from './chord/peer';
 import type { NodeSettings } from './config';
 import {
   type Application,
@@ -198,7 +198,7 @@ const pause = (ms: number) => new Promise<void>((resolve) => void setTimeout(res
 
 /** A node that is started again under its address is another incarnation: the later, the larger. */
 function peerOf({ host, port }: NodeSettings, { clock }: Runtime): Peer {
-  const inc = BigInt(clock.systemMs()) * 65_536n + BigInt(randomInt(65_536));
+  const inc = incarnationAt(clock.systemMs(), randomInt(65_536));
   return { id: nodeId(host, port), addr: nodeAddress(host, port), inc };
 }
 

@@ -3,7 +3,7 @@ import * as health from '../../actors/health';
 import { EMPTY, fromUtf8, toBuffer } from '../../src/octets';
 import type { KeyRequest } from '../../actors/errand';
 import { closeAll, type TestNode, until } from '../support/node';
-import { startMember, untilWhole } from '../support/ring';
+import { startMember, startRing, untilOwned, untilWhole } from '../support/ring';
 
 const OFFSET_MS = 5000;
 
@@ -53,5 +53,20 @@ describe('a node whose clock is wrong', () => {
         keys.map((key) => (refused.includes(key) ? 'not_found' : 'success')),
       );
     }
+  });
+
+  it('keeps its place free for itself: with the right clock it is let in at once, and is a member like any other', async () => {
+    const ring = await startRing(3);
+    await untilOwned(ring);
+    const first = await startMember(ring.slice(0, 1));
+    const { port } = first;
+    await untilOwned([...ring, first]);
+    first.crash();
+    await untilOwned(ring);
+    // So it would be later, by its own account, than it is when it comes with the right clock.
+    const ahead = startMember(ring.slice(0, 1), { port, clockOffsetMs: 3_600_000 });
+    await expect(ahead).rejects.toThrow(/this node's clock is 3\d{3}\.\d s ahead of the clock there/);
+    const again = await startMember(ring.slice(0, 1), { port });
+    await untilOwned([...ring, again]);
   });
 });
