@@ -7,7 +7,7 @@ import type { DecodedFrame, RequestFrame } from '../../src/protocol/rpc-frames';
 import { encodeAnswer } from '../../src/protocol/rpc-messages';
 import * as peerLink from '../../actors/peer-link';
 import { replyRpc, type RpcAsked } from '../../actors/rpc-reply';
-import { LINKS_MAX, OPEN_MAX, type RpcOutcomes } from '../../actors/link-desk';
+import { heardOf, LINKS_MAX, OPEN_MAX, type RpcOutcomes } from '../../actors/link-desk';
 import { closeAll, until } from '../support/node';
 import { freePort } from '../support/fake-server';
 import {
@@ -387,6 +387,11 @@ describe('a link, as time is moved', () => {
       await outcomes(asker.outcomes.length + 1);
       await until('it has tried again', () => a.lost.length === attempts + 1);
     }
+    // Unless it has been heard of meanwhile.
+    const attempts = a.lost.length;
+    heardOf(peer.addr, a.runtime);
+    asker.ask(peer, PING, 'at once', 60_000);
+    await until('it has tried again', () => a.lost.length === attempts + 1);
   });
 
   it('ends after a minute without use, and the next question begins another', async () => {
