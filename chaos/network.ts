@@ -91,7 +91,11 @@ export function namespaceNetwork(seed: number): Network {
   let cuts: { readonly from: number; readonly to: number }[] = [];
   const nameOf = (number: number) => `${prefix}n${number}`;
   const close = () => {
-    for (const number of made) tryIp(`netns del ${nameOf(number)}`);
+    for (const number of made) {
+      // The system takes its time to end a namespace, and the next run wants the same name.
+      tryIp(`link del ${nameOf(number)}`);
+      tryIp(`netns del ${nameOf(number)}`);
+    }
     tryIp(`link del ${bridge}`);
     made.clear();
     release();
