@@ -147,6 +147,7 @@ const callbacks: GenServer<Args, State, never, health.Told, Info> = {
 
 /** One event through the core, and what comes of it. What was held up itself says so before it judges others. */
 function advance(event: SuspicionEvent, state: State, self: Self<Info>): State {
+  // What it is with the right clock would be taken for what it was before.
   const about = saysWho(event);
   if (about && isOfFuture(about, self.systemMs(), state.args.settings.maxDriftMs)) return state;
   const nowMs = self.nowMs();
