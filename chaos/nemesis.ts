@@ -104,8 +104,7 @@ export class Nemesis {
       if (failure === undefined) return;
       this.options.tell(failure);
       // A clock that is too wrong keeps a node out of the ring, as it should. It comes back with a better one.
-      if (clockOffsetMs !== undefined && clockOffsetMs !== 0)
-        return this.start(name, Math.round(0.01 * clockOffsetMs));
+      if (clockOffsetMs !== undefined && clockOffsetMs !== 0) return this.start(name, Math.round(0.01 * clockOffsetMs));
       if (attempt === START_ATTEMPTS_MAX) return this.note(failure);
       await later(500);
     }
