@@ -71,7 +71,14 @@ function namedIn(event: RingEvent): readonly Peer[] {
   }
 }
 
-const speakerOf = (event: RingEvent): readonly Peer[] => ('from' in event ? [event.from] : []);
+/**
+ * Whoever speaks is remembered, unless it only asks whether somebody is there: that also asks who is not let in, since its
+ * clock is wrong, say. It is to come in by the gate, and not because it is found in a memory.
+ */
+function speakerOf(event: RingEvent): readonly Peer[] {
+  const isCaller = event.type === 'asked' && event.question.type === 'ping';
+  return 'from' in event && !isCaller ? [event.from] : [];
+}
 
 /** Whoever speaks is not dead; and what only a member can say shows that somebody who was let in has arrived. */
 function withSignOfLife(member: RingMember, event: RingEvent): RingMember {

@@ -37,6 +37,19 @@ describe('stepRing() while it stabilises', () => {
     expect(effects).toEqual([{ type: 'answer', to: C, answer: { type: 'pong' }, ref: 9 }]);
   });
 
+  it('remembers whoever speaks as a member, but not who only asks whether it is there', () => {
+    const asked = (question: 'ping' | 'get_state'): RingEvent => ({
+      type: 'asked',
+      from: C,
+      question: { type: question },
+      ref: 9,
+    });
+    const remembered = (event: RingEvent) => after(outsider(A, 4, []), event)[0].memory.peers;
+    expect(remembered(asked('ping'))).toEqual([]);
+    expect(remembered(asked('get_state'))).toEqual([C]);
+    expect(remembered(notify(C))).toEqual([C]);
+  });
+
   it('drops its step when the other is busy, changes nothing, and tries again soon', () => {
     const start = member(A, D, B);
     const [next, effects] = after(start, tick, { type: 'answered', from: B, answer: { type: 'busy' }, request: 1 });
