@@ -6,7 +6,7 @@
  */
 import type { SyncAnswer, SyncQuestion } from '../src/protocol/rpc-sync';
 import { recordsBytes } from '../src/protocol/rpc-sync-bytes';
-import { FIRST_PACE, headStartMs, type Pace, paceAfter, pauseMs, portionBytes } from '../src/replication/pace';
+import { FIRST_PACE, type Pace, paceAfter, pauseMs, portionBytes } from '../src/replication/pace';
 import {
   type JobEffect,
   type JobEvent,
@@ -33,7 +33,7 @@ export class JobDesk {
   /** How many records were not kept, because their deletion may have been forgotten: see {@link JobState.dropped}. */
   dropped = 0;
   private readonly running = new Map<number, Running>();
-  private waiting: readonly Waiting[] = [];
+  private waiting: readonly SyncJob[] = [];
   private bucket: TokenBucket;
 
   constructor(
@@ -46,7 +46,7 @@ export class JobDesk {
   get progress(): readonly JobProgress[] {
     const nowMs = this.out.self.nowMs();
     const states = [...this.running.values()].map(({ state }) => state);
-    return [...states, ...this.waiting.map(({ job }) => jobOf(job, nowMs))].map(({ job, fetched, total }) => {
+    return [...states, ...this.waiting.map((job) => jobOf(job, nowMs))].map(({ job, fetched, total }) => {
       const { id, arc, source, purpose } = job;
       return { id, arc, source: source.addr, purpose, fetched, total };
     });
@@ -54,25 +54,22 @@ export class JobDesk {
 
   /** Begins a job, now or when there is room. One that fetches the same from the same node for the same end is given up. */
   add(job: SyncJob): void {
-    if (this.running.has(job.id) || this.waiting.some((other) => other.job.id === job.id)) return;
+    if (this.running.has(job.id) || this.waiting.some((other) => other.id === job.id)) return;
     const isReplaced = (old: SyncJob) =>
       old.purpose === job.purpose &&
       old.source.id === job.source.id &&
       old.arc.lo === job.arc.lo &&
       old.arc.hi === job.arc.hi;
-    const others = this.waiting.filter((other) => !isReplaced(other.job));
+    const others = this.waiting.filter((other) => !isReplaced(other));
     for (const [id, { state }] of this.running) if (isReplaced(state.job)) this.running.delete(id);
-    const headMs = headStartMs(job.purpose, this.out.around.random());
-    const next = { job, isHeld: headMs > 0 };
-    this.waiting = job.purpose === 'rescue' ? [next, ...others] : [...others, next];
-    if (next.isHeld) this.out.later(headMs, { type: 'job', id: job.id, request: 0 });
+    this.waiting = job.purpose === 'rescue' ? [job, ...others] : [...others, job];
     this.beginNext();
   }
 
   /** Gives a job up. Nobody hears of it any more. */
   cancel(id: number): void {
     this.running.delete(id);
-    this.waiting = this.waiting.filter(({ job }) => job.id !== id);
+    this.waiting = this.waiting.filter((job) => job.id !== id);
     this.beginNext();
   }
 
@@ -90,9 +87,7 @@ export class JobDesk {
 
   /** What a job had to wait for has come: its turn, or that it may go on. */
   due(tag: JobTag): void {
-    if (this.running.get(tag.id)?.request === tag.request) return this.step(tag.id, { type: 'woken' });
-    this.waiting = this.waiting.map((each) => (each.job.id === tag.id ? { ...each, isHeld: false } : each));
-    this.beginNext();
+    if (this.running.get(tag.id)?.request === tag.request) this.step(tag.id, { type: 'woken' });
   }
 
   outcome(message: SyncerOutcome, tag: JobTag): void {
@@ -119,10 +114,9 @@ export class JobDesk {
 
   private beginNext(): void {
     for (;;) {
-      const next = this.waiting.find(({ job, isHeld }) => !isHeld && this.hasRoomFor(job));
-      if (next === undefined) return;
-      this.waiting = this.waiting.filter((each) => each !== next);
-      const { job } = next;
+      const job = this.waiting.find((each) => this.hasRoomFor(each));
+      if (job === undefined) return;
+      this.waiting = this.waiting.filter((each) => each !== job);
       const nowMs = this.out.self.nowMs();
       const memory = { horizons: this.out.around.horizons(), graceMs: this.settings.tombstoneGraceMs };
       const state = jobOf(job, nowMs, memory);
@@ -198,12 +192,6 @@ export class JobDesk {
 }
 
 // Internal
-
-interface Waiting {
-  readonly job: SyncJob;
-  /** Others go first for a while. */
-  readonly isHeld: boolean;
-}
 
 interface Running {
   readonly state: JobState;

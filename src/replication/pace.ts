@@ -1,11 +1,10 @@
 /**
- * Pace: how fast a node fetches arcs, while clients want something of it and of its source.
+ * Pace: how fast a node fetches arcs.
  *
- * That somebody has died or come gives all nodes much to do at the same moment, and clients wait for that: newcomers
- * begin a little later, and not everywhere at once. And whoever fetches leaves the most of the time to
- * others. How much work an answer was, on both sides, shows in how much longer it took than the quickest of them, which
- * was little more than the way. From that follow how long the next pause is, and how much is asked for at a time: as much
- * as keeps nobody waiting noticeably. Large values are little work for their size, so they come faster than small ones. What
+ * Clients want something of the same nodes meanwhile, so whoever fetches leaves the most of the time to them. How much
+ * work an answer was, on both sides, shows in how much longer it took than the quickest of them, which was little more
+ * than the way. From that follow how long the next pause is, and how much is asked for at a time: as much as keeps
+ * nobody waiting noticeably. Large values are little work for their size, so they come faster than small ones. What
  * looks like work may be something else, so there is a least rate as well.
  *
  * Only what saves the last copies of an arc, which nobody serves meanwhile, has no time to lose.
@@ -21,13 +20,6 @@ export interface Pace {
   /** How many bytes of records have come. */
   readonly fetchedBytes: number;
 }
-
-/**
- * So long a job lets others go first, at least, and up to so much longer. Longer than it takes to fetch a middling arc, so
- * that the nodes that have to do so begin one after the other, mostly.
- */
-const HEAD_START_MS = 100;
-const HEAD_START_SPREAD_MS = 700;
 
 /** A pause is so many times as long as the work before it took. */
 const PAUSE_RATIO = 6;
@@ -50,16 +42,6 @@ export const FIRST_PACE: Pace = {
   quickestMs: Number.POSITIVE_INFINITY,
   fetchedBytes: 0,
 };
-
-/**
- * How long a job waits before its first question. Only a newcomer's waits: what a member has yet to learn is mostly what it
- * has fetched a moment ago as a newcomer, and it is to vote soon.
- *
- * @param random from 0 up to but not including 1
- */
-export function headStartMs(purpose: SyncJob['purpose'], random: number): number {
-  return purpose === 'listen' ? Math.ceil(HEAD_START_MS + HEAD_START_SPREAD_MS * random) : 0;
-}
 
 /** How a job goes on after an answer that took so long and held so many bytes of records. */
 export function paceAfter(before: Pace, tookMs: number, bytes: number): Pace {

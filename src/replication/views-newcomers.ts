@@ -2,8 +2,9 @@
  * Views, newcomers: whoever is to become a member fetches the arc first, and gets copies of what is written
  * meanwhile. So the change of view itself takes a moment only, and never leaves fewer copies than before.
  *
- * The primary invites; the newcomer opens the arc, fetches it and says when it has everything. One that
- * does not come, or does not get on, is forgotten and invited again later.
+ * That somebody has died or come gives all nodes much to do at the same moment, and clients wait for that: so the
+ * primary invites a little later, and not all primaries at once. The newcomer opens the arc, fetches it and says when it
+ * has everything. One that does not come, or does not get on, is forgotten and invited again later.
  */
 import type { Peer } from '../chord/peer';
 import { type Range, rangesOverlap } from '../chord/range';
@@ -27,6 +28,13 @@ const LISTENS_MAX = 4;
 /** How long a newcomer may stand still. */
 const STANDSTILL_MS = 10_000;
 
+/**
+ * So long others go first, at least, and up to so much longer. Longer than it takes to fetch a middling arc, so that the
+ * nodes that have to do so begin one after the other, mostly.
+ */
+const HEAD_START_MS = 100;
+const HEAD_START_SPREAD_MS = 700;
+
 /** How soon one is invited again that was busy, or did not answer. */
 const AGAIN_MS = 500;
 
@@ -46,22 +54,23 @@ export function inviteWhenDue(before: Views, plans: readonly Plan[], now: Now): 
   const kept = newcomers.length === before.newcomers.length ? before : { ...before, newcomers };
   const fresh = wanted.filter(({ peer, arc, view }) => !newcomerFor(kept, peer, arc, view));
   const room = Math.max(0, NEWCOMERS_MAX - newcomers.length);
-  const added = fresh.slice(0, room).map(
-    ({ peer, arc, view }): Newcomer => ({
-      peer,
-      arc,
-      epoch: view.epoch,
-      state: 'invited',
-      seenAtMs: now.nowMs,
-      dueAtMs: now.nowMs,
-      failures: 0,
-      request: undefined,
-    }),
-  );
+  const added = fresh.slice(0, room).map(({ peer, arc, view: { epoch } }): Newcomer => {
+    const dueAtMs = dueOf(before, peer, arc, now);
+    return { peer, arc, epoch, state: 'invited', seenAtMs: dueAtMs, dueAtMs, failures: 0, request: undefined };
+  });
   // Somebody who is to fetch more now need not fetch a part of it besides.
   const others = newcomers.filter((newcomer) => !added.some((each) => isPartOf(newcomer, each)));
   const state = added.length === 0 ? kept : { ...kept, newcomers: [...others, ...added] };
   return andEach(quiet(state), state.newcomers, (next, newcomer) => attend(next, newcomer, now));
+}
+
+/** When one is to be invited. Who has waited already under the view before does not begin to wait again. */
+function dueOf({ newcomers }: Views, peer: Peer, arc: Range, { nowMs, random }: Now): number {
+  const waited = newcomers.filter((each) => isSame(each.peer, peer) && rangesOverlap(each.arc, arc));
+  return Math.min(
+    nowMs + HEAD_START_MS + HEAD_START_SPREAD_MS * random(),
+    ...waited.map(({ state, dueAtMs }) => (state === 'absent' ? Number.POSITIVE_INFINITY : Math.max(nowMs, dueAtMs))),
+  );
 }
 
 const isPartOf = (part: Newcomer, { peer, arc }: Newcomer) => isSame(part.peer, peer) && contains(arc, part.arc);

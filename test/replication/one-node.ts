@@ -35,6 +35,8 @@ export function view(range: Range, n: number, members: readonly Peer[], change: 
 export class OneNode {
   views: Views;
   nowMs = 1000;
+  /** What it draws, from 0 up to but not including 1. */
+  random = 0.5;
   readonly effects: ViewsEffect[] = [];
   private readonly clock: Version;
 
@@ -71,7 +73,7 @@ export class OneNode {
   }
 
   tell(event: ViewsEvent): readonly ViewsEffect[] {
-    const [views, effects] = stepViews(this.views, event, this.nowMs, () => 0.5, this.clock);
+    const [views, effects] = stepViews(this.views, event, this.nowMs, () => this.random, this.clock);
     this.views = views;
     this.effects.push(...effects);
     return effects;

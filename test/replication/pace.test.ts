@@ -1,5 +1,5 @@
 /** How fast a node fetches what can wait. */
-import { FIRST_PACE, headStartMs, type Pace, paceAfter, pauseMs, portionBytes } from '../../src/replication/pace';
+import { FIRST_PACE, type Pace, paceAfter, pauseMs, portionBytes } from '../../src/replication/pace';
 
 const KIB = 1024;
 
@@ -8,13 +8,6 @@ const paceOf = (...answers: readonly (readonly [tookMs: number, bytes: number])[
   answers.reduce((pace, [tookMs, bytes]) => paceAfter(pace, tookMs, bytes), FIRST_PACE);
 
 describe('whatever fetches an arc', () => {
-  it('lets others go first as a newcomer, not everywhere for as long, and not where it is to vote or the arc to be saved', () => {
-    expect(headStartMs('listen', 0)).toBe(100);
-    expect(headStartMs('listen', 0.999)).toBe(800);
-    expect(headStartMs('learn', 0.999)).toBe(0);
-    expect(headStartMs('rescue', 0.999)).toBe(0);
-  });
-
   it('rests six times as long as the answer was work, within bounds, and takes the way for no work', () => {
     expect(pauseMs('learn', paceOf([1, 0]), 11, 32 * KIB)).toBe(60);
     expect(pauseMs('learn', paceOf([1, 0]), 1, 32 * KIB)).toBe(15);

@@ -4,6 +4,9 @@ import type { ViewsEffect } from '../../src/replication/views-protocol';
 import { A, agree, B, C, D, leader, own } from './arc-of-three';
 import { arc, OneNode, peer, view } from './one-node';
 
+/** So long others go first, with the random number of these tests. */
+const HEAD_START_MS = 500;
+
 const isInvitation = (effect: ViewsEffect) => effect.type === 'ask' && effect.question.type === 'invite';
 
 describe('newcomers', () => {
@@ -12,6 +15,7 @@ describe('newcomers', () => {
   it('are invited, fetch, and become members when they have everything', () => {
     const one = leader(view(own.arc, 4, [A, B]));
     const two = view(own.arc, 4, [A, B]);
+    one.pass(HEAD_START_MS);
     expect(one.asks('invite')).toEqual([C]);
     one.answerAll(() => ({ type: 'accepted' }));
     expect(one.asked(C, { ...open, epoch: two.epoch })).toMatchObject({ answer: { type: 'opened' } });
@@ -24,8 +28,35 @@ describe('newcomers', () => {
     expect(viewsKnown(one.views, own.arc)).toMatchObject([{ members: [A, B, C], voters: [A.id, B.id] }]);
   });
 
+  it('are invited when others have gone first for a while, not by everybody at the same time', () => {
+    const waitedMs = (random: number) => {
+      const one = new OneNode(A).holds(view(own.arc, 4, [A, B]));
+      one.random = random;
+      one.ring(A, B, C);
+      for (let ms = 0; ms < 2000; ms += 100) {
+        if (one.asks('invite').length > 0) return ms;
+        one.pass(100);
+      }
+      return undefined;
+    };
+    expect(waitedMs(0)).toBe(100);
+    expect(waitedMs(0.5)).toBe(500);
+    expect(waitedMs(0.99)).toBe(800);
+  });
+
+  it('do not begin to wait again when they are to fetch another arc meanwhile', () => {
+    const E = peer('6');
+    const one = new OneNode(A).holds(own).ring(A, B, C, E, D);
+    one.pass(400);
+    expect(one.asks('invite')).toEqual([]);
+    one.ring(A, B, C, D);
+    one.pass(100);
+    expect(one.asks('invite')).toEqual([D]);
+  });
+
   it('are invited again, later and later, when they do not come', () => {
     const one = leader(view(own.arc, 4, [A, B]));
+    one.pass(HEAD_START_MS);
     one.answerAll(() => 'silent');
     const invitations = (ms: number) => {
       const before = one.effects.length;
@@ -52,20 +83,22 @@ describe('newcomers', () => {
       while (!one.effects.slice(before).some(isInvitation) && one.nowMs - fromMs < 100_000) one.pass(100);
       return one.nowMs - fromMs;
     };
-    expect(waitMs()).toBe(2000);
-    expect(waitMs()).toBe(4000);
+    expect(waitMs()).toBe(2500);
+    expect(waitMs()).toBe(4500);
     one.pass(70_000);
-    expect(waitMs()).toBe(2000);
+    expect(waitMs()).toBe(2500);
   });
 
   it('become members of an arc that was cut in pieces when they were first invited', () => {
     const E = peer('6');
     const one = new OneNode(A).holds(own).ring(A, B, C, E, D);
+    one.pass(HEAD_START_MS);
     one.answerAll(() => ({ type: 'accepted' }));
     expect(one.views.newcomers.filter(({ peer: { id } }) => id === D.id)).toHaveLength(2);
     // Whoever stood there is gone: now it is one arc.
     one.ring(A, B, C, D);
     const whole = arc('5', '7');
+    one.pass(HEAD_START_MS);
     expect(one.asks('invite')).toEqual([D]);
     one.answerAll(() => ({ type: 'accepted' }));
     one.asked(D, { ...open, arc: whole });

@@ -35,6 +35,7 @@ describe('the standing of a key', () => {
 
   it('names a newcomer once it fetches, in the arc that it fetches', () => {
     const one = node([own]).ring(A, D, B, C);
+    one.pass(500);
     expect(one.asks('invite')).toEqual([D]);
     expect(standingOf(one.views, key('6'))).toMatchObject({ listeners: [] });
     one.asked(D, { type: 'sync_open', arc: own.arc, epoch: own.epoch, purpose: 'listen' });
