@@ -20,6 +20,7 @@ import {
   isGone,
   isSame,
   isDead,
+  isOut,
   meetEpoch,
   nextEpoch,
   type Now,
@@ -41,11 +42,11 @@ import {
   type Verdict,
   viewMade,
 } from './views-attempt';
-import { mergersOf, type Plan } from './views-desire';
+import { areSame, mergersOf, type Plan } from './views-desire';
 import { dropRescue, rescued, startRescue } from './views-learning';
 import { suspect } from './views-proofs';
 import { sealPieces } from './views-sealing';
-import { isMember, isSameView, primaryOf } from './view';
+import { isMember, isSameView, primaryOf, quorumOf } from './view';
 import type { ViewsEffect } from './views-protocol';
 
 /** How long an attempt waits for answers. */
@@ -75,11 +76,8 @@ const HEARD_MS = 2000;
 /** How long a failed attempt is not repeated. */
 const RETRY_MS = { least: 200, most: 1000 };
 
-/** A member that was made one a moment ago is not thrown out and taken in again by every change of mind. */
-const delayOf = ({ reason, rank }: Plan, random: () => number): number => {
-  const first = reason === 'sealed' ? SEALED_MS + 200 * random() : reason === 'merge' ? MERGE_MS : 0;
-  return first + rank * RANK_MS;
-};
+/** How long whoever is dead is left in a view that is served without it, and up to how much longer. */
+const SPARED_MS = { least: 100, spread: 200 };
 
 /** Begins whatever attempts have become due. */
 export function attemptWhenDue(before: Views, plans: readonly Plan[], now: Now): Outcome {
@@ -104,12 +102,45 @@ export function attemptWhenDue(before: Views, plans: readonly Plan[], now: Now):
   }, quiet(state));
 }
 
-function dueOf({ dues }: Views, plan: Plan, { nowMs, random }: Now): Due {
+function dueOf(views: Views, plan: Plan, { nowMs, random }: Now): Due {
   const { arc, reason, rank } = plan;
-  const known = dues.find(
+  const known = views.dues.find(
     (due) => due.arc.lo === arc.lo && due.arc.hi === arc.hi && due.reason === reason && due.rank === rank,
   );
-  return known ?? { arc, reason: reason ?? 'members', rank, dueAtMs: nowMs + delayOf(plan, random) };
+  const delayMs = delayOf(views, plan, random);
+  // What could wait may be urgent by now.
+  if (known !== undefined && delayMs > 0) return known;
+  const dueAtMs = Math.min(nowMs + delayMs, known?.dueAtMs ?? Number.POSITIVE_INFINITY);
+  return { arc, reason: reason ?? 'members', rank, dueAtMs };
+}
+
+function delayOf(views: Views, plan: Plan, random: () => number): number {
+  return firstDelayOf(views, plan, random) + plan.rank * RANK_MS;
+}
+
+function firstDelayOf(views: Views, plan: Plan, random: () => number): number {
+  switch (plan.reason) {
+    case 'sealed':
+      return SEALED_MS + 200 * random();
+    case 'merge':
+      return MERGE_MS;
+    case 'members':
+      return isServed(views, plan) ? SPARED_MS.least + SPARED_MS.spread * random() : 0;
+    default:
+      return 0;
+  }
+}
+
+/**
+ * Whether all that is to be changed is that somebody has died whom nobody has to wait for. While a view is made its arc is
+ * not served; and just after a death all nodes have other things to do.
+ */
+function isServed(views: Views, { view, members }: Plan): boolean {
+  const alive = view.members.filter((peer) => !isOut(views, peer));
+  const isRest =
+    areSame(members, alive) && view.members.every((peer) => isMember({ members }, peer) || isDead(views, peer));
+  const voters = alive.filter(({ id }) => view.voters.includes(id));
+  return isRest && voters.length >= quorumOf(view.members.length);
 }
 
 function isFree({ attempts, holdOffs }: Views, arc: Range): boolean {

@@ -3,10 +3,14 @@ import { viewsKnown } from '../../src/replication/views';
 import { A, agree, B, C, D, leader, own } from './arc-of-three';
 import { OneNode, peer, view } from './one-node';
 
+/** So long a dead member stays where its arc is served without it, with the random number of these tests. */
+const SPARED_MS = 200;
+
 describe('making a view', () => {
   it('drops a dead member with the consent of a majority, and tells who is left', () => {
     const one = leader();
     one.tell({ type: 'verdict', peer: C, isAlive: false });
+    one.pass(SPARED_MS);
     expect(one.asks('seal')).toEqual([B, C]);
     one.answerAll((question, to) => (to.id === B.id ? agree(own)(question) : undefined));
     const [made] = viewsKnown(one.views, own.arc);
@@ -17,6 +21,33 @@ describe('making a view', () => {
     expect(one.effects.findIndex(({ type }) => type === 'observe')).toBeLessThan(
       one.effects.findIndex((effect) => effect.type === 'report' && effect.event === 'view_made'),
     );
+  });
+
+  it('waits for a moment where the dead member is not needed, and not at all where too few are left without it', () => {
+    const one = leader();
+    one.tell({ type: 'verdict', peer: C, isAlive: false });
+    one.pass(SPARED_MS - 100);
+    expect(one.asks('seal')).toEqual([]);
+    one.tell({ type: 'verdict', peer: B, isAlive: false });
+    expect(one.asks('seal')).toEqual([B, C]);
+    const two = leader(view(own.arc, 4, [A, B]));
+    two.tell({ type: 'verdict', peer: B, isAlive: false });
+    expect(two.asks('seal')).toEqual([B]);
+  });
+
+  it('does not wait where the dead member has led the arc', () => {
+    const one = new OneNode(B).holds(own).ring(A, B, C);
+    one.tell({ type: 'verdict', peer: A, isAlive: false });
+    expect(one.asks('seal')).toEqual([A, C]);
+  });
+
+  it('leaves everything as it is where whoever was called dead speaks again in that moment', () => {
+    const one = leader();
+    one.tell({ type: 'verdict', peer: C, isAlive: false });
+    one.tell({ type: 'verdict', peer: C, isAlive: true });
+    one.pass(1000);
+    expect(one.asks('seal')).toEqual([]);
+    expect(viewsKnown(one.views, own.arc)).toMatchObject([{ epoch: own.epoch }]);
   });
 
   it.each([
@@ -41,6 +72,7 @@ describe('making a view', () => {
   it('gives an attempt up that nobody answers, and tries again with a higher epoch', () => {
     const one = leader();
     one.tell({ type: 'verdict', peer: C, isAlive: false });
+    one.pass(SPARED_MS);
     const epochs = () => one.open().flatMap(({ question }) => (question.type === 'seal' ? [question.epoch.n] : []));
     const [first] = epochs();
     one.pass(3000);
@@ -72,6 +104,7 @@ describe('making a view', () => {
     const newer = view(own.arc, 9, [B, A, C]);
     const one = leader();
     one.tell({ type: 'verdict', peer: C, isAlive: false });
+    one.pass(SPARED_MS);
     one.answerAll((question) =>
       question.type === 'seal' ? { type: 'nack', promised: newer.epoch, view: newer } : undefined,
     );
@@ -133,6 +166,7 @@ describe('a member that was called dead by mistake', () => {
   it('stays one when it answers before the view without it is made', () => {
     const one = leader();
     one.tell({ type: 'verdict', peer: C, isAlive: false });
+    one.pass(SPARED_MS);
     expect(one.asks('seal')).toEqual([B, C]);
     one.answerAll((question, to) => (to.id === C.id ? agree(own)(question) : 'silent'));
     expect(one.reports()).toEqual([]);
