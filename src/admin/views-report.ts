@@ -9,6 +9,7 @@ import type { Epoch } from '../replication/epoch';
 import type { Holding } from '../replication/holding';
 import { allVote, primaryOf, quorumOf, type View } from '../replication/view';
 import { isAlone, isSafeToStop, isSettled, stateOf, type Views } from '../replication/views';
+import { isDead } from '../replication/views-changes';
 import type { NodeState, OwnState } from './answers';
 import { isSealed } from './copies';
 import type { PieceInfo, RepairsInfo, RepairsSeen, StopVerdict, ViewsInfo } from './replica-answers';
@@ -80,8 +81,10 @@ export function repairsInfo(seen: RepairsSeen | undefined, nowMs: number): Repai
  */
 export function stopVerdict(views: Views | undefined, isThere: (peer: Peer) => boolean): StopVerdict {
   if (views === undefined) return { safe: false, reason: 'what it keeps copies of is being restarted' };
-  if (isSafeToStop(views, isThere)) return { safe: true, reason: null };
-  return { safe: false, reason: reasonToStay(views, isThere) };
+  // It may be there again, in an incarnation that has nothing of this.
+  const keepsIt = (peer: Peer) => isThere(peer) && !isDead(views, peer);
+  if (isSafeToStop(views, keepsIt)) return { safe: true, reason: null };
+  return { safe: false, reason: reasonToStay(views, keepsIt) };
 }
 
 /** The views that the node is a member of, with the others that are. */

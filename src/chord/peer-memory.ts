@@ -1,5 +1,5 @@
 /**
- * Peer memory: whom a member has ever heard of, the dead included.
+ * Peer memory: which members of its ring a member has ever heard of, the dead included.
  *
  * A successor list survives as many failures as it is long. When all of it has died, or the network
  * was cut in two and both halves have mended themselves, the pointers know of nobody on the other
@@ -47,6 +47,11 @@ export class PeerMemory {
   /** Everybody, the one heard of last at the end. */
   get peers(): readonly Peer[] {
     return [...this.inOrder().values()];
+  }
+
+  /** Whether it remembers this node, in whatever incarnation. */
+  knows({ id }: Peer): boolean {
+    return this.heard.has(id);
   }
 
   /** The memory after a peer was heard of: of two incarnations it keeps the later. */

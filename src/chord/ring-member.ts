@@ -12,6 +12,7 @@
  * dead is struck off the list at once, which skips nobody who lives.
  */
 import type { Peer } from './peer';
+import type { PeerMemory } from './peer-memory';
 import { admit, askToJoin, joinAnswered, leave, predecessorLeaves, successorLeaves, waitLess } from './ring-joining';
 import { canStep, headOf, isAlone, isNearer, NOTHING, type Outcome, type RingMember } from './ring-member-state';
 import type { Answer, Question, RingEffect, RingEvent, Tale } from './ring-protocol';
@@ -51,7 +52,7 @@ export function stepRing(before: RingMember, event: RingEvent): Outcome {
 // Taking notice: what every event says besides what it is about
 
 function notice(member: RingMember, event: RingEvent): RingMember {
-  const memory = [...namedIn(event), ...speakerOf(event)]
+  const memory = [...namedIn(event), ...speakerOf(event, member.memory)]
     .filter(({ id }) => id !== member.self.id)
     .reduce((known, peer) => known.hear(peer), member.memory);
   return withSignOfLife(memory === member.memory ? member : { ...member, memory }, event);
@@ -72,12 +73,13 @@ function namedIn(event: RingEvent): readonly Peer[] {
 }
 
 /**
- * Whoever speaks is remembered, unless it only asks whether somebody is there: that also asks who is not let in, since its
- * clock is wrong, say. It is to come in by the gate, and not because it is found in a memory.
+ * Whoever speaks is remembered; whoever only asks whether somebody is there, if it is known already: that also asks who is
+ * not let in, since its clock is wrong, say. It is to come in by the gate, and not because it is found in a memory.
  */
-function speakerOf(event: RingEvent): readonly Peer[] {
-  const isCaller = event.type === 'asked' && event.question.type === 'ping';
-  return 'from' in event && !isCaller ? [event.from] : [];
+function speakerOf(event: RingEvent, memory: PeerMemory): readonly Peer[] {
+  if (!('from' in event)) return [];
+  const isCall = event.type === 'asked' && event.question.type === 'ping';
+  return isCall && !memory.knows(event.from) ? [] : [event.from];
 }
 
 /** Whoever speaks is not dead; and what only a member can say shows that somebody who was let in has arrived. */

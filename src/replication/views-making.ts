@@ -2,7 +2,7 @@
  * Views, how one is made: this node wants another view of a piece, and drives the attempt to its end.
  *
  * It seals itself first, so the piece is not served here until the attempt has come true or somebody has made
- * another view. An attempt that does not get what it needs is given up, and begun again after a random while with a
+ * another view. So it is left as it is for a moment where somebody has died without whom it can be served. An attempt that does not get what it needs is given up, and begun again after a random while with a
  * higher epoch; two that attempt the same thing get out of each other's way like that.
  */
 import type { Peer } from '../chord/peer';
@@ -104,14 +104,19 @@ export function attemptWhenDue(before: Views, plans: readonly Plan[], now: Now):
 
 function dueOf(views: Views, plan: Plan, { nowMs, random }: Now): Due {
   const { arc, reason, rank } = plan;
-  const known = views.dues.find(
-    (due) => due.arc.lo === arc.lo && due.arc.hi === arc.hi && due.reason === reason && due.rank === rank,
-  );
+  const knownMs = views.dues
+    .filter((due) => due.reason === reason && due.rank === rank && isFor(due, plan))
+    .map(({ dueAtMs }) => dueAtMs);
   const delayMs = delayOf(views, plan, random);
   // What could wait may be urgent by now.
-  if (known !== undefined && delayMs > 0) return known;
-  const dueAtMs = Math.min(nowMs + delayMs, known?.dueAtMs ?? Number.POSITIVE_INFINITY);
+  const isNew = knownMs.length === 0 || delayMs === 0;
+  const dueAtMs = Math.min(...knownMs, isNew ? nowMs + delayMs : Number.POSITIVE_INFINITY);
   return { arc, reason: reason ?? 'members', rank, dueAtMs };
+}
+
+/** Who has died is out in time also where the arc is cut anew meanwhile. */
+function isFor(due: Due, { arc, reason }: Plan): boolean {
+  return reason === 'members' ? rangesOverlap(due.arc, arc) : due.arc.lo === arc.lo && due.arc.hi === arc.hi;
 }
 
 function delayOf(views: Views, plan: Plan, random: () => number): number {

@@ -61,10 +61,12 @@ export function inviteWhenDue(before: Views, plans: readonly Plan[], now: Now): 
   // Somebody who is to fetch more now need not fetch a part of it besides.
   const others = newcomers.filter((newcomer) => !added.some((each) => isPartOf(newcomer, each)));
   const state = added.length === 0 ? kept : { ...kept, newcomers: [...others, ...added] };
-  return andEach(quiet(state), state.newcomers, (next, newcomer) => attend(next, newcomer, now));
+  // Whoever came while the view is to be changed would have come in vain.
+  const isDue = ({ arc }: Newcomer) => !plans.some((plan) => plan.reason !== undefined && rangesOverlap(plan.arc, arc));
+  return andEach(quiet(state), state.newcomers, (next, newcomer) => attend(next, newcomer, isDue(newcomer), now));
 }
 
-/** When one is to be invited. Who has waited already under the view before does not begin to wait again. */
+/** When one is to be invited. Who waits already does not begin to wait again where arcs are cut differently. */
 function dueOf({ newcomers }: Views, peer: Peer, arc: Range, { nowMs, random }: Now): number {
   const waited = newcomers.filter((each) => isSame(each.peer, peer) && rangesOverlap(each.arc, arc));
   return Math.min(
@@ -88,7 +90,7 @@ function isStillWanted(state: Views, { peer, arc, epoch }: Newcomer, plans: read
   );
 }
 
-function attend(state: Views, newcomer: Newcomer, { nowMs }: Now): Outcome {
+function attend(state: Views, newcomer: Newcomer, isDue: boolean, { nowMs }: Now): Outcome {
   const { state: stage, peer, arc, epoch, seenAtMs, dueAtMs, failures, request } = newcomer;
   if (stage !== 'absent' && nowMs - seenAtMs >= STANDSTILL_MS && stage !== 'ready') {
     const absentMs = Math.min(ABSENT_MS.most, ABSENT_MS.least * 2 ** failures);
@@ -96,7 +98,7 @@ function attend(state: Views, newcomer: Newcomer, { nowMs }: Now): Outcome {
     return quiet(withNewcomer(state, newcomer, absent));
   }
   const isToInvite = (stage === 'invited' || stage === 'absent') && request === undefined && dueAtMs <= nowMs;
-  if (!isToInvite) return quiet(state);
+  if (!isToInvite || !isDue) return quiet(state);
   const [next, effects] = ask(state, peer, { type: 'invite', arc, epoch }, { type: 'invite', to: peer, arc, epoch });
   const seen = stage === 'absent' ? nowMs : seenAtMs;
   return [withNewcomer(next, newcomer, { state: 'invited', request: next.lastRequest, seenAtMs: seen }), effects];

@@ -24,11 +24,11 @@ export interface Newcomer {
   readonly arc: Range;
   /** Of the view under which it fetches. */
   readonly epoch: Epoch;
-  /** `absent`: it did not come, or made no progress; it is invited again later. */
+  /** `invited`: or about to be. `absent`: it did not come, or made no progress; it is invited again later. */
   readonly state: 'invited' | 'fetching' | 'ready' | 'absent';
-  /** When it was last seen to go on. */
+  /** When it was last seen to go on, or is asked first. */
   readonly seenAtMs: number;
-  /** When it is asked (again). */
+  /** When it is asked, for the first time or again. */
   readonly dueAtMs: number;
   /** How often it has failed to come. */
   readonly failures: number;

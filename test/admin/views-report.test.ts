@@ -1,5 +1,5 @@
 /** What a node says it is doing, and why some keys cannot be written, by what it knows of views. */
-import { ownState, whyNoQuorum } from '../../src/admin/views-report';
+import { ownState, stopVerdict, whyNoQuorum } from '../../src/admin/views-report';
 import { arc, OneNode, peer, view } from '../replication/one-node';
 
 const [A, B, C, D] = [peer('2'), peer('5'), peer('9'), peer('d')];
@@ -37,6 +37,19 @@ describe('ownState()', () => {
 
   it.each(['joining', 'leaving'] as const)('is %s where it is that, whatever it keeps', (state) => {
     expect(ownState(state, new OneNode(A).ring(A, B, C, D).holds(own).views)).toBe(state);
+  });
+});
+
+describe('stopVerdict()', () => {
+  it('does not count a member that is there again, and has nothing any more', () => {
+    const one = new OneNode(A).ring(A, B, C).holds(view(arc('d', '2'), 4, [A, B, C]));
+    const everybody = () => true;
+    expect(stopVerdict(one.views, everybody)).toEqual({ safe: true, reason: null });
+    one.tell({ type: 'verdict', peer: C, isAlive: false });
+    expect(stopVerdict(one.views, everybody)).toEqual({
+      safe: false,
+      reason: `${C.addr}, which keeps an arc too, does not answer`,
+    });
   });
 });
 

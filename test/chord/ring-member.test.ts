@@ -48,6 +48,10 @@ describe('stepRing() while it stabilises', () => {
     expect(remembered(asked('ping'))).toEqual([]);
     expect(remembered(asked('get_state'))).toEqual([C]);
     expect(remembered(notify(C))).toEqual([C]);
+    // Of members it is good to know that they were heard of lately.
+    const [both] = after(outsider(A, 4, []), notify(C), notify(B));
+    expect(both.memory.peers).toEqual([C, B]);
+    expect(after(both, asked('ping'))[0].memory.peers).toEqual([B, C]);
   });
 
   it('drops its step when the other is busy, changes nothing, and tries again soon', () => {

@@ -44,6 +44,17 @@ describe('newcomers', () => {
     expect(waitedMs(0.99)).toBe(800);
   });
 
+  it('are not invited while the view is to be changed: they would come in vain', () => {
+    const five = view(own.arc, 4, [A, B, C, D]);
+    const one = new OneNode(A, 5).holds(five);
+    one.random = 0;
+    one.ring(A, B, C, D, peer('9'));
+    one.random = 0.99;
+    one.tell({ type: 'verdict', peer: B, isAlive: false });
+    one.pass(100);
+    expect([one.asks('invite'), one.asks('seal')]).toEqual([[], []]);
+  });
+
   it('do not begin to wait again when they are to fetch another arc meanwhile', () => {
     const E = peer('6');
     const one = new OneNode(A).holds(own).ring(A, B, C, E, D);

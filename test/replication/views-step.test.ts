@@ -1,7 +1,7 @@
 /** One node and the views that it leads, step by step: what it asks to make another, and what it makes of the answers. */
 import { viewsKnown } from '../../src/replication/views';
 import { A, agree, B, C, D, leader, own } from './arc-of-three';
-import { OneNode, peer, view } from './one-node';
+import { OneNode, peer, point, view } from './one-node';
 
 /** So long a dead member stays where its arc is served without it, with the random number of these tests. */
 const SPARED_MS = 200;
@@ -33,6 +33,16 @@ describe('making a view', () => {
     const two = leader(view(own.arc, 4, [A, B]));
     two.tell({ type: 'verdict', peer: B, isAlive: false });
     expect(two.asks('seal')).toEqual([B]);
+  });
+
+  it('does not begin to wait again where the arc is cut anew meanwhile', () => {
+    const one = leader();
+    one.tell({ type: 'verdict', peer: C, isAlive: false });
+    one.pass(SPARED_MS - 100);
+    one.ring(A, B, D, peer('9'));
+    expect(one.asks('seal')).toEqual([]);
+    one.pass(100);
+    expect(new Set(one.views.attempts.map(({ arc }) => arc.hi))).toEqual(new Set([D.id, point('9'), A.id]));
   });
 
   it('does not wait where the dead member has led the arc', () => {
