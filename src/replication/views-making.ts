@@ -2,8 +2,9 @@
  * Views, how one is made: this node wants another view of a piece, and drives the attempt to its end.
  *
  * It seals itself first, so the piece is not served here until the attempt has come true or somebody has made
- * another view. So it is left as it is for a moment where somebody has died without whom it can be served. An attempt that does not get what it needs is given up, and begun again after a random while with a
- * higher epoch; two that attempt the same thing get out of each other's way like that.
+ * another view. Where a piece is served without somebody who has died, its view is therefore left as it is for a moment.
+ * An attempt that does not get what it needs is given up, and begun again after a random while with a higher epoch; two
+ * that attempt the same thing get out of each other's way like that.
  */
 import type { Peer } from '../chord/peer';
 import { type Range, rangesOverlap } from '../chord/range';
